@@ -1,0 +1,62 @@
+"""Levers: the few things an environment can do to a member, as typed values. Every lever call is idempotent."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+LeverName = Literal["kill", "start", "pause", "resume"]
+
+
+class Kill(Struct, frozen=True, tag_field="lever", tag="kill"):
+    """End the member at once (SIGKILL); an already dead member stays dead."""
+
+    member: str
+
+
+class Start(Struct, frozen=True, tag_field="lever", tag="start"):
+    """Start the member with its own command and data and wait until it is ready; a running member is left alone."""
+
+    member: str
+
+
+class Pause(Struct, frozen=True, tag_field="lever", tag="pause"):
+    """Freeze the member (SIGSTOP): it holds its sockets and answers nothing."""
+
+    member: str
+
+
+class Resume(Struct, frozen=True, tag_field="lever", tag="resume"):
+    """Thaw a frozen member (SIGCONT)."""
+
+    member: str
+
+
+LeverCall = Kill | Start | Pause | Resume
+
+
+def lever_name(call: LeverCall) -> LeverName:
+    match call:
+        case Kill():
+            return "kill"
+        case Start():
+            return "start"
+        case Pause():
+            return "pause"
+        case Resume():
+            return "resume"
+
+
+class MemberState(Struct, frozen=True, kw_only=True):
+    """What can be seen of a member: the invariants of its fingerprint, and ``identity``, which is not one.
+
+    ``identity`` changes when the process is replaced (pid and start time, for processes). Digests are of the executable that
+    really runs and of the command and configuration it was started with; empty while the member is down.
+    """
+
+    up: bool
+    paused: bool
+    identity: str = ""
+    binary_digest: str = ""
+    configuration_digest: str = ""

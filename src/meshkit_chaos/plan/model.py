@@ -1,0 +1,74 @@
+"""The frozen plan: a graph of nodes, each started when all that it comes after are done.
+
+It holds all that a run and a judge need.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from meshkit_chaos.faults import LeverName
+from meshkit_chaos.scenario.environment import EnvironmentDescription
+from meshkit_chaos.scenario.model import FaultStep, Scenario
+from meshkit_chaos.slo import Duration
+
+
+class InjectNode(Struct, frozen=True, kw_only=True, tag_field="node", tag="inject"):
+    """Resolve the target, then inject. ``deadline``: after the intent, when the watchdog undoes it whatever happens."""
+
+    id: str
+    after: tuple[str, ...]
+    step: FaultStep
+    deadline: Duration
+
+
+class HoldNode(Struct, frozen=True, kw_only=True, tag_field="node", tag="hold"):
+    """Wait a while (a step's hold, or a wait step)."""
+
+    id: str
+    after: tuple[str, ...]
+    lasting: Duration
+
+
+class UntilNode(Struct, frozen=True, kw_only=True, tag_field="node", tag="until"):
+    id: str
+    after: tuple[str, ...]
+    indicator: str
+    timeout: Duration
+    or_go_on: bool
+
+
+class RevertNode(Struct, frozen=True, kw_only=True, tag_field="node", tag="revert"):
+    """Undo the injection of the node ``injection``."""
+
+    id: str
+    after: tuple[str, ...]
+    injection: str
+
+
+Node = InjectNode | HoldNode | UntilNode | RevertNode
+
+
+class Capabilities(Struct, frozen=True, kw_only=True):
+    """What an environment can do, said before planning: its members and the levers it has for each of them."""
+
+    members: tuple[str, ...]
+    levers: tuple[LeverName, ...]
+    roles: tuple[str, ...] = ()
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """``observe_for``: how long the settle phase lasts at least, by the objectives that count from the injection or the revert.
+
+    ``limit``: the whole run's deadline, counted from the start of deployment; the watchdog keeps it.
+    """
+
+    schema: int = 1
+    scenario: Scenario
+    environment: EnvironmentDescription
+    capabilities: Capabilities
+    seed: int
+    nodes: tuple[Node, ...]
+    round_every: Duration
+    limit: Duration
+    blast_radius: int
