@@ -143,55 +143,6 @@ def _moved(window: FaultWindow, event: _WindowEvent, t: int) -> FaultWindow:
             return replace(window, revert_failed=event.reason)
 
 
-def outstanding(self) -> bool:
-    """Whether it may still be in force: intended and not known to be undone."""
-    return self.reverted is None
-
-
-def fault_windows(record: Record) -> tuple[FaultWindow, ...]:
-    """Every injection that was intended, in order of intent."""
-    windows: dict[str, dict[str, object]] = {}
-    for entry in record.entries:
-        event = entry.event
-        if isinstance(event, ev.FaultIntended):
-            windows[event.node] = {
-                "node": event.node,
-                "fault": event.fault,
-                "members": event.members,
-                "undo": event.undo,
-                "deadline": event.deadline,
-                "intended": entry.t,
-                "seqs": (),
-            }
-        change = _window_change(event, entry.t)
-        if change is not None and isinstance(event, _WINDOW_EVENTS) and event.node in windows:
-            window = windows[event.node]
-            window.update({key: value for key, value in change.items() if key == "reverted" or window.get(key) is None})
-            window["seqs"] = (*window["seqs"], entry.seq)  # type: ignore[misc]
-    return tuple(FaultWindow(**window) for window in windows.values())  # type: ignore[arg-type]
-
-
-_WINDOW_EVENTS = (ev.FaultIntended, ev.FaultInjected, ev.FaultFailed, ev.RevertIntended, ev.RevertDone, ev.RevertFailed)
-
-
-def _window_change(event: ev.AnyEvent | ev.Unknown, t: int) -> dict[str, object] | None:
-    match event:
-        case ev.FaultIntended():
-            return {}
-        case ev.FaultInjected():
-            return {"injected": t}
-        case ev.FaultFailed():
-            return {"failed": event.reason}
-        case ev.RevertIntended():
-            return {"revert_intended": t}
-        case ev.RevertDone():
-            return {"reverted": t}
-        case ev.RevertFailed():
-            return {"revert_failed": event.reason}
-        case _:
-            return None
-
-
 def outstanding(record: Record) -> tuple[FaultWindow, ...]:
     """What may still be broken, newest first: the order in which to undo it."""
     return tuple(reversed([window for window in fault_windows(record) if window.outstanding]))
