@@ -1,1 +1,1 @@
-"""(room under construction)"""
+"""Environments deploy, observe and act on a mesh through levers. They know no fault catalogue."""

@@ -104,6 +104,14 @@ class PrerequisiteChecked(Event, frozen=True, kw_only=True, tag="prerequisite.ch
     detail: str
 
 
+class SteadyStateChecked(Event, frozen=True, kw_only=True, tag="steady-state.checked"):
+    """At the end of the baseline, before any fault: whether one steady-state indicator was good in every round of it."""
+
+    indicator: str
+    held: bool
+    detail: str
+
+
 class FingerprintTaken(Event, frozen=True, kw_only=True, tag="fingerprint.taken"):
     """``before`` any fault, or ``after`` the rollback."""
 
@@ -277,6 +285,7 @@ AnyEvent = (
     | DeployDone
     | DeployFailed
     | PrerequisiteChecked
+    | SteadyStateChecked
     | FingerprintTaken
     | TargetResolved
     | FaultIntended

@@ -2,12 +2,13 @@
 
 from meshkit_chaos.slo.band import Band, Goodness
 from meshkit_chaos.slo.objective import Form, Indicator, IndicatorKind, Objective, PhaseName
-from meshkit_chaos.slo.probe import Check, CommandCheck, HttpCheck, Probe, TcpCheck
+from meshkit_chaos.slo.probe import Check, CheckResult, CommandCheck, HttpCheck, Probe, TcpCheck
 from meshkit_chaos.slo.quantities import Duration, Ratio
 
 __all__ = [
     "Band",
     "Check",
+    "CheckResult",
     "CommandCheck",
     "Duration",
     "Form",

@@ -46,8 +46,8 @@ def decode(data: bytes | str, wanted: type[T]) -> T:
     return msgspec.json.decode(data, type=wanted, dec_hook=_decode_hook)
 
 
-def convert(data: object, wanted: type[T]) -> T:
-    """The same for already parsed JSON."""
+def convert(data: object, wanted: Any) -> Any:
+    """The same for already parsed JSON; ``wanted`` may also be a union, which no static type can name."""
     return msgspec.convert(data, type=wanted, dec_hook=_decode_hook)
 
 

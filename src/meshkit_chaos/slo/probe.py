@@ -52,3 +52,10 @@ class Probe(Struct, frozen=True, kw_only=True):
     check: Check
     every: Duration
     timeout: Duration
+
+
+class CheckResult(Struct, frozen=True):
+    """Whether a check held, and in a few words what was seen."""
+
+    ok: bool
+    detail: str = ""

@@ -1,0 +1,118 @@
+"""Run one check against one member. A failed check is a result; only our own faults raise."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from typing import Any, Final
+
+import httpx2
+
+from meshkit_chaos.slo import Check, CheckResult, CommandCheck, Duration, HttpCheck, TcpCheck
+
+_LARGEST_ANSWER: Final = 1024 * 1024
+_ABSENT: Final = object()
+
+
+async def run_check(check: Check, *, client: httpx2.AsyncClient, timeout: Duration) -> CheckResult:  # noqa: ASYNC109  # part of the check
+    """Run it; whatever does not answer within ``timeout`` has failed."""
+    try:
+        async with asyncio.timeout(timeout.seconds):
+            match check:
+                case HttpCheck():
+                    return await _http(check, client)
+                case TcpCheck():
+                    return await _tcp(check)
+                case CommandCheck():
+                    return await _command(check)
+    except TimeoutError:
+        return CheckResult(False, f"no answer within {timeout}")
+
+
+async def _http(check: HttpCheck, client: httpx2.AsyncClient) -> CheckResult:
+    try:
+        async with client.stream(check.method, check.url, content=check.body, headers=check.headers) as answer:
+            if answer.status_code not in check.status:
+                return CheckResult(False, f"status {answer.status_code}, expected {', '.join(map(str, check.status))}")
+            if check.path is None:
+                return CheckResult(True, f"status {answer.status_code}")
+            data = await _read(answer)
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+        return CheckResult(False, str(error) or type(error).__name__)
+    return _compare(check, data)
+
+
+async def _read(answer: httpx2.Response) -> bytes:
+    data = b""
+    async for chunk in answer.aiter_bytes():
+        data += chunk
+        if len(data) > _LARGEST_ANSWER:
+            break
+    return data
+
+
+def _compare(check: HttpCheck, data: bytes) -> CheckResult:
+    assert check.path is not None
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        return CheckResult(False, f"the answer is not JSON: {data[:60]!r}")
+    found = dotted(document, check.path)
+    if found is _ABSENT:
+        return CheckResult(False, f"the answer has no {check.path}")
+    if check.equals_path is not None:
+        expected = dotted(document, check.equals_path)
+        return CheckResult(found == expected and expected is not _ABSENT, f"{check.path} is {found!r}")
+    if check.equals is None:
+        return CheckResult(True, f"{check.path} is {found!r}")
+    return CheckResult(found == check.equals or str(found) == str(check.equals), f"{check.path} is {found!r}")
+
+
+def dotted(document: Any, path: str) -> Any:
+    """Walk ``header.member_id`` or ``peers.0.name``; ``_ABSENT`` where there is nothing."""
+    for part in path.split("."):
+        if isinstance(document, dict) and part in document:
+            document = document[part]
+        elif isinstance(document, list) and part.isdecimal() and int(part) < len(document):
+            document = document[int(part)]
+        else:
+            return _ABSENT
+    return document
+
+
+async def _tcp(check: TcpCheck) -> CheckResult:
+    host, _, port = check.address.rpartition(":")
+    if not port.isdecimal():
+        return CheckResult(False, f"{check.address!r} is not host:port")
+    try:
+        _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    except (OSError, OverflowError) as error:
+        return CheckResult(False, str(error))
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return CheckResult(True, "connected")
+
+
+async def _command(check: CommandCheck) -> CheckResult:
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *check.argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        return CheckResult(False, f"{check.argv[0]!r} cannot be run: {error}")
+    try:
+        status = await process.wait()
+    except asyncio.CancelledError:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+        raise
+    return CheckResult(status == 0, f"{check.argv[0]!r} ended with status {status}")

@@ -1,0 +1,311 @@
+"""Members as local processes on loopback, without any privilege: kill, start, pause and resume are signals.
+
+Everything spawned bears the environment's marker, so whoever comes later (watchdog, ``recover``) finds it without a record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import httpx2
+
+from meshkit_chaos.clock import boot_id
+from meshkit_chaos.environments import processes
+from meshkit_chaos.environments.checks import run_check
+from meshkit_chaos.environments.processes import MarkedProcess
+from meshkit_chaos.environments.state import EnvironmentState, MemberSpec, load_state, save_state
+from meshkit_chaos.environments.templates import render_check
+from meshkit_chaos.errors import EnvironmentProblem
+from meshkit_chaos.faults import Kill, LeverCall, MemberState, Pause, Resume, Start
+from meshkit_chaos.journal.events import MemberUp
+from meshkit_chaos.plan import Capabilities
+from meshkit_chaos.scenario.environment import EnvironmentDescription
+from meshkit_chaos.slo import Check, CheckResult, Duration
+
+DATA_PREFIX: Final = "meshkit-chaos-"
+_MARK_FILE: Final = ".meshkit-chaos-marker"
+_MARKER: Final = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
+_ROLE_TIMEOUT: Final = Duration(500 * 10**6)
+_SIGNAL_WITHIN_S: Final = 2.0
+_READY_EVERY_S: Final = 0.025
+
+
+def capabilities_of(description: EnvironmentDescription) -> Capabilities:
+    """What local processes can do; asks nothing of them."""
+    return Capabilities(
+        members=tuple(member.name for member in description.members),
+        levers=("kill", "start", "pause", "resume"),
+        roles=tuple(description.roles),
+    )
+
+
+class ProcessEnvironment:
+    """A mesh of local processes. ``planned`` for one that is to be deployed, ``load`` for one that was."""
+
+    def __init__(self, *, marker: str, data: str, description: EnvironmentDescription) -> None:
+        self.marker = marker
+        self.data_folder = data
+        self._description = description
+        self._state: EnvironmentState | None = None
+        self._resolve: Callable[[], EnvironmentState] | None = None
+        self._specs: dict[str, MemberSpec] = {}
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._spawned: dict[str, subprocess.Popen[bytes]] = {}
+        self._client = httpx2.AsyncClient(trust_env=False, timeout=30)
+
+    @classmethod
+    def planned(
+        cls, folder: Path, description: EnvironmentDescription, *, environment_id: str, marker: str, given: Mapping[str, str]
+    ) -> ProcessEnvironment:
+        """Nothing is resolved, written or started before ``deploy``."""
+        data = str(Path(tempfile.gettempdir()) / f"{DATA_PREFIX}{marker}")
+        environment = cls(marker=marker, data=data, description=description)
+
+        def resolve() -> EnvironmentState:
+            from meshkit_chaos.environments.resolving import resolve_members  # noqa: PLC0415  # the watchdog never resolves
+
+            state = EnvironmentState(
+                id=environment_id,
+                marker=marker,
+                owner=os.getuid(),
+                boot=boot_id(),
+                data=data,
+                description=description,
+                members=resolve_members(description, given=given, data=data),
+            )
+            save_state(folder, state)
+            return state
+
+        environment._resolve = resolve
+        return environment
+
+    @classmethod
+    def load(cls, folder: Path) -> ProcessEnvironment | None:
+        """The environment whose state lies in ``folder``; None if none was ever deployed there. Raises EnvironmentProblem."""
+        state = load_state(folder)
+        if state is None:
+            return None
+        if state.owner != os.getuid():
+            raise EnvironmentProblem(f"the environment in {folder} belongs to user {state.owner}")
+        if not _MARKER.fullmatch(state.marker):
+            raise EnvironmentProblem(f"the environment in {folder} has an impossible marker {state.marker[:40]!r}")
+        environment = cls(marker=state.marker, data=state.data, description=state.description)
+        environment._adopt(state)
+        return environment
+
+    def _adopt(self, state: EnvironmentState) -> None:
+        self._state = state
+        self._specs = {spec.name: spec for spec in state.members}
+
+    @property
+    def state(self) -> EnvironmentState:
+        """What was deployed. Raises EnvironmentProblem where nothing was."""
+        if self._state is None:
+            raise EnvironmentProblem(f"environment {self._description.name} was not deployed")
+        return self._state
+
+    def capabilities(self) -> Capabilities:
+        return capabilities_of(self._description)
+
+    async def deploy(self) -> tuple[MemberUp, ...]:
+        if self._resolve is not None:
+            self._adopt(self._resolve())
+        self._make_data()
+        for spec in self._specs.values():
+            self._spawn(spec)
+        await asyncio.gather(*(self._until_ready(spec) for spec in self._specs.values()))
+        return await self.members()
+
+    def _make_data(self) -> None:
+        data = Path(self.data_folder)
+        try:
+            data.mkdir(mode=0o700)
+            (data / _MARK_FILE).write_text(self.marker, encoding="ascii")
+        except OSError as error:
+            raise EnvironmentProblem(f"the data folder {data} cannot be made: {error.strerror}") from error
+
+    async def members(self) -> tuple[MemberUp, ...]:
+        running = self._running()
+        return tuple(
+            MemberUp(
+                name=name,
+                pid=running[name][0].pid if name in running else 0,
+                binary=Path(spec.argv[0]).name,
+                binary_digest=processes.binary_digest(running[name][0].pid) if name in running else "",
+                configuration_digest=processes.configuration_digest(running[name][0].pid) if name in running else "",
+                metrics=spec.metrics,
+            )
+            for name, spec in self._specs.items()
+        )
+
+    async def pull(self, call: LeverCall) -> None:
+        spec = self._specs.get(call.member)
+        if spec is None:
+            raise EnvironmentProblem(f"there is no member {call.member!r} in environment {self._description.name}")
+        match call:
+            case Kill():
+                await self._signal(spec, signal.SIGKILL)
+            case Pause():
+                await self._signal(spec, signal.SIGSTOP)
+            case Resume():
+                await self._signal(spec, signal.SIGCONT)
+            case Start():
+                if spec.name not in self._running():
+                    self._spawn(spec)
+                await self._until_ready(spec)
+
+    async def observe(self) -> dict[str, MemberState]:
+        running = self._running()
+        return {name: _state_of(running.get(name)) for name in self._specs}
+
+    async def holders(self, role: str) -> frozenset[str]:
+        check = self._description.roles.get(role)
+        if check is None:
+            raise EnvironmentProblem(f"environment {self._description.name} knows no role {role!r}")
+        names = list(self._specs)
+        results = await asyncio.gather(*(self.check(name, check, _ROLE_TIMEOUT) for name in names))
+        return frozenset(name for name, result in zip(names, results, strict=True) if result.ok)
+
+    async def check(self, member: str, check: Check, timeout: Duration) -> CheckResult:  # noqa: ASYNC109  # part of the check
+        return await run_check(render_check(check, self._specs[member].values), client=self._client, timeout=timeout)
+
+    def scrape_targets(self) -> dict[str, str]:
+        return {name: spec.metrics for name, spec in self._specs.items() if spec.metrics}
+
+    def client(self) -> httpx2.AsyncClient:
+        return self._client
+
+    async def teardown(self) -> tuple[str, ...]:
+        left = processes.kill_all(self.marker, within_s=_SIGNAL_WITHIN_S)
+        for child in self._children.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=0.2)
+        complaints = [f"process {process.pid} ({process.member}) is still there" for process in left]
+        return (*complaints, *self._remove_data())
+
+    async def close(self) -> None:
+        await self._client.aclose()
+        for child in self._children.values():
+            child.poll()
+            child.returncode = child.returncode if child.returncode is not None else 0  # they may outlive us: no complaint
+
+    def _remove_data(self) -> tuple[str, ...]:
+        """Remove the data folder, but only one that this environment made itself."""
+        data = Path(self.data_folder)
+        try:
+            if data.is_symlink() or (data / _MARK_FILE).read_text(encoding="ascii") != self.marker:
+                return (f"the data folder {data} is not ours",)
+            shutil.rmtree(data)
+        except FileNotFoundError:
+            return () if not data.exists() or not any(data.iterdir()) else (f"the data folder {data} bears no marker",)
+        except OSError as error:
+            return (f"the data folder {data} cannot be removed: {error.strerror}",)
+        return ()
+
+    def _spawn(self, spec: MemberSpec) -> None:
+        folder = Path(spec.folder)
+        variables = {processes.MARKER_VARIABLE: self.marker, processes.MEMBER_VARIABLE: spec.name}
+        try:
+            folder.mkdir(exist_ok=True, mode=0o700)
+            with Path(spec.log).open("ab") as log:
+                child = subprocess.Popen(
+                    spec.argv,
+                    env={**spec.env, **variables},
+                    cwd=folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise EnvironmentProblem(f"member {spec.name} cannot be started ({spec.argv[0]}): {error.strerror}") from error
+        self._children[child.pid] = child
+        self._spawned[spec.name] = child
+
+    async def _until_ready(self, spec: MemberSpec) -> None:
+        ready = self._description.ready
+        if ready is None:
+            return
+        last = CheckResult(False, "it was never asked")
+        try:
+            async with asyncio.timeout(ready.within.seconds):
+                while not last.ok:
+                    self._refuse_dead(spec)
+                    last = await self.check(spec.name, ready.check, _ROLE_TIMEOUT)
+                    if not last.ok:
+                        await asyncio.sleep(_READY_EVERY_S)
+        except TimeoutError:
+            raise EnvironmentProblem(
+                f"member {spec.name} was not ready within {ready.within}: {last.detail}", hint=_log_tail(spec)
+            ) from None
+
+    def _refuse_dead(self, spec: MemberSpec) -> None:
+        """A child of ours has ended when it says so: for a moment after exec its environment cannot be read, marker and all."""
+        spawned = self._spawned.get(spec.name)
+        ended = spawned.poll() is not None if spawned is not None else True
+        if ended and spec.name not in self._running():
+            raise EnvironmentProblem(f"member {spec.name} ended before it was ready", hint=_log_tail(spec))
+
+    async def _signal(self, spec: MemberSpec, number: signal.Signals) -> None:
+        """Signal all processes of a member and wait until the effect can be seen."""
+        waited = 0.0
+        while True:
+            found = self._running().get(spec.name, ())
+            pending = [process for process in found if not _obeyed(process, number)]
+            if not pending:
+                return
+            for process in pending:
+                processes.send(process, number)
+            if waited > _SIGNAL_WITHIN_S:
+                raise EnvironmentProblem(f"member {spec.name} did not obey {number.name} within {_SIGNAL_WITHIN_S} s")
+            await asyncio.sleep(0.002)
+            waited += 0.002
+
+    def _running(self) -> dict[str, tuple[MarkedProcess, ...]]:
+        for child in self._children.values():
+            child.poll()
+        found: dict[str, tuple[MarkedProcess, ...]] = {}
+        for process in processes.find_marked(self.marker):
+            found[process.member] = (*found.get(process.member, ()), process)
+        return found
+
+
+def _obeyed(process: MarkedProcess, number: signal.Signals) -> bool:
+    match number:
+        case signal.SIGSTOP:
+            return process.stopped
+        case signal.SIGCONT:
+            return not process.stopped
+        case _:
+            return not process.alive
+
+
+def _state_of(found: tuple[MarkedProcess, ...] | None) -> MemberState:
+    if not found:
+        return MemberState(up=False, paused=False)
+    main = found[0]
+    return MemberState(
+        up=True,
+        paused=main.stopped,
+        identity=main.identity,
+        binary_digest=processes.binary_digest(main.pid),
+        configuration_digest=processes.configuration_digest(main.pid),
+    )
+
+
+def _log_tail(spec: MemberSpec) -> str:
+    try:
+        lines = Path(spec.log).read_bytes()[-2000:].decode(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return f"its last words: {lines[-1][:300]}" if lines else "it wrote nothing"

@@ -1,0 +1,142 @@
+"""Processes that bear a marker: found in ``/proc``, signalled through a pidfd after their start time was compared.
+
+The marker is an environment variable that is there from the first instruction of a member, and that its children inherit. So a
+member is found by whoever comes later, without any record of its pid.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+MARKER_VARIABLE: Final = "MESHKIT_CHAOS_MARKER"
+MEMBER_VARIABLE: Final = "MESHKIT_CHAOS_MEMBER"
+_PROC: Final = Path("/proc")
+_POLL_S: Final = 0.005
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedProcess:
+    """``started`` is in clock ticks since boot; with the pid it names one process for ever.
+
+    ``state`` is the letter of proc(5).
+    """
+
+    pid: int
+    started: int
+    state: str
+    member: str
+
+    @property
+    def alive(self) -> bool:
+        return self.state not in "ZXx"
+
+    @property
+    def stopped(self) -> bool:
+        return self.state in "Tt"
+
+    @property
+    def identity(self) -> str:
+        return f"{self.pid}@{self.started}"
+
+
+def stat_of(pid: int) -> tuple[str, int] | None:
+    """State letter and start time of a process; None if there is none."""
+    try:
+        text = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    fields = text.rpartition(")")[2].split()  # the command name may hold spaces and brackets
+    return fields[0], int(fields[19])
+
+
+def find_marked(marker: str) -> tuple[MarkedProcess, ...]:
+    """Every process that bears the marker and that this user may look at, oldest first."""
+    wanted = f"{MARKER_VARIABLE}={marker}".encode()
+    found = []
+    for name in os.listdir(_PROC):  # noqa: PTH208  # thousands of names, several times a second
+        if not name.isdecimal():
+            continue
+        try:
+            with open(f"/proc/{name}/environ", "rb") as file:  # noqa: PTH123  # as above
+                variables = file.read().split(b"\0")
+        except OSError:
+            continue
+        if wanted not in variables:
+            continue
+        stat = stat_of(int(name))
+        if stat is not None:
+            member = _value(variables, MEMBER_VARIABLE)
+            found.append(MarkedProcess(pid=int(name), started=stat[1], state=stat[0], member=member))
+    return tuple(sorted((process for process in found if process.alive), key=lambda process: (process.started, process.pid)))
+
+
+def _value(variables: list[bytes], name: str) -> str:
+    start = f"{name}=".encode()
+    return next((item[len(start) :].decode(errors="replace") for item in variables if item.startswith(start)), "")
+
+
+def send(process: MarkedProcess, number: signal.Signals) -> bool:
+    """Signal exactly this process; False if it is gone. A pid that was reused is never hit."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return False
+    try:
+        stat = stat_of(process.pid)  # read after the pidfd was opened: it now names the same process as the pidfd
+        if stat is None or stat[1] != process.started:
+            return False
+        signal.pidfd_send_signal(descriptor, number)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def kill_all(marker: str, *, within_s: float) -> tuple[MarkedProcess, ...]:
+    """SIGKILL whatever bears the marker until two looks in a row find nothing; give what is left.
+
+    Two looks, because a process that was between fork and exec at the first one does not bear the marker yet.
+    """
+    clean_looks = 0
+    left: tuple[MarkedProcess, ...] = ()
+    for _ in range(max(1, int(within_s / _POLL_S))):
+        left = find_marked(marker)
+        for process in left:
+            send(process, signal.SIGKILL)
+        clean_looks = 0 if left else clean_looks + 1
+        if clean_looks == 2:
+            break
+        time.sleep(_POLL_S if left else 4 * _POLL_S)
+    return left
+
+
+@lru_cache(maxsize=64)
+def _digest_of(_version: tuple[int, int, int, int], path: str) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def binary_digest(pid: int) -> str:
+    """SHA-256 of the file that the process really executes, replaced on disk or not; empty if it cannot be read."""
+    path = f"/proc/{pid}/exe"
+    try:
+        stat = os.stat(path)  # noqa: PTH116  # follows the magic link to the open file itself
+        return _digest_of((stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size), path)
+    except OSError:
+        return ""
+
+
+def configuration_digest(pid: int) -> str:
+    """SHA-256 of the argument list the process was started with; empty if it cannot be read."""
+    try:
+        return hashlib.sha256((_PROC / str(pid) / "cmdline").read_bytes()).hexdigest()
+    except OSError:
+        return ""

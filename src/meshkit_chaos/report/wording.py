@@ -1,0 +1,145 @@
+"""The words, signs and numbers that all reports share, so that one thing is called one name everywhere. Pure."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from meshkit_chaos.judge.verdict import (
+    EnvironmentName,
+    Finding,
+    InvocationVerdict,
+    Measurement,
+    OutcomeName,
+    Verdict,
+    VerdictName,
+)
+from meshkit_chaos.report.escape import one_line
+
+WORD: Final[dict[VerdictName, str]] = {
+    "pass": "Pass",
+    "fail": "Fail",
+    "inconclusive": "Inconclusive",
+    "invalid": "Invalid",
+    "not-run": "Not run",
+}
+SYMBOL: Final[dict[VerdictName, str]] = {"pass": "✓", "fail": "✗", "inconclusive": "?", "invalid": "!", "not-run": "–"}
+MEANING: Final[dict[VerdictName, str]] = {
+    "pass": "every judged objective was met, with evidence",
+    "fail": "there is evidence that an objective was missed",
+    "inconclusive": "the evidence straddles a limit or is incomplete",
+    "invalid": "an assumption broke, so nothing can be said of the target",
+    "not-run": "never started",
+}
+ENVIRONMENT: Final[dict[EnvironmentName, str]] = {
+    "clean": "clean: everything was rolled back, and that was verified",
+    "dirty": "dirty: something is still broken",
+    "unknown": "unknown: the rollback was not verified",
+    "untouched": "untouched: nothing was injected",
+}
+OUTCOME: Final[dict[OutcomeName, str]] = {
+    "completed": "the run completed",
+    "aborted": "the run was aborted",
+    "crashed": "the run crashed",
+    "not-run": "the run never started",
+}
+# The order in which people should read: what needs them most comes first.
+URGENCY: Final[dict[VerdictName, int]] = {"fail": 0, "invalid": 1, "inconclusive": 2, "not-run": 3, "pass": 4}
+
+
+def exit_code(invocation: InvocationVerdict) -> int:
+    """What `meshkit-chaos run` ends with for this verdict: 3 dirty, 1 fail, 0 pass, otherwise 2."""
+    if invocation.environment == "dirty":
+        return 3
+    return {"pass": 0, "fail": 1}.get(invocation.verdict, 2)
+
+
+def exit_meaning(invocation: InvocationVerdict) -> str:
+    """The exit code in words."""
+    meanings = {
+        0: "exit 0: all that was required passed",
+        1: "exit 1: an objective was missed",
+        2: "exit 2: not a pass, because evidence is missing or broken",
+        3: "exit 3: the environment was left dirty; run recover before anything else",
+    }
+    return meanings[exit_code(invocation)]
+
+
+def counts(verdicts: Iterable[VerdictName]) -> tuple[tuple[VerdictName, int], ...]:
+    """How many of each verdict there are, most urgent first; none with zero."""
+    tally = Counter(verdicts)
+    return tuple((name, tally[name]) for name in sorted(tally, key=URGENCY.__getitem__))
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 run``, ``3 runs``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def number(value: float, digits: int) -> str:
+    """A plain number with at most so many digits behind the point and no idle zeros."""
+    text = f"{value:.{digits}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text.replace("-", "−")
+
+
+def seconds(ns: int) -> str:
+    """A span or an instant as ``1.41 s``; finer below a tenth of a second, coarser from a hundred on."""
+    size = abs(ns) / 1e9
+    if 0 < size < 0.1:
+        return f"{number(ns / 1e6, 3 if size < 0.001 else 1)} ms"
+    return f"{number(ns / 1e9, 0 if size >= 100 else 1 if size >= 10 else 2)} s"
+
+
+def _outward(measured: Measurement) -> tuple[str, str | None]:
+    """Both ends rounded outward, so that the printed interval contains the measured one.
+
+    Two digits, or three where two would not tell an end from the limit.
+    """
+    near = min(abs(end - measured.limit) for end in (measured.lo, measured.hi) if end is not None) < 2 * 10**7
+    digits = 3 if near else 2
+    scale = 10**digits
+    lo = math.floor(measured.lo * scale / 1e9) / scale
+    hi = None if measured.hi is None else math.ceil(measured.hi * scale / 1e9) / scale
+    return f"{lo:.{digits}f}", None if hi is None else f"{hi:.{digits}f}"
+
+
+def interval(measured: Measurement) -> str:
+    """A measured time as ``1.41–1.62 s``, or ``> 3.2 s`` where the recovery was not seen. Never a bare number."""
+    lo, hi = _outward(measured)
+    return f"> {lo} s" if hi is None else f"{lo}–{hi} s"
+
+
+def limit(measured: Measurement) -> str:
+    return f"{number(measured.limit / 1e9, 3)} s"
+
+
+def judged(verdict: Verdict) -> tuple[Finding, ...]:
+    """The findings that count, worst first, objectives before what they rest on."""
+    counting = (finding for finding in verdict.findings if not finding.informational)
+    return tuple(sorted(counting, key=lambda finding: (URGENCY[finding.verdict], finding.about != "objective")))
+
+
+def sentence_of(verdict: Verdict) -> str:
+    """Why a run has its verdict, in one sentence."""
+    deciding = [finding for finding in judged(verdict) if finding.verdict == verdict.verdict]
+    if not deciding:
+        return f"{OUTCOME[verdict.outcome]}; no finding says more"
+    if verdict.verdict != "pass":
+        return deciding[0].sentence
+    met = sum(finding.about == "objective" for finding in deciding)
+    held = sum(finding.about == "assumption" for finding in deciding)
+    return f"{counted(met, 'objective')} met, {counted(held, 'assumption')} held."
+
+
+def repro(file: str, verdict: Verdict) -> str:
+    """The command that runs the same again."""
+    words = ["meshkit-chaos", "run", one_line(file), "-s", one_line(verdict.scenario), "--seed", str(verdict.seed)]
+    return shlex.join(words)
+
+
+def subject_text(subject: dict[str, str]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in subject.items()) or "not stated"

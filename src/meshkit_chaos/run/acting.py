@@ -1,0 +1,192 @@
+"""The acts of a run, each as intent → act → outcome. Facts go to the journal; nothing is decided here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from meshkit_chaos.clock import Clock
+from meshkit_chaos.environments.protocol import Environment
+from meshkit_chaos.errors import ChaosError, EnvironmentProblem
+from meshkit_chaos.faults import CATALOGUE, Fault, LeverCall, MemberState
+from meshkit_chaos.journal import events as ev
+from meshkit_chaos.plan import InjectNode, Plan, candidates_of, draw, wanted
+from meshkit_chaos.run import commands as do
+from meshkit_chaos.slo import Duration
+
+LEVER_TIME: Final = Duration(5 * 10**9)
+_ROLE_WITHIN_NS: Final = 3 * 10**9
+_EFFECT_WITHIN_NS: Final = 10**9
+_LOOK_EVERY_S: Final = 0.02
+_RETRY_EVERY_S: Final = 0.2
+
+
+class Fact(Protocol):
+    """Append an event and tell the machine. With ``sync`` it is on disk on return, or JournalUnwritable is raised."""
+
+    def __call__(self, event: ev.AnyEvent, *, sync: bool = False) -> None: ...
+
+
+class Actor:
+    """Acts on one environment by one plan. ``fact`` records; ``tell`` reaches the machine without a record."""
+
+    def __init__(
+        self, plan: Plan, environment: Environment, clock: Clock, *, fact: Fact, tell: Callable[[do.Input], None]
+    ) -> None:
+        self._plan = plan
+        self._environment = environment
+        self._clock = clock
+        self._fact = fact
+        self._tell = tell
+        self._intents: dict[str, ev.FaultIntended] = {}
+
+    async def inject(self, command: do.Inject) -> None:
+        """Resolve, announce, pull the levers, look whether it bit. Never raises; every ending is a fact."""
+        node = next(node for node in self._plan.nodes if node.id == command.node)
+        assert isinstance(node, InjectNode)
+        fault = CATALOGUE[node.step.fault]
+        try:
+            members = await self._resolve(node, command)
+            before = await self._environment.observe()
+            intent = self._intend(node, fault, members)
+            async with asyncio.timeout(self._lever_time().seconds):
+                for call in intent.calls:
+                    await self._environment.pull(call)
+        except (ChaosError, TimeoutError) as error:
+            self._fact(ev.FaultFailed(node=node.id, reason=_say(error, self._lever_time())))
+            return
+        self._fact(ev.FaultInjected(node=node.id))
+        reason = await self._look(node.id, fault, members, before)
+        self._tell(do.InjectionSettled(node.id, reason))
+
+    async def _resolve(self, node: InjectNode, command: do.Inject) -> tuple[str, ...]:
+        """Find who is hit, now. A role that nobody holds is asked for again for a while: it may just be changing hands."""
+        target = node.step.target
+        asked = [role for role in (target.role, target.not_role) if role]
+        until = self._clock.monotonic_ns() + _ROLE_WITHIN_NS
+        while True:
+            roles = {role: await self._environment.holders(role) for role in asked}
+            everyone = self._plan.capabilities.members
+            candidates = tuple(
+                member for member in candidates_of(target, members=everyone, roles=roles) if member not in command.held
+            )
+            if candidates and all(roles.values()):
+                break
+            if self._clock.monotonic_ns() >= until:
+                held = f" (already under a fault: {', '.join(sorted(command.held))})" if command.held else ""
+                raise EnvironmentProblem(f"no member fits the target {target_words(node)}{held}")
+            await asyncio.sleep(_RETRY_EVERY_S)
+        count = wanted(target, len(candidates))
+        self._refuse(node, count, len(candidates), command.free)
+        members = draw(candidates, count=count, seed=self._plan.seed, node=node.id)
+        self._fact(ev.TargetResolved(node=node.id, candidates=candidates, members=members, reason=target_words(node)))
+        return members
+
+    def _refuse(self, node: InjectNode, count: int, available: int, free: int) -> None:
+        if count < 1 or count > available:
+            raise EnvironmentProblem(f"{count} members are wanted and {available} fit {target_words(node)}")
+        if count > free:
+            raise EnvironmentProblem(
+                f"{count} more members would exceed the blast radius of {self._plan.blast_radius} ({free} left)"
+            )
+
+    def _intend(self, node: InjectNode, fault: Fault, members: tuple[str, ...]) -> ev.FaultIntended:
+        intent = ev.FaultIntended(
+            node=node.id,
+            fault=fault.kind,
+            members=members,
+            calls=tuple(call for member in members for call in fault.inject(member)),
+            undo=tuple(call for member in members for call in fault.revert(member)),
+            deadline=self._clock.monotonic_ns() + node.deadline.ns,
+        )
+        self._intents[node.id] = intent
+        self._fact(intent, sync=True)
+        return intent
+
+    async def _look(self, node: str, fault: Fault, members: tuple[str, ...], before: dict[str, MemberState]) -> str:
+        """Observe each member until the effect is seen; say why not, where it is not."""
+        until = self._clock.monotonic_ns() + _EFFECT_WITHIN_NS
+        while True:
+            after = await self._environment.observe()
+            missing = {member: fault.effect(before[member], after[member]) for member in members}
+            if not any(missing.values()) or self._clock.monotonic_ns() >= until:
+                break
+            await asyncio.sleep(_LOOK_EVERY_S)
+        for member, wrong in missing.items():
+            self._fact(ev.EffectObserved(node=node, member=member, bit=not wrong, detail=wrong or fault.effect_doc))
+        failed = [f"{member}: {wrong}" for member, wrong in missing.items() if wrong]
+        return f"the fault {fault.kind} did not bite ({'; '.join(failed)})" if failed else ""
+
+    async def revert(self, injection: str) -> None:
+        """Undo an injection, again and again until the rollback's time is up. Never raises."""
+        intent = self._intents[injection]
+        within = self._plan.scenario.rollback.within
+        until = self._clock.monotonic_ns() + within.ns
+        self._fact(ev.RevertIntended(node=injection, members=intent.members, calls=intent.undo, deadline=until), sync=True)
+        while True:
+            problem = await undo(self._environment, intent.undo, until - self._clock.monotonic_ns())
+            if not problem:
+                self._fact(ev.RevertDone(node=injection), sync=True)
+                return
+            if self._clock.monotonic_ns() + _RETRY_EVERY_S * 10**9 >= until:
+                self._fact(ev.RevertFailed(node=injection, reason=problem), sync=True)
+                return
+            await asyncio.sleep(_RETRY_EVERY_S)
+
+    def _lever_time(self) -> Duration:
+        ready = self._plan.environment.ready
+        return LEVER_TIME + (ready.within if ready else Duration(0))
+
+
+async def undo(environment: Environment, calls: tuple[LeverCall, ...], within_ns: int) -> str:
+    """Pull undo levers, members side by side; what went wrong in words, empty when nothing did."""
+    by_member: dict[str, list[LeverCall]] = {}
+    for call in calls:
+        by_member.setdefault(call.member, []).append(call)
+
+    async def member(several: list[LeverCall]) -> None:
+        for call in several:
+            await environment.pull(call)
+
+    try:
+        async with asyncio.timeout(max(within_ns, 0) / 1e9):
+            results = await asyncio.gather(*map(member, by_member.values()), return_exceptions=True)
+    except TimeoutError:
+        return "it was not done in time"
+    return "; ".join(str(result) or type(result).__name__ for result in results if isinstance(result, BaseException))
+
+
+def differences(before: dict[str, MemberState], after: dict[str, MemberState]) -> tuple[str, ...]:
+    """Where two fingerprints differ, in words. Identities (pids) are not compared: a restarted member is as good as before."""
+    out = [f"{name} is missing" for name in before if name not in after]
+    out += [f"{name} was not there before" for name in after if name not in before]
+    for name in before.keys() & after.keys():
+        was, now = before[name], after[name]
+        if was.up != now.up:
+            out.append(f"{name} is {'up' if now.up else 'down'}")
+        elif was.paused != now.paused:
+            out.append(f"{name} is {'paused' if now.paused else 'not paused'}")
+        if was.up and now.up and was.binary_digest != now.binary_digest:
+            out.append(f"{name} runs another binary")
+        if was.up and now.up and was.configuration_digest != now.configuration_digest:
+            out.append(f"{name} was started with other arguments")
+    return tuple(sorted(out))
+
+
+def target_words(node: InjectNode) -> str:
+    """The target as people say it: ``role leader``, ``2 of etcd-1, etcd-2``."""
+    target = node.step.target
+    words = []
+    if target.count is not None:
+        words.append(f"{target.count} of")
+    if target.share is not None:
+        words.append(f"{target.share} of")
+    words.append(", ".join(target.names) if target.names else f"role {target.role}" if target.role else "all members")
+    if target.not_role:
+        words.append(f"without role {target.not_role}")
+    return " ".join(words)
+
+
+def _say(error: BaseException, limit: Duration) -> str:
+    return f"the levers did not answer within {limit}" if isinstance(error, TimeoutError) else str(error)

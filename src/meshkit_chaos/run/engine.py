@@ -1,0 +1,343 @@
+"""The loop around the machine: take a command, append the intent, act, append the outcome, feed it back.
+
+There is no rule about chaos in here. Whatever a task raises becomes an input of the machine, so rollback always runs; reverts,
+verification and teardown are never cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol
+
+from meshkit_chaos.clock import Clock
+from meshkit_chaos.environments.protocol import Environment
+from meshkit_chaos.errors import ChaosError, JournalUnwritable
+from meshkit_chaos.faults import MemberState
+from meshkit_chaos.journal import events as ev
+from meshkit_chaos.journal.blocks import encode_block
+from meshkit_chaos.journal.recorder import Recorder
+from meshkit_chaos.journal.samples import Round
+from meshkit_chaos.journal.store import Journal
+from meshkit_chaos.measure.watch import Reading
+from meshkit_chaos.plan import Plan
+from meshkit_chaos.run import commands as do
+from meshkit_chaos.run.acting import Actor, Fact, differences
+from meshkit_chaos.run.machine import State, step
+from meshkit_chaos.run.prerequisites import check_prerequisites
+from meshkit_chaos.run.sight import Sight
+from meshkit_chaos.slo import Duration, Indicator
+
+_FLUSH_EVERY_S: Final = 1.0
+_LOOK_EVERY_S: Final = 0.5
+_STEADY_WITHIN: Final = Duration(10 * 10**9)
+
+
+class Sampling(Protocol):
+    """What the engine needs of the sampler: it runs until stopped, tells of every round, and reads indicators."""
+
+    @property
+    def recorder(self) -> Recorder: ...
+    def follow(self, listener: Callable[[Round], None]) -> None: ...
+    def latest(self, indicator: Indicator, held: Any) -> Reading: ...
+    async def run(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+CollectLogs = Callable[[], list[ev.LogCollected | ev.ProblemNoted]]
+
+
+class Engine:
+    """Runs one plan on one environment and leaves a journal. ``run`` gives the outcome; it raises nothing of the run's own."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        environment: Environment,
+        journal: Journal,
+        clock: Clock,
+        *,
+        deploys: bool,
+        make_sampler: Callable[[], Sampling],
+        collect_logs: CollectLogs,
+    ) -> None:
+        self._plan = plan
+        self._environment = environment
+        self._journal = journal
+        self._clock = clock
+        self._make_sampler = make_sampler
+        self._collect_logs = collect_logs
+        self._state = State(plan=plan, deploys=deploys)
+        self._inputs: asyncio.Queue[tuple[do.Input, int]] = asyncio.Queue()
+        self._acting: set[asyncio.Task[None]] = set()
+        self._undoing: set[asyncio.Task[None]] = set()
+        self._timers: list[asyncio.TimerHandle] = []
+        self._actor = Actor(plan, environment, clock, fact=self.fact, tell=self._tell)
+        self._sight: Sight | None = None
+        self._sampler: Sampling | None = None
+        self._background: list[asyncio.Task[None]] = []
+        self._before: dict[str, MemberState] | None = None
+        self._dead: set[str] = set()
+        self._lost = ""
+        self._outcome: ev.Outcome | None = None
+
+    async def run(self) -> ev.Outcome:
+        self._tell(do.Begin())
+        try:
+            if not self._state.deploys:
+                self._start_sampling()
+            while self._outcome is None:
+                given, now = await self._inputs.get()
+                self._state, commands = step(self._state, given, now)
+                for command in commands:
+                    self._perform(command)
+        finally:
+            await self._stop_all()
+        return self._outcome
+
+    def fact(self, event: ev.AnyEvent, *, sync: bool = False) -> None:
+        """Append an event and feed it back.
+
+        An intent that cannot be recorded raises JournalUnwritable; any other fact still reaches the machine.
+        """
+        self._inputs.put_nowait((event, self._append(event, sync=sync)))
+
+    def _append(self, event: ev.AnyEvent, *, sync: bool = False) -> int:
+        must_be_on_disk = isinstance(event, ev.FaultIntended | ev.DeployIntended)
+        if self._lost and must_be_on_disk:
+            raise JournalUnwritable(self._lost)
+        try:
+            return self._journal.append(event, sync=sync).t
+        except JournalUnwritable as error:
+            self._lose_record(error)
+            if must_be_on_disk:
+                raise
+        try:  # the space that was kept for this has been given back
+            return self._journal.append(event, sync=sync).t
+        except JournalUnwritable:
+            return self._clock.monotonic_ns()
+
+    def _lose_record(self, error: JournalUnwritable) -> None:
+        if not self._lost:
+            self._lost = f"{error.message} ({error.hint})"
+            self._journal.release_reserve()
+            self._tell(do.RecordLost(self._lost))
+
+    def _tell(self, given: do.Input) -> None:
+        self._inputs.put_nowait((given, self._clock.monotonic_ns()))
+
+    def _perform(self, command: do.Command) -> None:  # noqa: C901, PLR0912  # one case a command
+        match command:
+            case do.Write():
+                self._append(command.event)
+            case do.Deploy():
+                self._act(self._deploy())
+            case do.CheckPrerequisites():
+                self._act(self._check_prerequisites())
+            case do.CheckSteadyState():
+                self._act(self._check_steady_state(command.since))
+            case do.TakeFingerprint():
+                self._act(self._take_fingerprint())
+            case do.SetTimer():
+                self._set_timer(command)
+            case do.Inject():
+                self._act(self._actor.inject(command))
+            case do.AwaitCondition():
+                self._act(self._await_condition(command.node))
+            case do.StopActing():
+                for task in self._acting:
+                    task.cancel()
+            case do.Revert():
+                self._undo(self._actor.revert(command.injection))
+            case do.Verify():
+                self._undo(self._verify())
+            case do.Teardown():
+                self._undo(self._teardown())
+            case do.Finish():
+                self._undo(self._finish(command.outcome))
+
+    def _act(self, work: Coroutine[Any, Any, None]) -> None:
+        self._start(work, self._acting)
+
+    def _undo(self, work: Coroutine[Any, Any, None]) -> None:
+        self._start(work, self._undoing)
+
+    def _start(self, work: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> None:
+        task = asyncio.create_task(work)
+        among.add(task)
+        task.add_done_callback(lambda done: self._ended(done, among))
+
+    def _ended(self, task: asyncio.Task[None], among: set[asyncio.Task[None]]) -> None:
+        among.discard(task)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        reason = str(error) if isinstance(error, ChaosError) else f"{type(error).__name__}: {error}"
+        self._append(ev.ProblemNoted(where="engine", message=reason))
+        if among is self._acting:
+            self._tell(do.EngineFailed(reason))
+        else:
+            self._outcome = "aborted"  # undoing itself broke: the journal has no end and the watchdog finishes
+            self._tell(do.EngineFailed(reason))
+
+    def _set_timer(self, command: do.SetTimer) -> None:
+        delay = max(0, command.at - self._clock.monotonic_ns()) / 1e9
+        loop = asyncio.get_running_loop()
+        self._timers.append(loop.call_later(delay, self._tell, do.TimerFired(command.name)))
+
+    async def _deploy(self) -> None:
+        deadline = self._clock.monotonic_ns() + self._plan.limit.ns
+        self.fact(
+            ev.DeployIntended(marker=self._environment.marker, data=self._environment.data_folder, deadline=deadline),
+            sync=True,
+        )
+        try:
+            members = await self._environment.deploy()
+        except ChaosError as error:
+            self.fact(ev.DeployFailed(reason=f"{error.message} {error.hint}".strip()))
+            return
+        self._start_sampling()
+        self.fact(ev.DeployDone(members=members))
+
+    def _start_sampling(self) -> None:
+        sampler = self._make_sampler()
+        self._sampler = sampler
+        sight = Sight(self._plan.scenario, sampler.latest, held=self._held, tripped=self._guard_tripped)
+        self._sight = sight
+        sampler.follow(sight.on_round)
+        for work in (sampler.run(), self._flush_often(), self._watch_members()):
+            task = asyncio.create_task(work)
+            task.add_done_callback(self._background_ended)
+            self._background.append(task)
+
+    def _background_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._tell(do.EngineFailed(f"{type(error).__name__}: {error}"))
+
+    def _held(self) -> frozenset[str]:
+        return frozenset(member for members in self._state.outstanding.values() for member in members)
+
+    def _guard_tripped(self, indicator: str, detail: str) -> None:
+        self.fact(ev.GuardTripped(indicator=indicator, detail=detail))
+
+    async def _check_prerequisites(self) -> None:
+        assert self._sight is not None
+        held = await check_prerequisites(self._plan, self._environment, self._sight, self._clock, fact=self.fact)
+        if held:  # give a mesh that has just come up time to reach its steady state; the baseline then says whether it did
+            now = self._clock.monotonic_ns()
+            waits = (
+                self._sight.until_good(name, after=now, within=_STEADY_WITHIN)
+                for name in self._plan.scenario.steady_state.indicators
+            )
+            await asyncio.gather(*waits)
+        self._tell(do.PrerequisitesSettled(held))
+
+    async def _check_steady_state(self, since: int) -> None:
+        assert self._sight is not None
+        held = True
+        for name in self._plan.scenario.steady_state.indicators:
+            good, detail = self._sight.good_since(name, since)
+            held = held and good
+            self.fact(ev.SteadyStateChecked(indicator=name, held=good, detail=detail))
+        self._tell(do.SteadyStateSettled(held))
+
+    async def _take_fingerprint(self) -> None:
+        self._before = await self._environment.observe()
+        self.fact(ev.FingerprintTaken(when="before", members=self._before), sync=True)
+
+    async def _await_condition(self, node_id: str) -> None:
+        assert self._sight is not None
+        node = next(node for node in self._plan.nodes if node.id == node_id)
+        met, detail = await self._sight.until_good(
+            node.indicator,  # type: ignore[union-attr]  # the machine sends until nodes only
+            after=self._clock.monotonic_ns(),
+            within=node.timeout,  # type: ignore[union-attr]  # as above
+        )
+        self.fact(ev.ConditionDone(node=node_id, met=met, detail=detail))
+
+    async def _verify(self) -> None:
+        """Wait, for as long as a rollback may take, until the fingerprint and the indicators are as they were."""
+        within = self._plan.scenario.rollback.within
+        until = self._clock.monotonic_ns() + within.ns
+        after = await self._environment.observe()
+        while self._before is not None and differences(self._before, after) and self._clock.monotonic_ns() < until:
+            await asyncio.sleep(0.05)
+            after = await self._environment.observe()
+        await self._await_verified_indicators(until)
+        self.fact(ev.FingerprintTaken(when="after", members=after))
+        different = differences(self._before, after) if self._before is not None else ("there is no fingerprint from before",)
+        self.fact(ev.EnvironmentVerified(clean=not different, differences=different), sync=True)
+
+    async def _await_verified_indicators(self, until: int) -> None:
+        now = self._clock.monotonic_ns()
+        left = Duration(max(0, until - now))
+        if self._sight is not None:
+            sight = self._sight
+            names = self._plan.scenario.rollback.verify
+            await asyncio.gather(*(sight.until_good(name, after=now, within=left) for name in names))
+
+    async def _teardown(self) -> None:
+        await self._stop_sampling()
+        deadline = self._clock.monotonic_ns() + 10 * 10**9
+        self.fact(ev.TeardownIntended(marker=self._environment.marker, deadline=deadline), sync=True)
+        for logged in self._collect_logs():
+            self._append(logged)
+        left = await self._environment.teardown()
+        self.fact(ev.TeardownDone(left=left), sync=True)
+
+    async def _finish(self, outcome: ev.Outcome) -> None:
+        await self._stop_sampling()
+        self._append(ev.RunFinished(outcome=outcome), sync=True)
+        self._outcome = outcome
+        self._tell(do.TimerFired("over"))  # wake the loop
+
+    async def _flush_often(self) -> None:
+        while True:
+            await asyncio.sleep(_FLUSH_EVERY_S)
+            self._flush()
+
+    def _flush(self) -> None:
+        block = self._sampler.recorder.take_block() if self._sampler else None
+        if block is None:
+            return
+        data = encode_block(block)
+        try:
+            name = self._journal.write_block(data)
+        except JournalUnwritable as error:
+            self._lose_record(error)
+            return
+        samples = sum(len(series.times) for series in block.series)
+        self._append(ev.SamplesFlushed(block=name, bytes=len(data), rounds=len(block.rounds), samples=samples))
+
+    async def _watch_members(self) -> None:
+        """Notice a member that ends although no fault holds it."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            if self._before is None or self._state.stage in ("verifying", "tearing", "over"):
+                continue
+            held = self._held()
+            seen = await self._environment.observe()
+            for member, now in seen.items():
+                if not now.up and member not in held | self._held() | self._dead and self._before[member].up:
+                    self._dead.add(member)
+                    self.fact(ev.MemberDied(member=member, detail="its process ended although no fault held it"))
+
+    async def _stop_sampling(self) -> None:
+        background, self._background = self._background, []
+        if self._sampler is not None:
+            self._sampler.stop()
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        self._flush()
+        self._sampler = None
+
+    async def _stop_all(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        await self._stop_sampling()
+        for task in self._acting | self._undoing:
+            task.cancel()
+        await asyncio.gather(*self._acting, *self._undoing, return_exceptions=True)
+
+
+__all__ = ["CollectLogs", "Engine", "Fact", "Sampling"]

@@ -1,0 +1,134 @@
+"""One run from its first event to its last: journal, watchdog, signals, engine. The only place where they meet."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import platform
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from meshkit_chaos import __version__
+from meshkit_chaos.clock import Clock, boot_id
+from meshkit_chaos.environments.protocol import Environment
+from meshkit_chaos.journal import events as ev
+from meshkit_chaos.journal.store import Journal, Reader
+from meshkit_chaos.plan import Plan
+from meshkit_chaos.run.engine import CollectLogs, Engine, Sampling
+from meshkit_chaos.run.watchdog import Watchdog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be run, where, and for whom.
+
+    ``run``: the run's ULID, also the marker of an environment that it deploys. ``environment_folder``: as in ``RunStarted``.
+    ``leases``: descriptors that the watchdog must hold too. ``watched``: False only where nothing outside this process is touched.
+    """
+
+    run: str
+    plan: Plan
+    folder: Path
+    environment: Environment
+    deployed: bool
+    environment_id: str
+    environment_folder: str
+    environment_class: str
+    subject: dict[str, str]
+    repeat: int
+    make_sampler: Callable[[], Sampling]
+    collect_logs: CollectLogs
+    readers: tuple[Reader, ...] = ()
+    leases: tuple[int, ...] = ()
+    watched: bool = True
+    on_second_signal: Callable[[], None] = field(default=lambda: None)
+
+
+async def run_once(order: Order, clock: Clock) -> ev.Outcome:
+    """Raises JournalUnwritable if the record cannot even be begun, CannotRun if the watchdog does not start."""
+    journal = Journal.create(order.folder, clock)
+    for reader in order.readers:
+        journal.follow(reader)
+    watchdog = None
+    try:
+        journal.append(_started(order, clock), sync=True)
+        engine = Engine(
+            order.plan,
+            order.environment,
+            journal,
+            clock,
+            deploys=order.deployed,
+            make_sampler=order.make_sampler,
+            collect_logs=order.collect_logs,
+        )
+        if order.watched:
+            watchdog = Watchdog.start(order.folder, keep=order.leases)
+            journal.append(ev.WatchdogStarted(pid=watchdog.pid), sync=True)
+        with _watched(engine, watchdog), _signals(engine, order) if order.watched else contextlib.nullcontext():
+            return await engine.run()
+    finally:
+        journal.close()
+        if watchdog is not None:
+            watchdog.finish()
+
+
+def _started(order: Order, clock: Clock) -> ev.RunStarted:
+    return ev.RunStarted(
+        schema=1,
+        run=order.run,
+        plan=order.plan,
+        tool=__version__,
+        python=platform.python_version(),
+        platform=f"{sys.platform}-{os.uname().machine}",
+        environment_class=order.environment_class,
+        subject=order.subject,
+        repeat=order.repeat,
+        wall_ns=clock.wall_ns(),
+        boot=boot_id(),
+        owner=os.getuid(),
+        pid=os.getpid(),
+        deployed=order.deployed,
+        environment_id=order.environment_id,
+        environment_folder=order.environment_folder,
+    )
+
+
+@contextlib.contextmanager
+def _watched(engine: Engine, watchdog: Watchdog | None) -> Iterator[None]:
+    if watchdog is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    pid = watchdog.pid
+    watchdog.on_death(loop, lambda: engine.fact(ev.WatchdogDied(pid=pid)))
+    try:
+        yield
+    finally:
+        watchdog.ignore_death(loop)
+
+
+@contextlib.contextmanager
+def _signals(engine: Engine, order: Order) -> Iterator[None]:
+    """The first signal aborts and rolls back; any further one only says that rollback goes on."""
+    loop = asyncio.get_running_loop()
+    seen: list[str] = []
+
+    def received(name: str) -> None:
+        if seen:
+            order.on_second_signal()
+            return
+        seen.append(name)
+        engine.fact(ev.SignalReceived(signal=name))
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in numbers:
+        loop.add_signal_handler(number, received, number.name)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)

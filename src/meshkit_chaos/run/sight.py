@@ -1,0 +1,81 @@
+"""What the engine sees of the mesh while it runs: every indicator's readings, round by round.
+
+Feeds guard rails, conditions and the steady-state check. What is judged afterwards is read from the record, not from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+
+from meshkit_chaos.journal.samples import Round
+from meshkit_chaos.measure.watch import Reading, Watch
+from meshkit_chaos.scenario.model import Scenario
+from meshkit_chaos.slo import Duration, Indicator
+
+ReadIndicator = Callable[[Indicator, Collection[str]], Reading]
+
+
+class Sight:
+    """``held``: asks for the members that a fault holds now. ``tripped`` is told when a guard rail trips, once each."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        read: ReadIndicator,
+        *,
+        held: Callable[[], Collection[str]],
+        tripped: Callable[[str, str], None],
+    ) -> None:
+        self._indicators = scenario.indicators
+        self._read = read
+        self._held = held
+        self._tripped = tripped
+        self._guards = [Watch(indicator=guard.indicator, bad_for=guard.bad_for) for guard in scenario.guard_rails]
+        self._history: dict[str, list[Reading]] = {indicator.name: [] for indicator in scenario.indicators}
+        self._changed = asyncio.Event()
+
+    def on_round(self, round_: Round) -> None:
+        """Read every indicator that this round's source fills."""
+        for indicator in self._indicators:
+            if indicator.source == round_.source:
+                reading = self._read(indicator, self._held())
+                self._history[indicator.name].append(reading)
+                self._feed_guards(reading)
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def _feed_guards(self, reading: Reading) -> None:
+        for index, guard in enumerate(self._guards):
+            if guard.indicator != reading.indicator or guard.tripped:
+                continue
+            fed = self._guards[index] = guard.fed(reading)
+            if fed.tripped:
+                self._tripped(fed.indicator, fed.detail)
+
+    def last(self, indicator: str) -> Reading:
+        history = self._history[indicator]
+        return history[-1] if history else Reading(indicator=indicator, state="unknown", detail="nothing was sampled yet")
+
+    async def until_good(self, indicator: str, *, after: int, within: Duration) -> tuple[bool, str]:
+        """Wait for a good round whose tick is at or after ``after`` (monotonic ns); say what was seen last where none came."""
+        try:
+            async with asyncio.timeout(within.seconds):
+                while True:
+                    reading = self.last(indicator)
+                    if reading.state == "good" and reading.tick is not None and reading.tick >= after:
+                        return True, reading.detail
+                    await self._changed.wait()
+        except TimeoutError:
+            reading = self.last(indicator)
+            return False, f"{indicator} was not good within {within}: {reading.detail}"
+
+    def good_since(self, indicator: str, since: int) -> tuple[bool, str]:
+        """Whether every round since an instant was good, of which there must be at least two."""
+        seen = [reading for reading in self._history[indicator] if reading.tick is not None and reading.tick >= since]
+        wrong = next((reading for reading in seen if reading.state != "good"), None)
+        if wrong is not None:
+            return False, f"{indicator} was {wrong.state}: {wrong.detail}"
+        if len(seen) < 2:
+            return False, f"{indicator} was seen in {len(seen)} rounds of the baseline; at least 2 are needed"
+        return True, f"{indicator} was good in all {len(seen)} rounds"

@@ -1,0 +1,188 @@
+"""An environment as a frozen value, and what lint finds in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from meshkit_chaos.scenario import defaults
+from meshkit_chaos.scenario.checks import lint_check, lint_template, lint_url
+from meshkit_chaos.scenario.environment import (
+    EnvironmentDescription,
+    Joined,
+    MemberDescription,
+    Metrics,
+    Ready,
+    SimulatedMesh,
+)
+from meshkit_chaos.scenario.findings import At
+from meshkit_chaos.scenario.grammar_environment import CountedMembers, EnvironmentText, MemberText, MetricsText
+from meshkit_chaos.scenario.grammar_values import IDENTIFIER
+from meshkit_chaos.scenario.templates import Known
+from meshkit_chaos.slo import Duration
+
+_INDEX: Final = "${index}"
+_ONLY_PROCESS: Final = ("vars", "ports", "command", "env", "joined", "ready", "logs")
+_UNSAFE: Final = re.compile(r"^[/\\~]|^[A-Za-z]:|(^|[/\\])\.\.?([/\\]|$)|[/\\]$|\\|\$\{")
+
+
+def built_environment(text: EnvironmentText, *, at: At, path: str, digest: str) -> EnvironmentDescription:
+    """Build it; whether it may be used, the findings say."""
+    description = EnvironmentDescription(
+        path=path,
+        digest=digest,
+        name=text.name,
+        kind=text.kind,
+        class_name=text.class_name or text.name,
+        members=tuple(_members(text, at)),
+        vars=dict(text.vars or {}),
+        joined={name: _joined(found.item, found.separator) for name, found in (text.joined or {}).items()},
+        ready=_ready(text),
+        roles={name: role.value() for name, role in (text.roles or {}).items()},
+        metrics=_metrics(text.metrics),
+        logs=tuple(text.logs or ()),
+        stop_within=text.stop_within or Duration.parse(defaults.STOP_WITHIN),
+        simulated=_simulated(text),
+    )
+    _lint_kind(text, at)
+    _lint_members(description, at)
+    _lint_templates(text, description, at)
+    _lint_checks(description, at)
+    return description
+
+
+def _joined(item: str, separator: str | None) -> Joined:
+    return Joined(item=item, separator="," if separator is None else separator)
+
+
+def _ready(text: EnvironmentText) -> Ready | None:
+    if text.ready is None:
+        return None
+    return Ready(check=text.ready.value(), within=text.ready.within or Duration.parse(defaults.READY_WITHIN))
+
+
+def _metrics(text: MetricsText | None) -> Metrics | None:
+    if text is None:
+        return None
+    every = text.every or Duration.parse(defaults.METRICS_EVERY)
+    return Metrics(url=text.url, every=every, timeout=text.timeout or every, names=tuple(text.names or ()))
+
+
+def _simulated(text: EnvironmentText) -> SimulatedMesh | None:
+    if text.kind != "simulated":
+        return None
+    given = text.simulated
+    return SimulatedMesh(
+        election=(given.election if given else None) or Duration.parse(defaults.ELECTION),
+        rejoin=(given.rejoin if given else None) or Duration.parse(defaults.REJOIN),
+    )
+
+
+def _members(text: EnvironmentText, at: At) -> Iterator[MemberDescription]:
+    common = (text.command or (), dict(text.env or {}), tuple(text.ports or ()))
+    if isinstance(text.members, CountedMembers):
+        for index in range(1, text.members.count + 1):
+            yield _member(text.members.name.replace(_INDEX, str(index)), common)
+        return
+    for place, member in enumerate(text.members):
+        if isinstance(member, MemberText):
+            if text.kind == "process" and member.command is None and text.command is None:
+                at.below("members", place).say("MC122", f"the member {member.name} has no command", hint="give it `command:`")
+            own = (member.command or common[0], {**common[1], **(member.env or {})}, _or(member.ports, common[2]))
+            yield _member(member.name, own)
+        else:
+            yield _member(member, common)
+
+
+def _or(own: list[str] | None, common: tuple[str, ...]) -> tuple[str, ...]:
+    return common if own is None else tuple(own)
+
+
+def _member(name: str, parts: tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]) -> MemberDescription:
+    return MemberDescription(name=name, command=parts[0], env=parts[1], ports=parts[2])
+
+
+def _lint_kind(text: EnvironmentText, at: At) -> None:
+    if text.kind == "simulated":
+        for key in _ONLY_PROCESS:
+            if getattr(text, key) is not None:
+                at.below(key).say("MC122", f"a simulated mesh has no {key}", hint=f"remove `{key}:`", of_key=True)
+        return
+    if text.simulated is not None:
+        at.below("simulated").say("MC122", "only a simulated mesh can be told how to behave", hint="remove it", of_key=True)
+    listed = text.members if isinstance(text.members, list) else []
+    if text.command is None and not any(isinstance(member, MemberText) for member in listed):
+        at.below("kind").say("MC122", "members that are processes need a command", hint="command: [program, argument, …]")
+    for number, log in enumerate(text.logs or ()):
+        if _UNSAFE.search(log):
+            hint = "write a path below the member's folder, such as data/extra.log"
+            at.below("logs", number).say("MC121", f"{log!r} may lie outside the member's folder", hint=hint)
+
+
+def _lint_members(description: EnvironmentDescription, at: At) -> None:
+    seen: set[str] = set()
+    for number, member in enumerate(description.members):
+        place = at.below("members", "name") if _INDEX in str(member.name) else at.below("members", number)
+        if not IDENTIFIER.fullmatch(member.name):
+            hint = "small letters, digits and '-', and ${index} for the number"
+            place.say("MC016", f"{member.name!r} is not a name of a member", hint=hint)
+            return
+        if member.name in seen:
+            hint = "write ${index} into the name of counted members"
+            place.say("MC110", f"two members are called {member.name!r}", hint=hint)
+            return
+        seen.add(member.name)
+        if len(set(member.ports)) < len(member.ports):
+            at.below("ports").say("MC110", f"a port of {member.name} is named twice")
+            return
+
+
+def _known(description: EnvironmentDescription) -> Known:
+    ports = [frozenset(member.ports) for member in description.members]
+    return Known(
+        ports=frozenset.intersection(*ports) if ports else frozenset(),
+        vars=frozenset(description.vars),
+        joined=frozenset(description.joined),
+    )
+
+
+def _lint_templates(text: EnvironmentText, description: EnvironmentDescription, at: At) -> None:
+    known = _known(description)
+    for number, argument in enumerate(text.command or ()):
+        lint_template(argument, at=at.below("command", number), known=known)
+    for name, value in (text.env or {}).items():
+        lint_template(value, at=at.below("env", name), known=known)
+    inside = Known(ports=known.ports, vars=known.vars, joined=frozenset())
+    for name, joined in (text.joined or {}).items():
+        lint_template(joined.item, at=at.below("joined", name, "item"), known=inside)
+    if isinstance(text.members, list):
+        _lint_own(text.members, description, at)
+
+
+def _lint_own(members: list[str | MemberText], description: EnvironmentDescription, at: At) -> None:
+    for number, (written, built) in enumerate(zip(members, description.members, strict=True)):
+        if isinstance(written, str):
+            continue
+        place = at.below("members", number)
+        known = Known(ports=frozenset(built.ports), vars=frozenset(description.vars), joined=frozenset(description.joined))
+        for position, argument in enumerate(written.command or ()):
+            lint_template(argument, at=place.below("command", position), known=known)
+        for name, value in (written.env or {}).items():
+            lint_template(value, at=place.below("env", name), known=known)
+
+
+def _lint_checks(description: EnvironmentDescription, at: At) -> None:
+    known = _known(description)
+    if description.ready is not None:
+        lint_check(description.ready.check, at=at.below("ready"), known=known)
+    for name, check in description.roles.items():
+        lint_check(check, at=at.below("roles", name), known=known)
+    metrics = description.metrics
+    if metrics is None:
+        return
+    lint_url(metrics.url, at=at.below("metrics", "url"))
+    lint_template(metrics.url, at=at.below("metrics", "url"), known=known)
+    if metrics.timeout > metrics.every:
+        message = f"a scrape may take {metrics.timeout}, longer than its round of {metrics.every}"
+        at.below("metrics", "timeout").say("MC127", message, hint=f"write at most {metrics.every}")

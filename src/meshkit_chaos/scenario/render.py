@@ -1,0 +1,64 @@
+"""Problems as text: for people at a terminal, with the line and a caret, and for GitHub's annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from meshkit_chaos.errors import Problem
+
+_WIDEST: Final = 160
+
+
+def render_problems(problems: Iterable[Problem], sources: Mapping[str, bytes]) -> str:
+    """Each problem with the line that it is about, where ``sources`` (bytes by path) has it. Ends with a newline if not empty."""
+    lines: dict[str, list[str]] = {}
+    blocks: list[str] = []
+    for problem in problems:
+        if problem.path not in lines:
+            text = sources.get(problem.path, b"")[:4_000_000].decode("utf-8", "replace")
+            lines[problem.path] = text.removeprefix("\ufeff").split("\n")
+        blocks.append(_block(problem, lines[problem.path]))
+    return "".join(blocks)
+
+
+def _block(problem: Problem, lines: list[str]) -> str:
+    head = f"{problem.place}: {problem.severity}: {shown(problem.message)} [{problem.rule}]\n"
+    hint = f"  hint: {shown(problem.hint)}\n" if problem.hint else ""
+    if not 0 < problem.line <= len(lines):
+        return head + hint
+    number = f"{problem.line:>6} | "
+    before, after = _excerpt(lines[problem.line - 1], problem.column)
+    return f"{head}{number}{before}{after}\n{' ' * (len(number) - 2)}| {' ' * len(before)}^\n{hint}"
+
+
+def _excerpt(line: str, column: int) -> tuple[str, str]:
+    """The line before and from the column, made short and harmless; tabs count as one column."""
+    start = max(0, column - _WIDEST // 2)
+    before, after = line[start : column - 1], line[column - 1 : start + _WIDEST]
+    return shown(before), shown(after)
+
+
+def shown(text: str) -> str:
+    """Put a visible sign for every character that a terminal would act on. The length stays."""
+    return "".join(character if character.isprintable() else "·" for character in text.replace("\t", " ").rstrip("\r\n"))
+
+
+def github_annotations(problems: Iterable[Problem]) -> str:
+    """One workflow command a problem, escaped so that no message can hold a second one."""
+    return "".join(_annotation(problem) for problem in problems)
+
+
+def _annotation(problem: Problem) -> str:
+    place = f",line={problem.line},col={problem.column}" if problem.line else ""
+    hint = f" (hint: {problem.hint})" if problem.hint else ""
+    message = f"{problem.message}{hint} [{problem.rule}]"
+    return f"::{problem.severity} file={_property(problem.path)}{place}::{_data(message)}\n"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

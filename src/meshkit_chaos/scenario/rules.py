@@ -1,0 +1,203 @@
+"""Every rule of ``lint``, by its id: what it holds, why, and an example of each kind.
+
+The table is data: a command and the documentation print it, and the tests hold a document that breaks each rule.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from msgspec import Struct
+
+from meshkit_chaos.errors import Severity
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """``severity`` is the usual one; where a rule has both, the text of the reason says when."""
+
+    id: str
+    name: str
+    reason: str
+    bad: str
+    good: str
+    severity: Severity = "error"
+
+
+_TABLE: Final = (
+    Rule(
+        id="MC001", name="yaml-syntax", reason="What cannot be read cannot be run.",
+        bad="good: >= 1", good='good: ">= 1"',
+    ),
+    Rule(
+        id="MC002", name="duplicate-key", reason="Readers would take one of the two, and not all the same one.",
+        bad="timeout: 2m\ntimeout: 5m", good="timeout: 2m",
+    ),
+    Rule(
+        id="MC003", name="yaml-feature",
+        reason="Tags, merge keys, keys that are not texts, dangling aliases and several documents change what a reader sees.",
+        bad="<<: *defaults", good="defaults: {owner: mesh-team}",
+    ),
+    Rule(
+        id="MC004", name="document-limit",
+        reason="A document is read within a second and 200 MB, whoever wrote it: 2 MB, 50 levels, 200,000 values, "
+        "10,000 of them by alias.",
+        bad="a: &a [x, x]\nb: [*a, *a]  # and so on", good="b: [x, x]",
+    ),
+    Rule(
+        id="MC005", name="characters", reason="A document is UTF-8 and shows all that it holds.",
+        bad="title: a\\x00b  # the character itself", good="title: ab",
+    ),
+    Rule(
+        id="MC006", name="number", reason="Not-a-number, infinity and numbers beyond 64 bits compare with nothing.",
+        bad="count: .inf", good="count: 3",
+    ),
+    Rule(
+        id="MC007", name="no-value", reason="A key without a value is usually an unfinished thought or a slip of indentation.",
+        bad="objectives:", good="objectives:\n  - converge: one-leader\n    within: 5s",
+    ),
+    Rule(
+        id="MC011", name="unknown-key", reason="A misspelt section that is silently ignored is a check that never ran.",
+        bad="roolback: {within: 20s}", good="rollback: {within: 20s}",
+    ),
+    Rule(
+        id="MC012", name="missing-key", reason="The grammar needs it.",
+        bad="- converge: one-leader", good="- converge: one-leader\n  within: 5s",
+    ),
+    Rule(
+        id="MC013", name="wrong-kind", reason="A text, a number, a list and a mapping mean different things.",
+        bad="command: etcd --name a", good="command: [etcd, --name, a]",
+    ),
+    Rule(
+        id="MC014", name="wrong-value", reason="Only the listed values, or those within the limits, mean anything.",
+        bad="severity: hihg", good="severity: high",
+    ),
+    Rule(
+        id="MC015", name="quantity", reason="A number without its unit is a guess.",
+        bad="within: 5", good="within: 5s",
+    ),
+    Rule(
+        id="MC016", name="name", reason="Names become folders, labels and parts of commands.",
+        bad="id: Leader Killed!", good="id: leader-killed",
+    ),
+    Rule(
+        id="MC101", name="unknown-indicator", reason="A reference to nothing would never be measured.",
+        bad="- converge: one-leder", good="- converge: one-leader",
+    ),
+    Rule(
+        id="MC102", name="unknown-step",
+        reason="`after` names the fault step that an objective counts from; `revert` a fault that is still held.",
+        bad="- revert: leader-deis", good="- revert: leader-dies",
+    ),
+    Rule(
+        id="MC103", name="promql", reason="A query outside the documented subset is refused, never approximated.",
+        bad="promql: sum(up", good="promql: sum(up)",
+    ),
+    Rule(
+        id="MC104", name="unknown-metric", reason="A misspelt metric has no samples, and no samples are no evidence.",
+        bad="promql: sum(etcd_server_is_leadr)", good="promql: sum(etcd_server_is_leader)",
+    ),
+    Rule(
+        id="MC105", name="cannot-fail", 
+        reason="A query whose value can never be bad, or never good, decides nothing: a comparison that filters removes the very "
+        "value that would be bad.",
+        bad="promql: sum(up) == 3", good='promql: sum(up)\ngood: "== 3"',
+    ),
+    Rule(
+        id="MC106", name="window-hides-recovery",
+        reason="A range window shows the past: a query over W cannot see recovery faster than W. Over a quarter of the limit "
+        "it is an error in `converge` and `recover`; in `stay` it is a warning.",
+        bad="promql: rate(errors_total[5m])  # in an objective with within: 30s", good="promql: rate(errors_total[5s])",
+    ),
+    Rule(
+        id="MC107", name="limit-under-two-rounds", reason="A time shorter than two rounds cannot be told from none.",
+        bad="within: 200ms  # rounds of 200ms", good="within: 2s",
+    ),
+    Rule(
+        id="MC108", name="no-objectives", reason="Where nothing is demanded, nothing can pass.",
+        bad="objectives: []", good="objectives:\n  - converge: one-leader\n    within: 5s",
+    ),
+    Rule(
+        id="MC109", name="no-fault", reason="Without a fault nothing is tested but the weather.",
+        bad="steps:\n  - wait: 5s", good="steps:\n  - fault: kill\n    target: {role: leader}\n    hold: 4s",
+    ),
+    Rule(
+        id="MC110", name="duplicate-name", reason="Two things of one name cannot be told apart in a report.",
+        bad="- converge: one-leader\n- converge: one-leader",
+        good="- converge: one-leader\n- converge: one-leader\n  id: again",
+    ),
+    Rule(
+        id="MC111", name="blast-radius",
+        reason="More members would be under a fault than the scenario itself allows. Where that depends on how faults that "
+        "overlap are drawn, it is a warning.",
+        bad="target: {count: 2}  # of three, without blast_radius", good="target: {count: 2}\nblast_radius: {members: 2}",
+    ),
+    Rule(
+        id="MC112", name="event-needs-counter",
+        reason="The increase of a counter is taken from its own samples, not from a query's.",
+        bad="promql: sum(changes_total)\nkind: event", good="promql: changes_total\nkind: event",
+    ),
+    Rule(
+        id="MC113", name="no-band", reason="Without a band no value is good or bad.",
+        bad="one-leader: {promql: sum(is_leader)}", good='one-leader: {promql: sum(is_leader), good: "== 1"}',
+    ),
+    Rule(
+        id="MC114", name="unused-indicator", reason="An indicator that no scenario uses is measured by nobody.", severity="warning",
+        bad='indicators: {unused: {promql: sum(up), good: "== 3"}}', good="objectives:\n  - stay: unused",
+    ),
+    Rule(
+        id="MC115", name="several-series", severity="warning",
+        reason="An indicator is one number; a query that may give several series is unknown whenever it does.",
+        bad="promql: etcd_server_is_leader", good="promql: sum(etcd_server_is_leader)",
+    ),
+    Rule(
+        id="MC116", name="template", reason="A template that nothing fills would be used as it stands.",
+        bad="url: http://${member.hots}/", good="url: http://${member.host}/",
+    ),
+    Rule(
+        id="MC117", name="fault", reason="Only the faults of the catalogue, with their own parameters, can be injected.",
+        bad="- fault: kil", good="- fault: kill",
+    ),
+    Rule(
+        id="MC118", name="target", reason="A fault that hits nothing proves nothing.",
+        bad="target: {role: leeder}", good="target: {role: leader}",
+    ),
+    Rule(
+        id="MC119", name="probe-schedule", reason="Starting a program takes too long to be done more often than once a second.",
+        bad="probe: {command: [check], every: 100ms}", good="probe: {command: [check], every: 1s}",
+    ),
+    Rule(
+        id="MC120", name="no-steady-state", reason="Without knowing what normal is, no disturbance can be told from it.",
+        bad="- id: a  # without steady_state", good="steady_state: {for: 2s, indicators: [one-leader]}",
+    ),
+    Rule(
+        id="MC121", name="unsafe-path", reason="Files are kept from below a member's own folder only.",
+        bad="logs: [../../etc/passwd]", good="logs: [data/extra.log]",
+    ),
+    Rule(
+        id="MC122", name="environment", reason="What one kind of environment needs, another has no use for.",
+        bad="kind: simulated\ncommand: [etcd]", good="kind: simulated",
+    ),
+    Rule(
+        id="MC123", name="repeats", reason="The failure that decides must be among the runs.",
+        bad="repeats: {up_to: 2, fail_at: 3}", good="repeats: {up_to: 3, fail_at: 2}",
+    ),
+    Rule(
+        id="MC124", name="timeout", reason="A run that cannot finish in its own time always ends aborted.",
+        bad="timeout: 10s  # with hold: 30s", good="timeout: 2m",
+    ),
+    Rule(
+        id="MC125", name="hold", severity="warning", reason="A fault that is over once injected has nothing to hold or to revert.",
+        bad="- fault: restart\n  hold: 5s", good="- fault: restart",
+    ),
+    Rule(
+        id="MC126", name="address", reason="What is asked over HTTP needs an address that says so.",
+        bad="url: localhost:2379/health", good="url: http://localhost:2379/health",
+    ),
+    Rule(
+        id="MC127", name="rounds", reason="A scrape that outlasts its round would answer in the next one.",
+        bad="metrics: {every: 200ms, timeout: 1s}", good="metrics: {every: 200ms, timeout: 200ms}",
+    ),
+)  # fmt: skip
+
+RULES: Final = MappingProxyType({rule.id: rule for rule in _TABLE})

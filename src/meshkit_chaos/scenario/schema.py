@@ -1,0 +1,80 @@
+"""JSON Schema of both documents, for editors and other tools: draft 7, which all of them know.
+
+Made from the grammar. It holds the structure; what needs more than one place to be seen (references, queries, the environment)
+only lint can tell.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel
+
+from meshkit_chaos.scenario.grammar import ScenariosText
+from meshkit_chaos.scenario.grammar_checks import CheckText
+from meshkit_chaos.scenario.grammar_environment import EnvironmentText
+
+DocumentKind = Literal["scenarios", "environment"]
+_MODELS: Final[dict[str, type[BaseModel]]] = {"scenarios": ScenariosText, "environment": EnvironmentText}
+_TITLES: Final = {"scenarios": "meshkit-chaos scenarios", "environment": "meshkit-chaos environment"}
+_ONE_CHECK: Final = ("CheckText", "ProbeText", "ReadyText")
+
+
+def json_schema(document: DocumentKind) -> dict[str, Any]:
+    """The schema of one kind of document, as plain JSON values."""
+    raw = _MODELS[document].model_json_schema(ref_template="#/definitions/{model}")
+    definitions = {_name(name): _draft_7(schema) for name, schema in sorted(raw.pop("$defs").items())}
+    for name in _ONE_CHECK:
+        if (check := definitions.get(_name(name))) is not None:
+            check["oneOf"] = [{"required": [key]} for key in CheckText.CHECKS]
+    if "Parallel" in definitions:
+        _allow_single_steps(definitions["Parallel"])
+    for definition in definitions.values():
+        definition.pop("title", None)
+    body = _draft_7(raw)
+    body["title"] = _TITLES[document]
+    return {"$schema": "http://json-schema.org/draft-07/schema#", **body, "definitions": definitions}
+
+
+def _name(model: str) -> str:
+    return model.removesuffix("Text")
+
+
+def _draft_7(schema: Any) -> Any:
+    """Say the same in draft 7: no null (a key is there or not), no siblings of ``$ref``, titles only where they name a type."""
+    if isinstance(schema, list):
+        return [_draft_7(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = _without_null(schema)
+    out: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == "properties":
+            out[key] = {name: _titled(_draft_7(found), name) for name, found in value.items()}
+        elif key == "$ref":
+            out[key] = "#/definitions/" + _name(value.rpartition("/")[2])
+        elif not (key == "default" and value is None):
+            out[key] = value if key in {"default", "examples", "const", "enum"} else _draft_7(value)
+    if "$ref" in out and len(out) > 1:
+        out["allOf"] = [{"$ref": out.pop("$ref")}]
+    return out
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    forms = [form for form in schema.get("anyOf", ()) if form != {"type": "null"}]
+    if "anyOf" not in schema or len(forms) == len(schema["anyOf"]):
+        return schema
+    rest = {key: value for key, value in schema.items() if key != "anyOf"}
+    return {**forms[0], **rest} if len(forms) == 1 else {**rest, "anyOf": forms}
+
+
+def _titled(schema: dict[str, Any], name: str) -> dict[str, Any]:
+    """Keep a title only if it names a type; pydantic's own only repeat the key."""
+    repeats = str(schema.get("title", "")).casefold().replace(" ", "_") == name.casefold()
+    return {key: value for key, value in schema.items() if key != "title"} if repeats else schema
+
+
+def _allow_single_steps(parallel: dict[str, Any]) -> None:
+    """A branch may be one step instead of a list; the grammar turns the one into the other before it looks."""
+    items = parallel["properties"]["parallel"]["items"]
+    parallel["properties"]["parallel"]["items"] = {"anyOf": [items["items"], items]}

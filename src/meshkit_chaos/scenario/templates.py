@@ -1,0 +1,53 @@
+"""Templates: ``${member.name}`` and the like, in the texts of environments, checks and probes.
+
+Takes a text and what may be referred to; gives its references, or what is wrong with them. There is no
+escape and no default: every ``${`` must be one of the known references.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from meshkit_chaos.scenario.grammar_values import close_names
+
+_REFERENCE: Final = re.compile(r"\$\{([^{}$\s]*)\}")
+_MEMBER: Final = ("member.name", "member.index", "member.host", "member.dir")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What templates may refer to; None where it is not known, so that nothing can be said."""
+
+    ports: frozenset[str] | None = None
+    vars: frozenset[str] | None = None
+    joined: frozenset[str] | None = None
+
+    def names(self) -> tuple[str, ...]:
+        groups = (("member.port", self.ports), ("var", self.vars), ("joined", self.joined))
+        return (*_MEMBER, *(f"{group}.{name}" for group, names in groups for name in sorted(names or ())))
+
+    def has(self, name: str) -> bool:
+        group, _, rest = name.rpartition(".")
+        names = {"member.port": self.ports, "var": self.vars, "joined": self.joined}
+        if group in names and names[group] is None:
+            return bool(rest)
+        return name in self.names()
+
+
+def references(text: str) -> tuple[str, ...]:
+    """The names referred to, in order."""
+    return tuple(found[1] for found in _REFERENCE.finditer(text))
+
+
+def template_problem(text: str, known: Known) -> tuple[str, str] | None:
+    """What is wrong with a text's templates, and a hint."""
+    if "${" in _REFERENCE.sub("", text):
+        return "a template is not closed or not one name", "write ${member.name}"
+    for name in references(text):
+        if not known.has(name):
+            near = close_names(name, known.names())
+            hint = f"did you mean ${{{near[0]}}}?" if near else f"known here: {', '.join(known.names())}"
+            return f"unknown template ${{{name}}}", hint
+    return None

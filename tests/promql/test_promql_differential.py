@@ -1,0 +1,261 @@
+"""The evaluator against a real Prometheus (version 2: closed ranges) on the same data and generated queries."""
+
+from __future__ import annotations
+
+import math
+import random
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from meshkit_chaos.promql import (
+    STALE,
+    EvaluationError,
+    Series,
+    Settings,
+    Vector,
+    evaluate,
+    labels_of,
+    parse,
+)
+
+sys.path.insert(0, str(Path(__file__).parent))
+from prometheus_server import Answer, PrometheusServer
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("prometheus") is None, reason="no prometheus on PATH"),
+]
+
+SECOND = 10**9
+BASE = 1_700_000_040 * SECOND
+SPAN_S = 1500
+CLOSED = Settings(range_boundaries="closed")
+QUERIES = 1500
+
+
+@dataclass(frozen=True)
+class Recorded:
+    series: tuple[Series, ...]
+
+    def named(self, name: str) -> Sequence[Series]:
+        return tuple(one for one in self.series if not name or dict(one.labels)["__name__"] == name)
+
+
+def _series(name: str, labels: dict[str, str], points: list[tuple[int, float]]) -> Series:
+    return Series(labels_of(name, labels), tuple(time for time, _ in points), tuple(value for _, value in points))
+
+
+def _times(dice: random.Random, interval_ms: int) -> list[int]:
+    """Scrape times with a phase, jitter and a gap."""
+    phase = dice.randrange(0, interval_ms) if dice.random() < 0.5 else 0
+    gap = dice.randrange(SPAN_S * 1000)
+    times = range(phase, SPAN_S * 1000, interval_ms)
+    return [BASE + time * 10**6 for time in times if not gap < time < gap + dice.choice([0, 40_000, 400_000])]
+
+
+def _counter(dice: random.Random, times: list[int]) -> list[tuple[int, float]]:
+    value, out = float(dice.choice([0, 0, 3, 1000])), []
+    for time in times:
+        value = 0.0 if dice.random() < 0.03 else value + dice.choice([0, 0, 1, 2.5, 7])
+        out.append((time, value))
+    return out
+
+
+def _gauge(dice: random.Random, times: list[int]) -> list[tuple[int, float]]:
+    odd = [math.nan, math.inf, -math.inf, 0.0]
+    return [(time, dice.choice(odd) if dice.random() < 0.02 else round(dice.uniform(-20, 60), 3)) for time in times]
+
+
+def _marked(dice: random.Random, points: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Put staleness markers over some samples, as after a failed scrape."""
+    return [(time, STALE if dice.random() < 0.03 else value) for time, value in points]
+
+
+def _buckets(dice: random.Random, member: str, times: list[int]) -> list[Series]:
+    counts = {le: 0.0 for le in ("0.1", "0.5", "1", "5", "+Inf")}
+    points: dict[str, list[tuple[int, float]]] = {le: [] for le in counts}
+    for time in times:
+        seen = dice.choice([0.05, 0.3, 0.7, 3, 9])
+        for le in counts:
+            counts[le] += dice.randrange(5) * (seen <= float(le))
+            points[le].append((time, counts[le]))
+    return [_series("took_bucket", {"member": member, "le": le}, some) for le, some in points.items()]
+
+
+def record(dice: random.Random) -> Recorded:
+    out: list[Series] = []
+    for member, zone in (("a", "x"), ("b", "x"), ("c", "y"), ("d", "y")):
+        times = _times(dice, dice.choice([5000, 10_000, 15_000]))
+        labels = {"member": member, "zone": zone}
+        out.append(_series("sent_total", labels, _marked(dice, _counter(dice, times))))
+        out.append(_series("lost_total", labels, _counter(dice, times)))
+        out.append(_series("load", labels, _marked(dice, _gauge(dice, times))))
+        out.append(_series("up", labels, _marked(dice, [(time, float(dice.random() < 0.8)) for time in times])))
+        out.extend(_buckets(dice, member, times))
+    out.append(_series("quota", {"zone": "x", "tier": "gold"}, [(time, 3.0) for time in _times(dice, 15_000)]))
+    out.append(_series("quota", {"zone": "y", "tier": "tin"}, [(time, 7.0) for time in _times(dice, 15_000)]))
+    return Recorded(tuple(out))
+
+
+class Author:
+    """Writes random queries of the subset, typed as Prometheus types them."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self.dice = dice
+
+    def pick(self, *choices: str) -> str:
+        return self.dice.choice(choices)
+
+    def span(self) -> str:
+        return self.pick("5s", "10s", "30s", "1m", "90s", "5m", "7m", "15s")
+
+    def offset(self) -> str:
+        return self.pick("", "", "", " offset 30s", " offset -10s", " offset 7m", " offset 1m5s")
+
+    def plain(self) -> str:
+        name = self.pick("sent_total", "lost_total", "load", "up", "quota", "nothing")
+        matcher = self.pick(
+            "", "", '{member="a"}', '{zone!="x"}', '{member=~"a|c"}', '{member!~"[ab]"}', '{tier=""}', '{zone=~"x|",tier!=""}'
+        )
+        return name + matcher
+
+    def matrix(self, depth: int) -> str:
+        if depth > 0 and self.dice.random() < 0.25:
+            step = self.pick("", "15s", "20s", "1m", "7s")
+            return f"({self.vector(depth - 1)})[{self.span()}:{step}]{self.offset()}"
+        return f"{self.plain()}[{self.span()}]{self.offset()}"
+
+    def scalar(self, depth: int) -> str:
+        if depth > 0 and self.dice.random() < 0.4:
+            op = self.pick("+", "-", "*", "/", "%", "^", "== bool", "< bool", ">= bool")
+            return self.pick(
+                f"scalar({self.vector(depth - 1)})", f"({self.scalar(depth - 1)} {op} {self.scalar(depth - 1)})"
+            )
+        return self.pick("0", "1", "2.5", "-3", "10", "0.5", "1e3", "NaN", "Inf", "(time() % 100)")
+
+    def clause(self) -> str:
+        return self.pick("", "", "by (zone) ", "by (member) ", "without (member) ", "by (nope) ", "without (zone) ", "by (zone, __name__) ")
+
+    def aggregation(self, depth: int) -> str:
+        op = self.pick("sum", "min", "max", "avg", "count", "group", "stddev", "stdvar", "quantile", "topk", "bottomk")
+        clause = self.clause()
+        if op == "quantile":
+            return f"quantile {clause}({self.pick('0', '0.5', '0.9', '1', '-1', '2', 'NaN')}, {self.vector(depth)})"
+        if op in {"topk", "bottomk"}:  # of values without ties: which of equals is kept is nobody's promise
+            body = self.pick("load", "sum by (member) (load)", "-load", 'load{zone="x"}', "load offset 1m")
+            return f"{op} {clause}({self.pick('0', '1', '2', '10')}, {body})"
+        if op in {"stddev", "stdvar"}:  # of finite values: version 2 calls the deviation of one NaN 0, version 3 NaN
+            body = self.pick("up", "rate(sent_total[1m])", "lost_total offset 30s", 'sent_total{zone="y"}', "changes(load[5m])")
+            return f"{op} {clause}({body})"
+        return f"{op} {clause}({self.vector(depth)})"
+
+    def over_range(self, depth: int) -> str:
+        name = self.pick("rate", "increase", "irate", "delta", "idelta", "deriv", "resets", "changes", "absent_over_time")
+        if self.dice.random() < 0.5:
+            name = self.pick("avg", "min", "max", "sum", "count", "last", "stddev", "stdvar", "present") + "_over_time"
+        if self.dice.random() < 0.1:
+            return f"quantile_over_time({self.pick('0', '0.3', '0.95', '1.5')}, {self.matrix(depth)})"
+        return f"{name}({self.matrix(depth)})"
+
+    def binary(self, depth: int) -> str:
+        op = self.pick("+", "-", "*", "/", "%", "^", "==", "!=", "<", "<=", ">", ">=", "and", "or", "unless")
+        if op in {"==", "!=", "<", "<=", ">", ">="} and self.dice.random() < 0.5:
+            op += " bool"
+        if op not in {"and", "or", "unless"} and self.dice.random() < 0.35:
+            sides = [self.vector(depth), self.scalar(depth)]
+            self.dice.shuffle(sides)
+            return f"({sides[0]} {op} {sides[1]})"
+        matching = self.pick("", "", "on (member, zone) ", "ignoring (tier) ", "on (zone) ", "on () ")
+        if op not in {"and", "or", "unless"}:
+            if self.dice.random() < 0.3:
+                left, right = f"{self.pick('load', 'up')}", self.pick("quota", "sum by (zone) (up)", "(quota * 2)")
+                if self.dice.random() < 0.5:
+                    return f"({left} {op} on (zone) group_left ({self.pick('', 'tier', 'member')}) {right})"
+                return f"({right} {op} on (zone) group_right ({self.pick('', 'tier', 'member')}) {left})"
+        return f"({self.vector(depth)} {op} {matching}{self.vector(depth)})"
+
+    def function(self, depth: int) -> str:
+        inner = self.vector(depth)
+        name = self.pick("abs", "ceil", "floor", "sgn", "exp", "ln", "log2", "log10", "sqrt", "round", "timestamp", "absent", "-")
+        return self.pick(
+            f"{name}({inner})",
+            f"{name}({inner})",
+            f"clamp({inner}, {self.scalar(0)}, {self.scalar(0)})",
+            f"clamp_min({inner}, {self.scalar(0)})",
+            f"clamp_max({inner}, {self.scalar(0)})",
+            f"round({inner}, {self.pick('0.5', '0.1', '5', '0')})",
+            f"vector({self.scalar(depth)})",
+            f'label_replace({inner}, "new", "$1-${{1}}x$2", "member", "([a-c])(.*)")',
+            f'label_replace({inner}, "zone", "", "member", "a|b")',
+            f'label_replace({inner}, "zone", "$word", "zone", "(?P<word>.).*")',
+            f"histogram_quantile({self.pick('0', '0.5', '0.9', '0.99', '1', '-1', '2')}, {self.buckets()})",
+        )
+
+    def buckets(self) -> str:
+        inner = self.pick("took_bucket", "rate(took_bucket[1m])", "increase(took_bucket[5m])", 'took_bucket{le!="+Inf"}', "load")
+        return self.pick(inner, f"sum by (le) ({inner})", f"sum by (le, zone) ({inner})")
+
+    def vector(self, depth: int) -> str:
+        if depth <= 0:
+            return self.plain() + self.offset()
+        how = self.dice.random()
+        if how < 0.15:
+            return self.plain() + self.offset()
+        if how < 0.45:
+            return self.over_range(depth - 1)
+        if how < 0.65:
+            return self.aggregation(depth - 1)
+        if how < 0.85:
+            return self.binary(depth - 1)
+        return self.function(depth - 1)
+
+
+@pytest.fixture(scope="module")
+def recorded() -> Recorded:
+    return record(random.Random(20))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, recorded: Recorded) -> Iterator[PrometheusServer]:
+    with PrometheusServer(tmp_path_factory.mktemp("prometheus")) as running:
+        running.write(recorded.series)
+        yield running
+
+
+def ours(text: str, recorded: Recorded, at_ns: int) -> Answer:
+    try:
+        value = evaluate(parse(text), recorded, at_ns, CLOSED)
+    except EvaluationError:
+        return None
+    return {sample.labels: sample.value for sample in value.samples} if isinstance(value, Vector) else value.value
+
+
+def agree(left: Answer, right: Answer) -> bool:
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(agree(left[labels], right[labels]) for labels in left)
+    if isinstance(left, float) and isinstance(right, float):
+        return (math.isnan(left) and math.isnan(right)) or math.isclose(left, right, rel_tol=1e-12, abs_tol=1e-12)
+    return left is None and right is None
+
+
+def test_generated_queries_agree(server: PrometheusServer, recorded: Recorded) -> None:
+    """Every generated query has the server's value, the server's labels and the server's refusal."""
+    dice = random.Random(42)
+    author = Author(dice)
+    differing = []
+    some = 0
+    for number in range(QUERIES):
+        text = author.vector(dice.randrange(1, 4)) if number % 10 else author.scalar(3)
+        at_ns = BASE + dice.choice([0, 300_000, 305_000, 600_000, 607_503, 900_000, 1_200_000, 1_499_999, 1_790_000]) * 10**6
+        theirs = server.query(text, at_ns)
+        mine = ours(text, recorded, at_ns)
+        some += bool(theirs)
+        if not agree(mine, theirs):
+            differing.append(f"{text}  at {(at_ns - BASE) / SECOND}\n   ours   {mine}\n   theirs {theirs}")
+    assert not differing, f"{len(differing)} of {QUERIES} differ:\n" + "\n".join(differing[:25])
+    assert some > QUERIES // 3, "the queries found too little data to prove anything"
