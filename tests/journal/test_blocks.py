@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshkit_chaos.errors import JournalDamaged
@@ -60,6 +60,7 @@ def form(**changes: Any) -> bytes:
     return zlib.compress(json.dumps(plain).encode())
 
 
+@settings(deadline=None)
 @given(blocks)
 def test_a_block_comes_back_bit_for_bit(block: Block) -> None:
     """Times, labels, rounds and every bit of every value survive, payloads of NaN included."""
@@ -125,6 +126,7 @@ def test_what_was_not_written_so_is_refused(data: bytes, said: str) -> None:
         decode_block(data)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60), blocks, st.integers(0, 300), st.integers(1, 255))
 def test_damage_is_the_only_way_to_fail(junk: bytes, block: Block, place: int, flip: int) -> None:
     """Whatever a disk does to the bytes, the answer is a block or JournalDamaged."""
@@ -168,6 +170,7 @@ def test_joining_refuses_time_that_goes_back() -> None:
         join_blocks([rounds, rounds])
 
 
+@settings(deadline=None)
 @given(one_series(), st.data())
 def test_cutting_and_joining_change_nothing(series: Series, data: st.DataObject) -> None:
     """However a series is cut into blocks, joined it is the same."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshkit_chaos.journal.blocks import Block, join_blocks
@@ -114,6 +114,7 @@ def content(samples: Samples) -> list[tuple[Labels, tuple[int, ...], list[bytes]
     )
 
 
+@settings(deadline=None)
 @given(st.lists(steps, max_size=12))
 def test_blocks_hold_everything_whenever_they_are_taken(
     history: list[tuple[str, dict[str, frozenset[str]], bool, float]],
@@ -134,6 +135,7 @@ def test_blocks_hold_everything_whenever_they_are_taken(
     assert joined.rounds == recorder.samples().rounds
 
 
+@settings(deadline=None)
 @given(st.lists(st.dictionaries(members, name_sets), min_size=1, max_size=8))
 def test_a_series_is_alive_exactly_while_it_is_given(history: list[dict[str, frozenset[str]]]) -> None:
     """After any history the series whose last sample is no marker are those of the last round."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshkit_chaos.measure import exposition
@@ -165,6 +165,7 @@ def written(name: str, labels: dict[str, str], value: float) -> str:
     return f"{name}{{{','.join(escaped)}}} {number}"
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(series, values), max_size=8, unique_by=lambda item: labels_of(item[0][0], item[0][1])))
 def test_reads_what_was_written(samples: list[tuple[tuple[str, dict[str, str]], float]]) -> None:
     """Any names, label texts and numbers come back exactly."""
@@ -181,6 +182,7 @@ pieces = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.one_of(st.binary(max_size=200), st.lists(pieces, max_size=40).map(b"".join)), st.booleans())
 def test_never_raises(page: bytes, openmetrics: bool) -> None:
     """Whatever the bytes, there is an answer, and no series is in it twice."""
@@ -190,6 +192,7 @@ def test_never_raises(page: bytes, openmetrics: bool) -> None:
         assert len(set(labels)) == len(labels)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(series, values), max_size=6, unique_by=lambda item: labels_of(item[0][0], item[0][1])), st.data())
 def test_wanting_some_is_filtering_all(samples: list[tuple[tuple[str, dict[str, str]], float]], data: st.DataObject) -> None:
     """Asking for some names gives exactly those of all samples that bear them."""

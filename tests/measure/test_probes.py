@@ -238,6 +238,18 @@ def test_impossible_limits_are_refused(timeout: str, most: int) -> None:
         )
 
 
+def test_nobody_to_check_is_refused() -> None:
+    """A probe without members would give rounds that say nothing."""
+    with pytest.raises(ValueError, match="no member to check"):
+        Prober(
+            probe=a_probe(),
+            members=(),
+            check=slow_until(0),  # type: ignore[arg-type]  # never called
+            clock=ManualClock(),
+            on_round=lambda round_, samples: None,
+        )
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.integers(0, 400), min_size=1, max_size=20), st.integers(1, 4), st.integers(1, 300))
 def test_each_tick_is_answered_once_whatever_the_delays(delays: list[int], most: int, timeout: int) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+import httpx2
 import pytest
 from misbehaving_targets import Behaviour, answer, serving, silent
 from virtual_time import VirtualLoop, run_virtually
@@ -55,7 +56,7 @@ async def after_rounds(
             members=("n1", "n2"),
             targets={"n1": first, "n2": second},
             every=SECOND,
-            timeout=SECOND,
+            timeout=Duration.parse("2s"),
             check=fine,
             clock=SystemClock(),
         )
@@ -188,6 +189,35 @@ def test_an_old_round_is_no_reading() -> None:
     reading = sampler.latest(indicator)
     assert (reading.state, reading.tick) == ("unknown", 0)
     assert "is 500000001ns old" in reading.detail
+
+
+def test_a_given_client_is_used_and_left_open() -> None:
+    """An environment brings its own way to speak to its members, and scrapes keep to virtual time as well."""
+    loop = VirtualLoop()
+
+    async def answered(request: httpx2.Request) -> httpx2.Response:
+        await asyncio.sleep(2 if request.url.host == "n2" and loop.time() > 1.5 else 0.01)
+        return httpx2.Response(200, text="leader 1\n")
+
+    client = httpx2.AsyncClient(transport=httpx2.MockTransport(answered))
+    sampler = Sampler(
+        indicators=[an_indicator()],
+        members=("n1", "n2"),
+        targets={"n1": "http://n1/metrics", "n2": "http://n2/metrics"},
+        every=SECOND,
+        timeout=SECOND,
+        check=fine,
+        clock=loop,
+        client=client,
+    )
+    loop.call_later(2.5, sampler.stop)
+    run_virtually(loop, sampler.run())
+    assert [(one.tick / 1e9, one.end / 1e9, tuple(one.failed)) for one in sampler.recorder.rounds("scrape")] == [
+        (0, 0.01, ()),
+        (1, 1.01, ()),
+        (2, 3, ("n2",)),
+    ]
+    assert not client.is_closed
 
 
 def test_before_the_first_round_nothing_is_known() -> None:

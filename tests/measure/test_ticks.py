@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_time import VirtualLoop, run_virtually
 
@@ -14,6 +14,7 @@ from meshkit_chaos.slo import Duration
 MS = 10**6
 
 
+@settings(deadline=None)
 @given(
     origin=st.integers(0, 10**15),
     every=st.integers(1, 10**12),

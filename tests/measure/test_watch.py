@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshkit_chaos.journal.samples import Round
@@ -127,6 +127,7 @@ def test_a_round_counts_once() -> None:
 states = st.sampled_from(["good", "bad", "unknown"])
 
 
+@settings(deadline=None)
 @given(st.lists(states, max_size=30), st.integers(0, 6))
 def test_a_guard_never_trips_without_that_much_bad(history: list[Goodness], limit: int) -> None:
     """Tripped means: some stretch without a good round had more bad rounds than the limit has seconds."""

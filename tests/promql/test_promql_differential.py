@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import random
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+from prometheus_server import Answer, PrometheusServer
 
 from meshkit_chaos.promql import (
     STALE,
@@ -22,9 +21,6 @@ from meshkit_chaos.promql import (
     labels_of,
     parse,
 )
-
-sys.path.insert(0, str(Path(__file__).parent))
-from prometheus_server import Answer, PrometheusServer
 
 pytestmark = [
     pytest.mark.slow,
@@ -77,7 +73,7 @@ def _marked(dice: random.Random, points: list[tuple[int, float]]) -> list[tuple[
 
 
 def _buckets(dice: random.Random, member: str, times: list[int]) -> list[Series]:
-    counts = {le: 0.0 for le in ("0.1", "0.5", "1", "5", "+Inf")}
+    counts = dict.fromkeys(("0.1", "0.5", "1", "5", "+Inf"), 0.0)
     points: dict[str, list[tuple[int, float]]] = {le: [] for le in counts}
     for time in times:
         seen = dice.choice([0.05, 0.3, 0.7, 3, 9])
@@ -133,13 +129,13 @@ class Author:
     def scalar(self, depth: int) -> str:
         if depth > 0 and self.dice.random() < 0.4:
             op = self.pick("+", "-", "*", "/", "%", "^", "== bool", "< bool", ">= bool")
-            return self.pick(
-                f"scalar({self.vector(depth - 1)})", f"({self.scalar(depth - 1)} {op} {self.scalar(depth - 1)})"
-            )
+            return self.pick(f"scalar({self.vector(depth - 1)})", f"({self.scalar(depth - 1)} {op} {self.scalar(depth - 1)})")
         return self.pick("0", "1", "2.5", "-3", "10", "0.5", "1e3", "NaN", "Inf", "(time() % 100)")
 
     def clause(self) -> str:
-        return self.pick("", "", "by (zone) ", "by (member) ", "without (member) ", "by (nope) ", "without (zone) ", "by (zone, __name__) ")
+        return self.pick(
+            "", "", "by (zone) ", "by (member) ", "without (member) ", "by (nope) ", "without (zone) ", "by (zone, __name__) "
+        )
 
     def aggregation(self, depth: int) -> str:
         op = self.pick("sum", "min", "max", "avg", "count", "group", "stddev", "stdvar", "quantile", "topk", "bottomk")
@@ -171,17 +167,19 @@ class Author:
             self.dice.shuffle(sides)
             return f"({sides[0]} {op} {sides[1]})"
         matching = self.pick("", "", "on (member, zone) ", "ignoring (tier) ", "on (zone) ", "on () ")
-        if op not in {"and", "or", "unless"}:
-            if self.dice.random() < 0.3:
-                left, right = f"{self.pick('load', 'up')}", self.pick("quota", "sum by (zone) (up)", "(quota * 2)")
-                if self.dice.random() < 0.5:
-                    return f"({left} {op} on (zone) group_left ({self.pick('', 'tier', 'member')}) {right})"
-                return f"({right} {op} on (zone) group_right ({self.pick('', 'tier', 'member')}) {left})"
+        if op not in {"and", "or", "unless"} and self.dice.random() < 0.3:
+            left, right = self.pick("load", "up"), self.pick("quota", "sum by (zone) (up)", "(quota * 2)")
+            include = self.pick("", "tier", "member")
+            if self.dice.random() < 0.5:
+                return f"({left} {op} on (zone) group_left ({include}) {right})"
+            return f"({right} {op} on (zone) group_right ({include}) {left})"
         return f"({self.vector(depth)} {op} {matching}{self.vector(depth)})"
 
     def function(self, depth: int) -> str:
         inner = self.vector(depth)
-        name = self.pick("abs", "ceil", "floor", "sgn", "exp", "ln", "log2", "log10", "sqrt", "round", "timestamp", "absent", "-")
+        name = self.pick(
+            "abs", "ceil", "floor", "sgn", "exp", "ln", "log2", "log10", "sqrt", "round", "timestamp", "absent", "-"
+        )
         return self.pick(
             f"{name}({inner})",
             f"{name}({inner})",
@@ -197,7 +195,9 @@ class Author:
         )
 
     def buckets(self) -> str:
-        inner = self.pick("took_bucket", "rate(took_bucket[1m])", "increase(took_bucket[5m])", 'took_bucket{le!="+Inf"}', "load")
+        inner = self.pick(
+            "took_bucket", "rate(took_bucket[1m])", "increase(took_bucket[5m])", 'took_bucket{le!="+Inf"}', "load"
+        )
         return self.pick(inner, f"sum by (le) ({inner})", f"sum by (le, zone) ({inner})")
 
     def vector(self, depth: int) -> str:

@@ -153,6 +153,7 @@ def happenings(of: Plan, *, run: str) -> list[tuple[float, ev.AnyEvent]]:
         (2.11, ev.PhaseEntered(phase="prerequisites")),
         (2.4, ev.PrerequisiteChecked(name="members up == 3", held=True, detail="3 of 3 members are up")),
         (3.0, ev.PhaseEntered(phase="baseline")),
+        (8.14, ev.SteadyStateChecked(indicator="leaders", held=True, detail="good in 26 of 26 rounds")),
         (8.15, ev.FingerprintTaken(when="before", members=fingerprint)),
         (8.16, ev.PhaseEntered(phase="inject")),
         (
@@ -190,7 +191,7 @@ def record_of(events: list[tuple[float, ev.AnyEvent]]) -> Record:
 
 
 def seq_of(record: Record, wanted: type) -> int:
-    found = record.first(wanted)
+    found = next(((entry, entry.event) for entry in record.entries if isinstance(entry.event, wanted)), None)
     assert found
     return found[0].seq
 
@@ -200,7 +201,7 @@ Shape = Callable[[float], float | None]
 
 def points(shape: Shape, band: Band, *, every: float = 0.2, until: float = 20.2) -> tuple[Point, ...]:
     """Rounds from the end of the deployment; ``shape`` gives the value at seconds since the run's start."""
-    out = []
+    out: list[Point] = []
     for n in count():
         tick = 2.6 + n * every
         if tick > until:

@@ -36,7 +36,9 @@ span = st.integers(0, 10**11)
 def measurements(draw: st.DrawFn) -> Measurement:
     lo = draw(span)
     hi = draw(st.none() | st.integers(lo, 2 * 10**11))
-    return Measurement(lo=lo, hi=hi, limit=draw(span), resolution=draw(span), window=(0, draw(span)), flaps=draw(st.integers(0, 3)))
+    return Measurement(
+        lo=lo, hi=hi, limit=draw(span), resolution=draw(span), window=(0, draw(span)), flaps=draw(st.integers(0, 3))
+    )
 
 
 findings = st.builds(

@@ -53,7 +53,8 @@ def test_documents_read_back_equal() -> None:
 def test_every_document_keeps_to_the_schema(invocation: InvocationVerdict) -> None:
     """Whatever text is in a verdict, the document is UTF-8 JSON that the schema accepts, and the same each time."""
     validator = jsonschema.Draft202012Validator(verdict_schema())
-    for value in (invocation, *invocation.runs):
+    documents: tuple[Verdict | InvocationVerdict, ...] = (invocation, *invocation.runs)
+    for value in documents:
         document = verdict_json(value)
         validator.validate(json.loads(document))
         assert document == verdict_json(value)

@@ -12,12 +12,12 @@ from report_golden import check
 from report_strategies import invocations
 
 from meshkit_chaos.judge.verdict import Finding, InvocationVerdict, Repetition
-from meshkit_chaos.report.junit import junit
+from meshkit_chaos.report.junit import junit_xml
 from meshkit_chaos.report.model import durations
 
 
 def read(invocation: InvocationVerdict) -> JUnitXml:
-    return JUnitXml.fromstring(junit(invocation))
+    return JUnitXml.fromstring(junit_xml(invocation))
 
 
 def problems(invocation: InvocationVerdict) -> dict[str, list[str]]:
@@ -33,7 +33,7 @@ def problems(invocation: InvocationVerdict) -> dict[str, list[str]]:
 def test_the_mixed_invocation_is_written_as_in_the_golden_file() -> None:
     """One of each verdict gives the document that was reviewed, with real times."""
     report = build.mixed()
-    check("junit.xml", junit(report.invocation, durations=durations(report.runs)))
+    check("junit.xml", junit_xml(report.invocation, durations=durations(report.runs)))
 
 
 def test_an_independent_reader_counts_what_the_attributes_say() -> None:
@@ -57,7 +57,7 @@ def test_a_miss_is_a_failure_and_everything_else_that_is_not_a_pass_an_error() -
 
 def test_a_pass_has_no_failure_and_no_error() -> None:
     """An invocation in which all passed is green, and its informational miss is told beside it."""
-    document = junit(build.all_passed().invocation)
+    document = junit_xml(build.all_passed().invocation)
     assert problems(build.all_passed().invocation) == {}
     assert b"informational, not judged: few-failures: fail" in document
 
@@ -65,7 +65,7 @@ def test_a_pass_has_no_failure_and_no_error() -> None:
 def test_times_are_those_of_the_runs() -> None:
     """The time of a suite is that of its runs, carried by the case of the outcome."""
     report = build.all_passed()
-    root = ET.fromstring(junit(report.invocation, durations=durations(report.runs)))
+    root = ET.fromstring(junit_xml(report.invocation, durations=durations(report.runs)))
     assert root.get("time") == "21.400"
     assert [case.get("time") for case in root.iter("testcase") if case.get("name") == "outcome"] == ["21.400"]
 
@@ -118,8 +118,8 @@ def test_an_objective_without_any_finding_is_never_green() -> None:
 @settings(deadline=None, max_examples=150)
 @given(invocations())
 def test_any_text_gives_a_document_that_keeps_the_laws(invocation: InvocationVerdict) -> None:
-    """Always well-formed, nothing skipped, names unique within a suite, counts right, and no pass where the verdict is not one."""
-    root = ET.fromstring(junit(invocation))
+    """Always well-formed, nothing skipped, names unique in a suite, counts right, and red where the verdict is not a pass."""
+    root = ET.fromstring(junit_xml(invocation))
     assert not list(root.iter("skipped"))
     bad_suites = 0
     for suite in root.iter("testsuite"):
@@ -140,7 +140,7 @@ def test_any_text_gives_a_document_that_keeps_the_laws(invocation: InvocationVer
 @given(invocations())
 def test_every_failure_says_all_in_its_first_line(invocation: InvocationVerdict) -> None:
     """The message is one line, never empty, and is where the text begins."""
-    for case in ET.fromstring(junit(invocation)).iter("testcase"):
+    for case in ET.fromstring(junit_xml(invocation)).iter("testcase"):
         for problem in (*case.findall("failure"), *case.findall("error")):
             message = problem.get("message") or ""
             assert message

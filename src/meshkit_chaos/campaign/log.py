@@ -1,4 +1,4 @@
-"""The invocation's log, ``invocation.jsonl``: written first, append-only. What it announces and nobody ran is a missing result."""
+"""The invocation's log, ``invocation.jsonl``: written first, append-only. What it announces and nobody ran is missing."""
 
 from __future__ import annotations
 

@@ -1,1 +1,17 @@
-"""(room under construction)"""
+"""Commands, exit codes, and the one place where real adapters are built."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """The console script. The two answers that need nothing are given before anything is imported."""
+    if sys.argv[1:] == ["--version"]:
+        from meshkit_chaos import __version__  # noqa: PLC0415  # start-up time is the point
+
+        sys.stdout.write(f"meshkit-chaos {__version__}\n")
+        sys.exit(0)
+    from meshkit_chaos.cli.app import run  # noqa: PLC0415  # as above
+
+    sys.exit(run(sys.argv[1:]))

@@ -114,6 +114,11 @@ class ProcessEnvironment:
             raise EnvironmentProblem(f"environment {self._description.name} was not deployed")
         return self._state
 
+    @property
+    def same_boot(self) -> bool:
+        """Whether the machine is still in the boot in which the members were started."""
+        return self.state.boot == boot_id()
+
     def capabilities(self) -> Capabilities:
         return capabilities_of(self._description)
 

@@ -1,7 +1,8 @@
 """The simulated mesh: a public fake in virtual time, for demos without binaries, scenario tests and plugin authors.
 
 Members elect a leader as a Raft group does, seen from outside: a lost leader is replaced after the election time where a
-majority is able; without a majority the leader steps down. Members answer HTTP as etcd does (metrics, health, status, put), so the same
+majority is able; without a majority the leader steps down. Members answer HTTP as etcd does (metrics, health, status, put),
+so the same
 documents serve both. Levers can be told to misbehave, to see that whoever pulls them notices.
 """
 

@@ -62,6 +62,8 @@ class PhaseSpan:
 def phase_spans(record: Record) -> tuple[PhaseSpan, ...]:
     """Every phase in order; one may come again (hold, inject, hold)."""
     entered = [(entry, event.phase) for entry, event in record.of(ev.PhaseEntered)]
+    if not entered:  # a record cut before its first phase
+        return ()
     ends = [entry.t for entry, _ in entered[1:]] + [record.entries[-1].t if record.entries else 0]
     return tuple(
         PhaseSpan(phase=phase, start=entry.t, end=end, seq=entry.seq) for (entry, phase), end in zip(entered, ends, strict=True)

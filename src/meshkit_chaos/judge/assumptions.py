@@ -1,8 +1,8 @@
 """What must be true of a run before its objectives say anything, judged first and by name.
 
-Takes a record and the scenario; gives findings: the record is whole, the steady state held before the fault, the fault bit. Only
-facts that the fault cannot cause count here; traffic that vanishes during the fault is for the objectives. A run that never
-came to its scenario (deployment failed, a prerequisite false) gives one finding ``not-run`` with the reason.
+Takes a record and the scenario; gives findings: the record is whole, the steady state held before the fault, the fault bit.
+Only facts that the fault cannot cause count here; traffic that vanishes during the fault is for the objectives. A run that
+never came to its scenario (deployment failed, a prerequisite false) gives one finding ``not-run`` with the reason.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def record_whole(record: Record) -> Finding:
         complaints.append("instants of the journal go backwards")
     if complaints:
         return assumption("record-whole", "invalid", f"the record is not whole: {listed(complaints)}")
-    return assumption("record-whole", "pass", f"the record is whole: {counted(len(record.entries), 'entry')}".replace("entrys", "entries"))
+    return assumption("record-whole", "pass", f"the record is whole: {counted(len(record.entries), 'line')}")
 
 
 def steady_state(record: Record, scenario: Scenario) -> Iterator[Finding]:
@@ -62,7 +62,9 @@ def steady_state(record: Record, scenario: Scenario) -> Iterator[Finding]:
     for name in scenario.steady_state.indicators:
         indicator = next((known for known in scenario.indicators if known.name == name), None)
         if indicator is None:
-            yield assumption(f"steady-state-held-{name}", "inconclusive", f"the steady state names the unknown indicator {name!r}")
+            yield assumption(
+                f"steady-state-held-{name}", "inconclusive", f"the steady state names the unknown indicator {name!r}"
+            )
         else:
             yield _steady(record, scenario, indicator, spans[0])
 
@@ -85,7 +87,8 @@ def _steadiness(points: Sequence[Point], indicator: Indicator, refused: str) -> 
     unknown = [point for point in points if point.state == "unknown"]
     good = len(points) - len(bad) - len(unknown)
     if bad:
-        seen = f"bad in {len(bad)} of {counted(len(points), 'round')} of the baseline (value {bad[0].value:g}, expected {indicator.band})"
+        seen = f"bad in {len(bad)} of {counted(len(points), 'round')} of the baseline"
+        seen += f" (value {bad[0].value:g}, expected {indicator.band})"
         return "invalid", f"the steady state did not hold before the fault: {name} was {seen}"
     if refused:
         return "invalid", f"the steady state did not hold before the fault: {refused}"
@@ -128,7 +131,9 @@ def _bit(record: Record, node: InjectNode, window: FaultWindow | None) -> Findin
     name = f"fault-bit-{node.id}"
     failed = [(entry.seq, event.reason) for entry, event in record.of(ev.FaultFailed) if event.node == node.id]
     if failed:
-        return assumption(name, "invalid", f"{node.step.fault} ({node.id}) could not be injected: {failed[0][1]}", (failed[0][0],))
+        return assumption(
+            name, "invalid", f"{node.step.fault} ({node.id}) could not be injected: {failed[0][1]}", (failed[0][0],)
+        )
     if window is None or window.injected is None:
         return _never_injected(record, node, window)
     seen = [(entry.seq, event) for entry, event in record.of(ev.EffectObserved) if event.node == node.id]

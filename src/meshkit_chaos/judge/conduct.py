@@ -28,19 +28,28 @@ def judge_outcome(record: Record) -> Finding:
     evidence = tuple(seq for seq, _ in stops)
     if outcome == "completed" and not stops:
         return Finding(about="outcome", id="completed", verdict="pass", sentence="the run completed", evidence=_last(record))
-    reason = listed(dict.fromkeys(sentence for _, sentence in stops))
+    reason = listed(dict.fromkeys(_reasons(record) or (sentence for _, sentence in stops)))
     told = {"crashed": "the run crashed: its journal has no end", "aborted": "the run was aborted"}.get(
         outcome, "the run says that it completed, and yet it was disturbed"
     )
     sentence = f"{told} ({reason})" if reason else told
-    return Finding(about="outcome", id="completed", verdict="inconclusive", sentence=sentence, evidence=evidence or _last(record))
+    return Finding(
+        about="outcome", id="completed", verdict="inconclusive", sentence=sentence, evidence=evidence or _last(record)
+    )
+
+
+def _reasons(record: Record) -> list[str]:
+    """The reasons of the decision to abort, which sum up what led to it; and who took over after it."""
+    aborts = [event.reason for _, event in record.of(ev.AbortDecided)]
+    takeovers = [f"the {event.writer} took over: {event.reason}" for _, event in record.of(ev.WriterChanged)]
+    return aborts + takeovers if aborts else []
 
 
 def _last(record: Record) -> tuple[int, ...]:
     return (record.entries[-1].seq,) if record.entries else ()
 
 
-def _stops(record: Record) -> Iterator[tuple[int, str]]:  # noqa: C901  # one case an event kind reads best
+def _stops(record: Record) -> Iterator[tuple[int, str]]:  # one case an event kind reads best
     """Everything that stops a run, with where the journal says so."""
     for entry in record.entries:
         match entry.event:

@@ -46,10 +46,10 @@ class Instant:
 class Question:
     """What is asked, all in ns.
 
-    ``since``: from when a disturbance belongs to the fault (its intent). ``origin``: the act that is subtracted, from intent to
-    last acknowledgement. ``watched``: how long after the origin must have been observed. ``every``: nominal time between rounds.
-    ``until``: instants that end later do not count. ``ended``: until when there must have been rounds; where they are missing, the
-    indicator is unknown.
+    ``since``: from when a disturbance belongs to the fault (its intent). ``origin``: the act that is subtracted, from intent
+    to last acknowledgement. ``watched``: how long after the origin must have been observed. ``every``: nominal time between
+    rounds. ``until``: instants that end later do not count. ``ended``: until when there must have been rounds; where they are
+    missing, the indicator is unknown.
     """
 
     kind: IndicatorKind

@@ -3,33 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
+from typing import Final, Literal
+
+Rounding = Literal["ROUND_CEILING", "ROUND_FLOOR", "ROUND_HALF_EVEN"]
 
 _UNITS: Final = ((10**9, "s"), (10**6, "ms"), (10**3, "µs"), (1, "ns"))
 _MINUTE: Final = 60 * 10**9
 _NAMED: Final = 4
 
 
-def say(ns: int) -> str:
-    """Write ``1.42 s``, ``500 ms``, ``2 min 5 s``: three significant digits, never more than was measured."""
+def say(ns: int, *, rounding: Rounding = ROUND_HALF_EVEN) -> str:
+    """Write ``1.42 s``, ``500 ms``, ``2 min 5 s``: three significant digits."""
     if abs(ns) >= 2 * _MINUTE:
-        minutes, rest = divmod(round(ns / 10**9), 60)
+        minutes, rest = divmod(int(_whole(Decimal(ns) / 10**9, rounding)), 60)
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     size, unit = _unit(ns)
-    return f"{_three_digits(ns / size)} {unit}"
+    return f"{_three_digits(Decimal(ns) / size, rounding)} {unit}"
+
+
+def at_least(ns: int) -> str:
+    """Write a lower bound, rounded down, so that it stays true."""
+    return say(ns, rounding=ROUND_FLOOR)
+
+
+def at_most(ns: int) -> str:
+    """Write an upper bound, rounded up."""
+    return say(ns, rounding=ROUND_CEILING)
 
 
 def say_between(lo: int, hi: int) -> str:
-    """Write an interval in the unit of its upper end: ``1.42–1.63 s``."""
-    if lo == hi or abs(hi) >= 2 * _MINUTE:
-        return say(hi) if lo == hi else f"{say(lo)} – {say(hi)}"
+    """Write an interval in the unit of its upper end, rounded outwards: ``1.42–1.63 s``."""
+    if lo == hi:
+        return say(hi)
+    if abs(hi) >= 2 * _MINUTE:
+        return f"{at_least(lo)} – {at_most(hi)}"
     size, unit = _unit(hi)
-    return f"{_three_digits(lo / size)}–{_three_digits(hi / size)} {unit}"
+    low, high = _three_digits(Decimal(lo) / size, ROUND_FLOOR), _three_digits(Decimal(hi) / size, ROUND_CEILING)
+    return f"{low}–{high} {unit}"
 
 
 def say_share(share: float) -> str:
     """Write ``1.2 %``."""
-    return f"{_three_digits(share * 100)} %"
+    return f"{_three_digits(Decimal(share * 100))} %"
 
 
 def listed(items: Iterable[str]) -> str:
@@ -48,8 +64,15 @@ def _unit(ns: int) -> tuple[int, str]:
     return next(((size, unit) for size, unit in _UNITS if abs(ns) >= size), (10**9, "s"))
 
 
-def _three_digits(value: float) -> str:
+def _three_digits(value: Decimal, rounding: Rounding = ROUND_HALF_EVEN) -> str:
+    """Three significant digits, or all whole ones where there are more; no trailing zeros."""
     if value == 0:
         return "0"
-    text = f"{value:.3g}"
-    return f"{value:.0f}" if "e+" in text else text
+    if abs(value) >= 100:
+        return f"{_whole(value, rounding)}"
+    text = f"{Context(prec=3, rounding=rounding).create_decimal(value):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _whole(value: Decimal, rounding: Rounding) -> Decimal:
+    return value.quantize(Decimal(1), rounding=rounding)

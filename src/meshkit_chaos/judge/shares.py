@@ -1,8 +1,8 @@
 """``stay`` objectives: the share of a phase in which an indicator was out of its band, as one finding.
 
-Each round stands for the time until the next one is due (of an event indicator: since the one before). Bad stretches no longer
-than ``tolerate`` do not count. Unknown time cannot hide anything: a pass must hold had all of it been bad, and a fail had all of
-it been good. A phase without a known good round never passes.
+Each round stands for the time until the next one is due (of an event indicator: since the one before). Bad stretches no
+longer than ``tolerate`` do not count. Unknown time cannot hide anything: a pass must hold had all of it been bad, and a fail
+had all of it been good. A phase without a known good round never passes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def judge_share(record: Record, objective: Objective, indicator: Indicator) -> F
     good = any(_inside(cell, span) > 0 for cell in cells if cell.state == "good" for span in spans)
     verdict = verdict_of(share, pessimistic=_pessimistic(cells, spans, tolerate=tolerate, every=every), any_good=good)
     within = [point for point in points if any(point.end >= span.start and point.start <= span.end for span in spans)]
-    return _told(record, objective, indicator, verdict, share, within, spans)
+    return _told(record, objective, indicator, verdict=verdict, share=share, points=within, spans=spans)
 
 
 def cells_of(points: Sequence[Point], every: int, kind: IndicatorKind) -> Iterator[Cell]:
@@ -132,6 +132,7 @@ def _told(
     record: Record,
     objective: Objective,
     indicator: Indicator,
+    *,
     verdict: VerdictName,
     share: Share,
     points: Sequence[Point],

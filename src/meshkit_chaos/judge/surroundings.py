@@ -24,7 +24,8 @@ def environment_of(record: Record) -> tuple[EnvironmentName, str, tuple[int, ...
     if torn_down := _torn_down(record):
         return "clean", "it was torn down and nothing is left of it", torn_down
     verified = record.last(ev.EnvironmentVerified)
-    if verified is not None:
+    touched = max((seq for window in fault_windows(record) for seq in window.seqs), default=0)
+    if verified is not None and verified[0].seq > touched:
         return "clean", "every member is as it was before the fault", (verified[0].seq,)
     return "unknown", "it was never compared with its state before the fault", ()
 

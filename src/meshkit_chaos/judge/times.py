@@ -12,7 +12,7 @@ from meshkit_chaos.journal.record import Record
 from meshkit_chaos.judge.estimator import Instant, Measured, NotSeen, Question, deciding_interval, estimate
 from meshkit_chaos.judge.indicators import Point, instants_of, near_names
 from meshkit_chaos.judge.observation import Act, act_of, next_act, observed, question_of
-from meshkit_chaos.judge.phrases import counted, listed, say, say_between
+from meshkit_chaos.judge.phrases import at_least, at_most, counted, listed, say, say_between
 from meshkit_chaos.judge.verdict import Finding, Measurement, VerdictName
 from meshkit_chaos.slo import Indicator, Objective
 
@@ -29,8 +29,8 @@ def judge_time(record: Record, objective: Objective, indicator: Indicator) -> Fi
     instants = instants_of(points, indicator.band)
     answer, relapsed = answered(record, act, instants, question)
     if isinstance(answer, NotSeen):
-        return _not_seen(record, objective, indicator, act, answer, points)
-    return _measured(objective, act, answer, question, points, relapsed=relapsed)
+        return _not_seen(record, objective, indicator, act=act, answer=answer, points=points)
+    return _measured(objective, act, answer, question=question, points=points, relapsed=relapsed)
 
 
 def answered(record: Record, act: Act, instants: tuple[Instant, ...], question: Question) -> tuple[Measured | NotSeen, bool]:
@@ -74,7 +74,7 @@ def finding(
 
 
 def _not_seen(
-    record: Record, objective: Objective, indicator: Indicator, act: Act, answer: NotSeen, points: tuple[Point, ...]
+    record: Record, objective: Objective, indicator: Indicator, *, act: Act, answer: NotSeen, points: tuple[Point, ...]
 ) -> Finding:
     if not answer.instants:
         sentence = f"{indicator.name} was not observed: no round after {act.name}"
@@ -94,7 +94,7 @@ def _not_seen(
 
 
 def _measured(
-    objective: Objective, act: Act, answer: Measured, question: Question, points: tuple[Point, ...], *, relapsed: bool
+    objective: Objective, act: Act, answer: Measured, *, question: Question, points: tuple[Point, ...], relapsed: bool
 ) -> Finding:
     measurement = answer.measurement
     verdict = against_limit(measurement)
@@ -121,22 +121,21 @@ def _sentence(objective: Objective, act: Act, answer: Measured, verdict: Verdict
     if measurement.hi is None:
         return _censored_sentence(name, act, answer, limit)
     if not answer.seen and not measurement.lo:
-        return (
-            f"{name} was not seen out of its band after {act.name}: no disturbance longer than {say(measurement.hi)} ({limit})"
-        )
+        longest = at_most(measurement.hi)
+        return f"{name} was not seen out of its band after {act.name}: no disturbance longer than {longest} ({limit})"
     if measurement.hi == 0:
         return f"{name} was good again before {act.name} ({limit})"
     if verdict == "fail":
         return (
             f"{name} was good again {say_between(measurement.lo, measurement.hi)} after {act.name}, "
-            f"not before {say(measurement.lo)}: over the limit of {say(measurement.limit)}"
+            f"not before {at_least(measurement.lo)}: over the limit of {say(measurement.limit)}"
         )
     return f"{name} was good again {say_between(measurement.lo, measurement.hi)} after {act.name} ({limit})"
 
 
 def _censored_sentence(name: str, act: Act, answer: Measured, limit: str) -> str:
     measurement = answer.measurement
-    more = f"more than {say(measurement.lo)}"
+    more = f"more than {at_least(measurement.lo)}"
     match answer.censored:
         case "bad":
             return f"{name} never recovered for good: bad for {more} after {act.name} when observation ended ({limit})"

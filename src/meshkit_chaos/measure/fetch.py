@@ -65,7 +65,7 @@ async def _read(client: httpx2.AsyncClient, url: str, largest: int) -> Page | No
         if (coding := response.headers.get("content-encoding", "identity").lower()) != "identity":
             return NoPage(f"answered with content-encoding {coding}, which was not asked for")
         body = bytearray()
-        async for piece in response.aiter_raw():
+        async for piece in response.aiter_bytes():  # nothing is decoded: the coding is identity
             body += piece
             if len(body) > largest:
                 return NoPage(f"answered more than {largest} bytes")

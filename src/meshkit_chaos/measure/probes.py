@@ -65,7 +65,9 @@ class Prober:
                 f"the probe {probe.name!r} has time-out {probe.timeout} and at most {max_outstanding} checks outstanding;"
                 " expected more than 0s and at least 1"
             )
-        self._probe, self._members, self._check = probe, tuple(members), check
+        self._probe, self._members, self._check = probe, tuple(dict.fromkeys(members)), check
+        if not self._members:
+            raise ValueError(f"the probe {probe.name!r} has no member to check; expected at least one")
         self._clock, self._on_round, self._most = clock, on_round, max_outstanding
         self._ticker = Ticker(every=probe.every, grace=Duration(probe.every.ns // 2), clock=clock)
         self._running: dict[str, set[asyncio.Task[CheckResult]]] = {member: set() for member in self._members}

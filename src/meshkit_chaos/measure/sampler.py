@@ -30,7 +30,10 @@ _MISSED_ROUNDS: Final = 3
 
 
 class Sampler:
-    """``every`` and ``timeout`` are of the scrapes; a probe has its own. A ``client`` that is given is left open."""
+    """``every`` and ``timeout`` are of the scrapes (a time-out over the interval is cut to it); a probe has its own.
+
+    A ``client`` that is given is left open.
+    """
 
     def __init__(
         self,
@@ -46,7 +49,7 @@ class Sampler:
     ) -> None:
         self.recorder = Recorder()
         self._clock, self._client, self._targets = clock, client, targets
-        self._every, self._timeout = every, timeout
+        self._every, self._timeout = every, min(timeout, every)
         self._queries = {text: parse(text) for text in dict.fromkeys(indicator.query for indicator in indicators)}
         self._evaluators = {text: Evaluator(query) for text, query in self._queries.items()}
         probes = probes_of(indicators)
@@ -54,7 +57,7 @@ class Sampler:
             Prober(probe=probe, members=members, check=check, clock=clock, on_round=self._on_round) for probe in probes
         ]
         self._fresh = {probe.name: _fresh_for(probe.every, probe.timeout) for probe in probes}
-        self._fresh[SCRAPE] = _fresh_for(every, timeout)
+        self._fresh[SCRAPE] = _fresh_for(every, self._timeout)
         self._followers: list[Callable[[Round], None]] = []
         self._scraper: Scraper | None = None
         self._stopped = False

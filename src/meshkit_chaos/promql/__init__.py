@@ -1,7 +1,7 @@
 """PromQL over recorded samples: parse (by library), check, evaluate. Pure; knows no clock and no I/O."""
 
 from meshkit_chaos.promql.bounds import never_bad, never_good
-from meshkit_chaos.promql.checks import filtering_comparison, range_windows, reach_ns, surely_single
+from meshkit_chaos.promql.checks import fills_missing, filtering_comparison, range_windows, reach_ns, surely_single
 from meshkit_chaos.promql.errors import EvaluationError, PromQLError, UnsupportedPromQL
 from meshkit_chaos.promql.evaluate import Evaluator, evaluate
 from meshkit_chaos.promql.parse import parse
@@ -30,6 +30,7 @@ __all__ = [
     "UnsupportedPromQL",
     "Vector",
     "evaluate",
+    "fills_missing",
     "filtering_comparison",
     "is_stale",
     "label",

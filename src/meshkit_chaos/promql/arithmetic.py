@@ -151,7 +151,18 @@ def mean(values: list[float]) -> float:
 
 
 def variance(values: list[float]) -> float:
-    """The population's variance, by Welford's method with compensated sums."""
+    """The population's variance, by Welford's method, as Prometheus computes it over labels."""
+    average = values[0]
+    squares = 0.0 if math.isfinite(average) else NAN
+    for count, value in enumerate(values[1:], start=2):
+        delta = value - average
+        average += delta / count
+        squares += delta * (value - average)
+    return squares / len(values)
+
+
+def compensated_variance(values: list[float]) -> float:
+    """The same with compensated sums, as Prometheus computes it over time."""
     average = average_lost = squares = squares_lost = 0.0
     for count, value in enumerate(values, start=1):
         delta = value - (average + average_lost)

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from meshkit_chaos.promql.syntax import COMPARISONS, Aggregation, Binary, Call, Node, Number, Query, Subquery, kind_of
+from meshkit_chaos.promql.syntax import COMPARISONS, Aggregation, Binary, Call, Negation, Node, Number, Query, Subquery, kind_of
 from meshkit_chaos.slo.band import Band
 
 _FLIPPED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
@@ -77,20 +77,37 @@ def _reach(node: Node) -> tuple[Reach, str] | None:
     match node:
         case Number():
             return Reach(node.value, node.value, points=frozenset({node.value})), f"it is always {node.value:g}"
+        case Negation():
+            return _negated(_reach(node.body))
         case Binary(op="and" | "unless"):
             return _reach(node.left)
         case Binary():
             return _comparison(node)
         case Aggregation():
             return _aggregation(node)
-        case Call(function="absent" | "absent_over_time" | "present_over_time"):
-            return Reach(1, 1, points=frozenset({1.0})), f"{node.function}() gives 1 or nothing"
-        case Call() if node.function in _WITHIN_TIME and isinstance(node.args[-1], Subquery):
-            return _reach(node.args[-1].body)
-        case Call(function="count_over_time"):
-            return Reach(1, math.inf), "count_over_time() gives at least 1, or nothing"
+        case Call():
+            return _call(node)
         case _:
             return None
+
+
+def _call(node: Call) -> tuple[Reach, str] | None:
+    if node.function in {"absent", "absent_over_time", "present_over_time"}:
+        return Reach(1, 1, points=frozenset({1.0})), f"{node.function}() gives 1 or nothing"
+    if node.function == "count_over_time":
+        return Reach(1, math.inf), "count_over_time() gives at least 1, or nothing"
+    if node.function in _WITHIN_TIME and isinstance(node.args[-1], Subquery):
+        return _reach(node.args[-1].body)
+    return None
+
+
+def _negated(found: tuple[Reach, str] | None) -> tuple[Reach, str] | None:
+    if found is None:
+        return None
+    reach, why = found
+    points = None if reach.points is None else frozenset(-point for point in reach.points)
+    hole = None if reach.hole is None else -reach.hole
+    return Reach(-reach.high, -reach.low, reach.open_high, reach.open_low, points, hole), why
 
 
 def _comparison(node: Binary) -> tuple[Reach, str] | None:
@@ -127,6 +144,8 @@ def _aggregation(node: Aggregation) -> tuple[Reach, str] | None:
     if node.op in _CHOOSES or found is None:
         return found if node.op in _CHOOSES else None
     reach, why = found
+    if node.op == "sum" and reach.points == frozenset({0.0}):
+        return found
     if node.op in _BETWEEN and reach.hole is None:
         if reach.points is not None and len(reach.points) > 1:
             return Reach(min(reach.points), max(reach.points)), why

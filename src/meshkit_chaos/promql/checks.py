@@ -61,6 +61,23 @@ def filtering_comparison(query: Query) -> str | None:
     )
 
 
+def fills_missing(query: Query) -> str | None:
+    """Describe where the query makes a value out of no data (``or vector(0)``); None where it does not.
+
+    Such a query has a value when nothing was measured, so its band is no evidence.
+    """
+    for node in walk(query.root):
+        if isinstance(node, Binary) and node.op == "or" and _needs_no_data(node.right):
+            return "'or vector(...)' puts a number where nothing was measured, so missing data looks like a measured value"
+    if _needs_no_data(query.root):
+        return "the query reads no series, so its value says nothing about the target"
+    return None
+
+
+def _needs_no_data(node: Node) -> bool:
+    return not any(isinstance(inner, Selector) for inner in walk(node))
+
+
 def surely_single(query: Query) -> bool:
     """Whether the result can never have more than one element, whatever the data. (It may have none.)"""
     return _single(query.root)
@@ -112,7 +129,7 @@ def _labels(node: Node) -> frozenset[str] | None:
             return None if inner is None else inner - {"le"}
         case Call() if node.args and node.function not in {"absent", "absent_over_time"}:
             return _labels(node.args[-1] if node.function in RANGE_FUNCTIONS else node.args[0])
-        case Binary() if node.op != "or":
+        case Binary():
             return _binary_labels(node)
         case _:
             return None
@@ -132,6 +149,9 @@ def _aggregated_labels(node: Aggregation) -> frozenset[str] | None:
 
 
 def _binary_labels(node: Binary) -> frozenset[str] | None:
+    if node.op == "or":
+        left, right = _labels(node.left), _labels(node.right)
+        return None if left is None or right is None else left | right
     if kind_of(node.left) == "scalar":
         return _labels(node.right)
     if kind_of(node.right) == "scalar" or node.op in SET_OPERATORS:

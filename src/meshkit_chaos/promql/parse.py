@@ -42,6 +42,7 @@ from meshkit_chaos.promql.syntax import (
 )
 
 _UNKNOWN_FUNCTION: Final = re.compile(r"unknown function with name '(.*)'")
+_ILLEGAL_PATTERN: Final = re.compile(r"illegal regex for (.*)", re.DOTALL)
 _FULL_STEPS: Final = 11_000  # Prometheus's own limit on the points of a range query
 _CARDINALITY: Final[dict[str, Cardinality]] = {
     "OneToOne": "one-to-one",
@@ -75,11 +76,22 @@ def _explained(message: str) -> PromQLError:
             return UnsupportedPromQL(f"the function {name}()", hint)
         near = get_close_matches(name, FUNCTIONS | AGGREGATIONS, n=1)
         return PromQLError(f"unknown function {name}()" + (f"; did you mean {near[0]}()?" if near else ""))
-    if "illegal regex" in message:
-        return PromQLError(f"not a regular expression of RE2: {message}")
+    if found := _ILLEGAL_PATTERN.search(message):
+        return _bad_pattern(found[1])
+    if "expected type matrix" in message:
+        return PromQLError(f"not a PromQL expression: {message}; write a range, such as x[1m]")
     if message == "invalid promql query":
         return PromQLError("not a PromQL expression: an operand, operator or bracket is missing or out of place")
     return PromQLError(f"not a PromQL expression: {message}")
+
+
+def _bad_pattern(text: str) -> PromQLError:
+    """The library's own pattern engine is not RE2; what it refuses is explained by the reader that is."""
+    try:
+        Pattern.compile(text)
+    except PatternError as problem:
+        return PromQLError(f"not a regular expression of RE2: {problem}")
+    return UnsupportedPromQL(f"the regular expression {text!r}", "write it with plainer constructs")
 
 
 def _node(tree: Any) -> Node:

@@ -2,7 +2,7 @@
 
 Takes a pattern; gives a ``Pattern`` that matches whole values. Refuses, with a ``PatternError`` that names the construct, what
 RE2 does not have (lookaround, backreferences, possessive repeats) and the few things it has that this has not (``\\p`` classes,
-``\\C``). No backtracking engine is involved, so no pattern can take more than (pattern size × text length) steps.
+``\\C``, ``\\Q``). No backtracking engine is involved, so no pattern can take more than (pattern size × text length) steps.
 """
 
 from __future__ import annotations

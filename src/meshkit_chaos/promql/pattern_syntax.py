@@ -187,9 +187,7 @@ class _Reader:
         if char in ASSERTIONS:
             return Assertion(ASSERTIONS[char])
         if char == "Q":
-            quoted, _, _ = self.text[self.at :].partition("\\E")
-            self.at += len(quoted) + (2 if self.text.startswith("\\E", self.at + len(quoted)) else 0)
-            return Sequence(tuple(Chars(((ord(c), ord(c)),), flags.fold) for c in quoted))
+            raise PatternError(f"{self.text!r} has a quotation \\Q, which is not supported; escape the characters one by one")
         if (ranges := self.perl_class(char)) is not None:
             return Chars(ranges)
         code = self.code(char)

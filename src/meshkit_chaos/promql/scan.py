@@ -13,7 +13,7 @@ from meshkit_chaos.promql.errors import PromQLError, UnsupportedPromQL
 
 LONGEST: Final = 10_000
 DEEPEST: Final = 40
-_MOST_OPERATORS: Final = 150
+_MOST_OPERATORS: Final = 100
 
 _PIECE: Final = re.compile(
     r"""(?P<comment>\#[^\n]*)

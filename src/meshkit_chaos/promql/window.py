@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from meshkit_chaos.promql.arithmetic import compensated_sum, largest, mean, smallest, variance
+from meshkit_chaos.promql.arithmetic import compensated_sum, compensated_variance, largest, mean, smallest
 from meshkit_chaos.promql.series import Labels
 
 
@@ -42,8 +42,8 @@ OVER_TIME: Final[dict[str, Callable[[list[float]], float]]] = {
     "count_over_time": lambda values: float(len(values)),
     "last_over_time": lambda values: values[-1],
     "present_over_time": lambda values: 1.0 if values else math.nan,
-    "stddev_over_time": lambda values: math.sqrt(variance(values)),
-    "stdvar_over_time": variance,
+    "stddev_over_time": lambda values: math.sqrt(compensated_variance(values)),
+    "stdvar_over_time": compensated_variance,
     "changes": _changes,
     "resets": _resets,
 }

@@ -38,6 +38,8 @@ _COLOUR: Final[dict[VerdictName, str]] = {
     "not-run": "\x1b[2m",
 }
 _NARROWEST: Final = 40
+_SHORTEST_NAME: Final = 12
+_Row = tuple[VerdictName, str, str, str, str]  # verdict, its word, scenario, interval and limit, reason
 
 
 class ConsoleLines:
@@ -93,32 +95,37 @@ def _tally(invocation: InvocationVerdict) -> str:
     return f"{counted(len(invocation.scenarios), 'scenario')}{f': {several}' if several else ''}"
 
 
-def _cells(repetition: Repetition, *, invocation: InvocationVerdict) -> tuple[VerdictName, str, str, str, str]:
+def _cells(repetition: Repetition, *, invocation: InvocationVerdict) -> _Row:
     chosen = decisive(repetition, (run for run in invocation.runs if run.scenario == repetition.scenario))
     took = f"{interval(chosen.measured)} of {limit(chosen.measured)}" if chosen else ""
     word = WORD[repetition.verdict].lower() + (" (flaky)" if repetition.flaky else "")
     return repetition.verdict, word, one_line(repetition.scenario), took, one_line(repetition.sentence)
 
 
-def _table(rows: Iterable[tuple[VerdictName, str, str, str, str]], *, room: int, colour: bool) -> list[str]:
+def _table(rows: Iterable[_Row], *, room: int, colour: bool) -> list[str]:
     """Columns as wide as their content; the name gives way first, and the reason stands below where it does not fit beside."""
     listed = list(rows)
     if not listed:
         return []
     word_width = max(_columns(word) for _, word, *_ in listed)
     took_width = max(_columns(took) for *_, took, _ in listed)
-    fixed = 2 + word_width + 2 + 2 + took_width
-    name_width = max(8, min(max(_columns(name) for _, _, name, *_ in listed), room - fixed))
-    lines = []
-    for verdict, word, name, took, reason in listed:
-        head = f"{SYMBOL[verdict]} {_padded(word, word_width)}"
-        rest = f"{_padded(_cut(name, name_width), name_width)}  {_padded(took, took_width)}"
-        beside = f"{rest}  {reason}".rstrip() if took_width else f"{rest.rstrip()}  {reason}"
-        fits = _columns(head) + 2 + _columns(beside) <= room
-        lines.append(f"{_painted(head, verdict if colour else None)}  {beside if fits else rest.rstrip()}")
-        if reason and not fits:
-            lines += _wrapped(reason, room=room, indent=" " * 4)
-    return lines
+    longest = max(_columns(name) for _, _, name, *_ in listed)
+    name_width = min(longest, room - word_width - took_width - 6)
+    if name_width < min(longest, _SHORTEST_NAME):  # too narrow for columns: the interval goes below with the reason
+        listed = [(*row[:3], "", "; ".join(part for part in row[3:] if part)) for row in listed]
+        took_width, name_width = 0, min(longest, room - word_width - 6)
+    widths = (word_width, name_width, took_width)
+    return [line for row in listed for line in _row(row, widths=widths, room=room, colour=colour)]
+
+
+def _row(row: _Row, *, widths: tuple[int, int, int], room: int, colour: bool) -> list[str]:
+    verdict, word, name, took, reason = row
+    head = f"{SYMBOL[verdict]} {_padded(word, widths[0])}"
+    rest = f"{_padded(_cut(name, widths[1]), widths[1])}  {_padded(took, widths[2])}".rstrip()
+    beside = f"{_padded(rest, widths[1] + 2 + widths[2])}  {reason}".rstrip()
+    fits = _columns(head) + 2 + _columns(beside) <= room
+    line = f"{_painted(head, verdict if colour else None)}  {beside if fits else rest}"
+    return [line] if fits else [line, *_wrapped(reason, room=room, indent=" " * 4)]
 
 
 def _painted(text: str, verdict: VerdictName | None) -> str:

@@ -20,7 +20,7 @@ from meshkit_chaos.report.view import run_views, scenario_rows
 from meshkit_chaos.report.wording import ENVIRONMENT, MEANING, WORD, counted, counts, exit_meaning
 
 
-def html(report: InvocationReport) -> str:
+def html_report(report: InvocationReport) -> str:
     """Write the document."""
     invocation = report.invocation
     tested = [(one_line(key), one_line(value)) for key, value in invocation.subject.items()]

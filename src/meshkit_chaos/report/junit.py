@@ -42,7 +42,7 @@ def _legal(text: str) -> str:
     return _ILLEGAL.sub("\ufffd", visible(text))
 
 
-def junit(invocation: InvocationVerdict, *, durations: Mapping[str, float] | None = None) -> bytes:
+def junit_xml(invocation: InvocationVerdict, *, durations: Mapping[str, float] | None = None) -> bytes:
     """Write the document. ``durations``: seconds by run, for the time attributes."""
     times = durations or {}
     root = ET.Element("testsuites", name="meshkit-chaos")

@@ -74,6 +74,13 @@ def _prerequisite(event: ev.PrerequisiteChecked) -> Told:
     )
 
 
+def _steady(event: ev.SteadyStateChecked) -> Told:
+    tail = f": {event.detail}" if event.detail else ""
+    if event.held:
+        return Told("steady", f"{event.indicator} held for the whole baseline{tail}", "detail")
+    return Told("not steady", f"{event.indicator} did not hold before any fault{tail}", "alarm")
+
+
 def _verified(event: ev.EnvironmentVerified) -> Told:
     if event.clean:
         return Told("verify", "the environment is as it was before the fault")
@@ -109,6 +116,7 @@ _COURSE: Final[dict[type, _Teller]] = {
     ev.DeployDone: lambda e: Told("deployed", f"{counted(len(e.members), 'member')} up: {members_text(_names(e.members))}"),
     ev.DeployFailed: lambda e: Told("deploy", f"failed: {e.reason}", "alarm"),
     ev.PrerequisiteChecked: _prerequisite,
+    ev.SteadyStateChecked: _steady,
     ev.TargetResolved: lambda e: Told(
         "target", f"{members_text(e.members)} of {members_text(e.candidates)}" + (f": {e.reason}" if e.reason else ""), "detail"
     ),
@@ -165,7 +173,8 @@ def tell(event: ev.AnyEvent | ev.Unknown, *, roles_by_node: Mapping[str, str] | 
     elif isinstance(event, ev.FaultIntended):
         told = Told("inject", fault_text(event, roles_by_node or {}))
     else:
-        told = _TELLERS[type(event)](event)
+        teller = _TELLERS.get(type(event))
+        told = teller(event) if teller else Told(type(event).__name__, "happened", "detail")
     return Told(one_line(told.word), one_line(told.text), told.weight)
 
 

@@ -43,7 +43,7 @@ class Mark:
 
 
 def indicator_plot(
-    plot: Plot, *, axis: TimeAxis, marks: Sequence[Mark] = (), windows: Sequence[tuple[int, int]] = ()
+    plot: Plot, *, axis: TimeAxis, marks: Sequence[Mark] = (), windows: Sequence[tuple[int, int]] = (), class_: str = "plot"
 ) -> Markup:
     """Draw it. ``windows`` are the spans in which a fault was in force."""
     top = len(marks) * _ROW + 6
@@ -64,7 +64,7 @@ def indicator_plot(
         *_nothing(plot, axis=axis, y=(top + bottom) / 2),
         height=bottom + _RIBBON + _TICKS,
         label=in_words(plot, axis=axis),
-        class_="plot",
+        class_=class_,
     )
 
 

@@ -9,7 +9,6 @@ from meshkit_chaos.journal import events as ev
 from meshkit_chaos.report.narrative import Told, fault_text, roles, tell
 from meshkit_chaos.slo import Goodness
 
-
 _NOTHING_YET: Final = Told("", "", "noise")
 
 

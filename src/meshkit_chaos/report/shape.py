@@ -60,7 +60,7 @@ def thinned(points: Sequence[PointLike], axis: TimeAxis) -> tuple[PointLike, ...
     """Keep the first, lowest, highest and last point of each column, and every edge of a gap: a step line looks the same."""
     kept: list[PointLike] = []
     inside = [point for index, point in enumerate(points) if _touches(points, index=index, axis=axis)]
-    for _, column in groupby(inside, key=lambda point: (int(axis.at(point.tick) * COLUMNS / 100), _finite(point))):
+    for _, column in groupby(inside, key=lambda point: _column(point, axis)):
         several = list(column)
         if len(several) <= 4 or not _finite(several[0]):
             kept += several if len(several) <= 4 else [several[0], several[-1]]
@@ -72,9 +72,14 @@ def thinned(points: Sequence[PointLike], axis: TimeAxis) -> tuple[PointLike, ...
 
 
 def _touches(points: Sequence[PointLike], *, index: int, axis: TimeAxis) -> bool:
-    """Whether a point's step is seen: it starts before the axis ends, and the next one after the axis starts."""
+    """Whether a point's step is seen, or it ends one that is: the first point behind the axis still counts."""
     until = points[index + 1].tick if index + 1 < len(points) else points[index].end
-    return points[index].tick <= axis.end and until >= axis.start
+    since = points[index - 1].tick if index else points[index].tick
+    return since <= axis.end and until >= axis.start
+
+
+def _column(point: PointLike, axis: TimeAxis) -> tuple[int, bool, bool]:
+    return int(axis.at(point.tick) * COLUMNS / 100), axis.holds(point.tick), _finite(point)
 
 
 def _finite(point: PointLike) -> bool:

@@ -33,6 +33,7 @@ from meshkit_chaos.report.wording import (
 
 MOST_EVENTS: Final = 2_000
 _OPEN_RUNS: Final = 3
+_SPECK: Final = 0.08  # of the width: a recovery shorter than this is drawn again, larger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,7 @@ class PlotView:
     band: str
     description: str
     drawing: Markup
+    close_ups: tuple[tuple[str, Markup], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,7 +308,21 @@ def _plot_view(plot: Plot, *, run: RunReport, axis: TimeAxis, in_force: tuple[tu
         band=str(plot.band),
         description=one_line(plot.description),
         drawing=indicator_plot(plot, axis=axis, marks=marks, windows=in_force),
+        close_ups=tuple(
+            (mark.name, indicator_plot(plot, axis=near, marks=(mark,), windows=in_force, class_="plot close-up"))
+            for mark in marks
+            if (near := _close(axis, mark))
+        ),
     )
+
+
+def _close(axis: TimeAxis, mark: Mark) -> TimeAxis | None:
+    """The time round one recovery, where the whole run is so long that it would be a speck."""
+    took = max((mark.hi if mark.hi is not None else mark.lo) - mark.start, 10**6)
+    if took > _SPECK * (axis.end - axis.start):
+        return None
+    reach = max(took * 2, mark.due - mark.start) if mark.due - mark.start < took * 4 else took * 2
+    return TimeAxis(start=mark.start - round(reach * 0.5), end=mark.start + round(reach * 1.15), zero=axis.zero)
 
 
 def _mark(finding: Finding, measured: Measurement) -> Mark:

@@ -142,4 +142,4 @@ def repro(file: str, verdict: Verdict) -> str:
 
 
 def subject_text(subject: dict[str, str]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in subject.items()) or "not stated"
+    return ", ".join(one_line(f"{key}={value}") for key, value in subject.items()) or "not stated"

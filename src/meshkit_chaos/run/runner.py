@@ -27,7 +27,8 @@ class Order:
     """What is to be run, where, and for whom.
 
     ``run``: the run's ULID, also the marker of an environment that it deploys. ``environment_folder``: as in ``RunStarted``.
-    ``leases``: descriptors that the watchdog must hold too. ``watched``: False only where nothing outside this process is touched.
+    ``leases``: descriptors that the watchdog must hold too. ``watched``: False only where nothing outside this process is
+    touched.
     """
 
     run: str

@@ -6,9 +6,12 @@ that a fault does not have: whether the scenario makes sense is for the lint rul
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+from msgspec import structs
 
 from meshkit_chaos.scenario import defaults
 from meshkit_chaos.scenario.findings import At
@@ -67,23 +70,26 @@ class Placed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A built scenario with its places. ``steps`` holds all steps, those inside branches too, in the order of the text."""
+    """A built scenario with its places. ``steps`` holds all steps, those inside branches too, in the order of the text.
+
+    ``uses``: every reference to an indicator, with its place.
+    """
 
     scenario: Scenario
     text: ScenarioText
     at: At
     defaults_at: At
     steps: tuple[Placed, ...]
+    uses: tuple[tuple[str, At], ...]
 
     def place(self, key: str) -> At:
         """Where the scenario's ``key`` stands: in the scenario, or in the document's defaults."""
-        own = key not in DefaultsText.DEFAULTABLE or getattr(self.text, key) is not None
-        return (self.at if own else self.defaults_at).below(key)
+        return _place(key, text=self.text, at=self.at, defaults_at=self.defaults_at)
 
-    @property
-    def uses(self) -> Iterator[tuple[str, At]]:
-        """Every reference to an indicator, with its place."""
-        yield from indicator_uses(self.scenario, self.place, self.steps)
+
+def _place(key: str, *, text: ScenarioText, at: At, defaults_at: At) -> At:
+    own = key not in DefaultsText.DEFAULTABLE or getattr(text, key) is not None
+    return (at if own else defaults_at).below(key)
 
 
 def built_scenario(
@@ -93,16 +99,12 @@ def built_scenario(
     placed: list[Placed] = []
     steps = _Steps(placed).sequence(text.steps, at.below("steps"))
     scenario = _scenario(text, steps=steps, shared=shared)
-    draft = Draft(scenario=scenario, text=text, at=at, defaults_at=defaults_at, steps=tuple(placed))
-    used = {name for name, _ in draft.uses}
+    place = partial(_place, text=text, at=at, defaults_at=defaults_at)
+    uses = tuple(_indicator_uses(scenario, place, placed))
+    used = {name for name, _ in uses}
     indicators = tuple(found.indicator for name, found in measured.items() if name in used)
-    complete = _with_indicators(scenario, indicators)
-    return Draft(scenario=complete, text=text, at=at, defaults_at=defaults_at, steps=draft.steps)
-
-
-def _with_indicators(scenario: Scenario, indicators: tuple[Any, ...]) -> Scenario:
-    fields = {name: getattr(scenario, name) for name in scenario.__struct_fields__}
-    return Scenario(**{**fields, "indicators": indicators})
+    complete = structs.replace(scenario, indicators=indicators)
+    return Draft(scenario=complete, text=text, at=at, defaults_at=defaults_at, steps=tuple(placed), uses=uses)
 
 
 def _scenario(text: ScenarioText, *, steps: tuple[Step, ...], shared: DefaultsText) -> Scenario:
@@ -237,7 +239,7 @@ def _target(text: TargetText) -> Target:
     return Target(names=tuple(text.names or ()), role=text.role, not_role=text.not_role, count=text.count, share=text.share)
 
 
-def indicator_uses(scenario: Scenario, place: Any, steps: tuple[Placed, ...]) -> Iterator[tuple[str, At]]:
+def _indicator_uses(scenario: Scenario, place: Callable[[str], At], steps: list[Placed]) -> Iterator[tuple[str, At]]:
     """Where a scenario refers to indicators: all the places there are."""
     for number, name in enumerate(scenario.steady_state.indicators):
         yield name, place("steady_state").below("indicators", number)

@@ -46,7 +46,7 @@ def built_environment(text: EnvironmentText, *, at: At, path: str, digest: str) 
         simulated=_simulated(text),
     )
     _lint_kind(text, at)
-    _lint_members(description, at)
+    _lint_members(text, description, at)
     _lint_templates(text, description, at)
     _lint_checks(description, at)
     return description
@@ -120,22 +120,23 @@ def _lint_kind(text: EnvironmentText, at: At) -> None:
             at.below("logs", number).say("MC121", f"{log!r} may lie outside the member's folder", hint=hint)
 
 
-def _lint_members(description: EnvironmentDescription, at: At) -> None:
+def _lint_members(text: EnvironmentText, description: EnvironmentDescription, at: At) -> None:
+    """Tell the first member that is wrong: of counted members, the others would be wrong alike."""
+    counted = isinstance(text.members, CountedMembers)
     seen: set[str] = set()
     for number, member in enumerate(description.members):
-        place = at.below("members", "name") if _INDEX in str(member.name) else at.below("members", number)
+        place = at.below("members", "name" if counted else number)
         if not IDENTIFIER.fullmatch(member.name):
             hint = "small letters, digits and '-', and ${index} for the number"
-            place.say("MC016", f"{member.name!r} is not a name of a member", hint=hint)
-            return
+            return place.say("MC016", f"{member.name!r} is not a name of a member", hint=hint)
         if member.name in seen:
-            hint = "write ${index} into the name of counted members"
-            place.say("MC110", f"two members are called {member.name!r}", hint=hint)
-            return
-        seen.add(member.name)
+            hint = "write ${index} into the name" if counted else "rename one of them"
+            return place.say("MC110", f"two members are called {member.name!r}", hint=hint)
         if len(set(member.ports)) < len(member.ports):
-            at.below("ports").say("MC110", f"a port of {member.name} is named twice")
-            return
+            where = at.below("ports") if member.ports == tuple(text.ports or ()) else place.below("ports")
+            return where.say("MC110", f"a port of {member.name} is named twice", hint="name each port once")
+        seen.add(member.name)
+    return None
 
 
 def _known(description: EnvironmentDescription) -> Known:

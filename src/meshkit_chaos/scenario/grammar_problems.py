@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from meshkit_chaos.errors import Problem
 from meshkit_chaos.scenario.grammar_shape import Place, fields_by_key, model_at
-from meshkit_chaos.scenario.grammar_values import TAG_MARK, close_names, told
+from meshkit_chaos.scenario.grammar_values import TAG_MARK, close_names, flow, told
 from meshkit_chaos.scenario.yaml_positions import Node
 
 _EXPECTED: Final = {
@@ -87,7 +87,8 @@ def _said(found: Mapping[str, Any], *, model: type[BaseModel], near: str | None)
         case "literal_error":
             return _not_one_of(value, re.findall(r"'([^']*)'", str(context.get("expected", ""))))
         case "union":
-            return f"{found['msg']}, got {told(value)}", ""
+            keys = f" with {', '.join(told(name) for name in list(value)[:5])}" if isinstance(value, dict) and value else ""
+            return f"{found['msg']}; got {told(value)}{keys}", ""
     if kind in _EXPECTED:
         return f"expected {_EXPECTED[kind]}, got {told(value)}", _instead(kind, value)
     if "said" in context:
@@ -129,4 +130,8 @@ def _last_key(place: Place) -> str:
 def _example(model: type[BaseModel], place: Place) -> str:
     there = model_at(model, place[:-1])
     field = fields_by_key(there).get(str(place[-1])) if there is not None else None
-    return (field.description or "").replace("`", "") if field is not None else ""
+    if field is None:
+        return ""
+    if field.examples:
+        return f"write {place[-1]}: {flow(field.examples[0])}"
+    return (field.description or "").replace("`", "")

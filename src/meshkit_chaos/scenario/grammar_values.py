@@ -1,7 +1,7 @@
 """The kinds of values that documents are written in, below the level of keys: durations, shares, bands, names, lines of text.
 
-Each takes what YAML gave and gives the project's own value; it refuses with what was written, what was expected and a hint. Each
-also says what it looks like as JSON Schema (draft 7) under a title that the reference uses as the name of the type.
+Each takes what YAML gave and gives the project's own value; it refuses with what was written, what was expected and a hint.
+Each also says what it looks like as JSON Schema (draft 7) under a title that the reference uses as the name of the type.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, PlainValidator
@@ -99,7 +100,7 @@ def _some_share(value: Any) -> Ratio:
     return share
 
 
-_duration_or_zero = _quantity(Duration.parse, "a duration such as 200ms or 5s", lambda number: f"{number}s")
+_duration_or_zero = _quantity(lru_cache(1024)(Duration.parse), "a duration such as 200ms or 5s", lambda number: f"{number}s")
 _read_share = _quantity(Ratio.parse, "a share such as 5%", lambda number: f"{number}%")
 _band = _quantity(Band.parse, "a band such as '== 1'", lambda number: f'"== {number}"')
 
@@ -152,11 +153,15 @@ def _name(pattern: re.Pattern[str], what: str) -> Callable[[Any], str]:
     return read
 
 
+KIND: Final = "x-kind"
+"""Where a schema says what kind of value it is, among titles that only repeat the names of keys."""
+
+
 class Looks:
     """What a kind of value looks like as JSON Schema. Unlike pydantic's own, it can stand in a union (it has a hash)."""
 
     def __init__(self, title: str, **schema: Any) -> None:
-        self._schema = {"title": title, **schema}
+        self._schema = {KIND: title, **schema}
 
     def __get_pydantic_json_schema__(self, core: object, handler: object) -> dict[str, Any]:  # pydantic's hook
         return dict(self._schema)
@@ -209,3 +214,17 @@ def one_of_keys(*keys: str, what: str) -> Discriminator:
 def close_names(written: str, names: Any, *, cutoff: float = 0.6) -> list[str]:
     """The one name that looks most like what was written, if any does."""
     return difflib.get_close_matches(written, names, n=1, cutoff=cutoff)
+
+
+def flow(value: object) -> str:
+    """A value as flow YAML for people: without the quotes that the eye does not need."""
+    match value:
+        case str():
+            return value
+        case dict():
+            return "{" + ", ".join(f"{key}: {flow(found)}" for key, found in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(flow(found) for found in value) + "]"
+        case bool():
+            return str(value).lower()
+    return str(value)

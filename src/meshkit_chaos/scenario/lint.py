@@ -37,8 +37,9 @@ def lint_scenarios(
 def _lint_references(draft: Draft, measured: Mapping[str, Measured], broken: frozenset[str]) -> None:
     for name, at in draft.uses:
         if name not in measured and name not in broken:
-            near = close_names(name, measured)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(list(measured)[:8]) or 'none'}"
+            names = [*measured, *sorted(broken)]
+            near = close_names(name, names)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names[:8]) or 'none'}"
             at.say("MC101", f"unknown indicator {name!r}", hint=hint)
 
 

@@ -14,6 +14,7 @@ from meshkit_chaos.slo import Duration, Objective
 
 _SHARE_OF_LIMIT: Final = 4
 _ROUNDS: Final = 2
+_BLURRED_ROUNDS: Final = 10
 
 
 def lint_objectives(draft: Draft, measured: Mapping[str, Measured]) -> None:
@@ -64,7 +65,7 @@ def _lint_visible(objective: Objective, measured: Measured, at: At) -> None:
         message = f"this query cannot see recovery faster than {window}: its range window is over a quarter of {limit}"
         hint = f"use a window of at most {Duration(limit.ns // _SHARE_OF_LIMIT)}"
         at.below("within").say("MC106", message, hint=hint)
-    if limit is None and window.ns > _ROUNDS * two_rounds.ns:
+    if limit is None and window > measured.every * _BLURRED_ROUNDS:
         message = f"the query's range window of {window} blurs what it sees: a short outage counts for as long as that"
         at.below(objective.form).say("MC106", message, hint="use a shorter window", severity="warning")
 

@@ -55,7 +55,7 @@ class Surroundings:
 
 
 def measured_indicators(written: Mapping[str, IndicatorText], *, at: At, around: Surroundings) -> dict[str, Measured]:
-    """Build every indicator. One with a problem of its own is there as well, so that references to it are not told as unknown."""
+    """Build every indicator. One with a problem of its own is there too, so that references to it are not told as unknown."""
     known = around.known_templates
     return {name: _measured(name, text, at=at.below(name), around=around, known=known) for name, text in written.items()}
 

@@ -131,6 +131,8 @@ class BlastRadius(Struct, frozen=True, kw_only=True):
 
 
 class Scenario(Struct, frozen=True, kw_only=True):
+    """One scenario: what normal is, what is done to the mesh, what is demanded of it, and when to stop."""
+
     id: str
     title: str
     description: str = ""

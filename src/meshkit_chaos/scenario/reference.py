@@ -5,11 +5,11 @@ Made from the grammar and the rule table, so that it cannot say anything else th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, Final
 
 from meshkit_chaos.faults import CATALOGUE
+from meshkit_chaos.scenario.grammar_values import flow
 from meshkit_chaos.scenario.rules import RULES
 from meshkit_chaos.scenario.schema import DocumentKind, json_schema
 
@@ -20,7 +20,7 @@ _VALUES: Final = """## Values
 |---|---|
 | duration | A number with a unit, `200ms`, `5s`, `1m30s`. Units: `ns us ms s m h d`. Never a bare number. |
 | share | A percentage, `5%`, or a number below one, `0.05`. |
-| band | `"== 1"`, `"!= 0"`, `"<= 0.5"`, `"> 2"`, `between 1 and 3`. Quoted, because YAML reads `>` and `!` as signs of its own. |
+| band | `"== 1"`, `"!= 0"`, `"<= 0.5"`, `between 1 and 3`. Quoted, because YAML reads `>` and `!` as signs of its own. |
 | name | Small letters, digits and `-`, at most 64: it becomes a folder and a label. |
 | variable | Letters, digits and `_`. |
 | line | A text of one line. |
@@ -43,9 +43,10 @@ _OPENINGS: Final[dict[DocumentKind, str]] = {
 def grammar_reference() -> str:
     """``docs/reference/grammar.md``: every key of both documents with its type, default and meaning."""
     parts = [_MADE, "# Grammar\n", _VALUES]
+    told: set[str] = set()
     for document, opening in _OPENINGS.items():
         parts.append(opening + "\n")
-        parts.extend(_document(document))
+        parts.extend(_document(document, told))
     parts.extend(_faults())
     return "\n".join(parts).rstrip("\n") + "\n"
 
@@ -60,14 +61,17 @@ def rules_reference() -> str:
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
-def _document(document: DocumentKind) -> Iterator[str]:
+def _document(document: DocumentKind, told: set[str]) -> Iterator[str]:
+    """What both documents use is told once."""
     schema = json_schema(document)
     definitions = schema["definitions"]
-    yield _table(schema)
+    yield _table(schema, first="version")
     for name in _reached(schema, definitions):
-        yield f"### {document}: {_words(name)}\n"
-        yield f"{definitions[name].get('description', '')}\n"
-        yield _table(definitions[name])
+        if name not in told:
+            yield f"### {_words(name)}\n"
+            yield f"{definitions[name].get('description', '')}\n"
+            yield _table(definitions[name], first=_words(name))
+            told.add(name)
 
 
 def _reached(schema: dict[str, Any], definitions: dict[str, Any]) -> list[str]:
@@ -93,37 +97,26 @@ def _references(value: Any) -> Iterator[str]:
             yield from _references(below)
 
 
-def _table(schema: dict[str, Any]) -> str:
+def _table(schema: dict[str, Any], *, first: str) -> str:
     needed = schema.get("required", [])
-    keys = sorted(schema["properties"], key=lambda name: name not in needed)
+    keys = sorted(schema["properties"], key=lambda name: (name != first, name not in needed))
     rows = [_row(name, schema["properties"][name], needed=name in needed) for name in keys]
     return "\n".join(["| key | type | default | meaning |", "|---|---|---|---|", *rows]) + "\n"
 
 
 def _row(name: str, schema: dict[str, Any], *, needed: bool) -> str:
-    default = "**needed**" if needed else f"`{_written(schema['default'])}`" if "default" in schema else ""
-    examples = [f"`{_written(example)}`" for example in schema.get("examples", ())]
+    default = "**needed**" if needed else f"`{flow(schema['default'])}`" if "default" in schema else ""
+    examples = [f"`{flow(example)}`" for example in schema.get("examples", ())]
     meaning = schema.get("description", "") + (f" Such as {', '.join(examples)}." if examples else "")
-    return f"| `{name}` | {_type(schema)} | {default} | {meaning} |".replace("|=", "\\|=")
-
-
-def _written(value: object) -> str:
-    """A value as flow YAML: JSON without the quotes that YAML does not need."""
-    match value:
-        case str():
-            return value
-        case dict():
-            return "{" + ", ".join(f"{key}: {_written(found)}" for key, found in value.items()) + "}"
-        case list():
-            return "[" + ", ".join(_written(found) for found in value) + "]"
-    return json.dumps(value)
+    return f"| `{name}` | {_type(schema)} | {default} | {meaning} |"
 
 
 def _type(schema: dict[str, Any]) -> str:
     if "allOf" in schema:
         return _type(schema["allOf"][0])
     if "$ref" in schema:
-        return _words(schema["$ref"].rpartition("/")[2])
+        words = _words(schema["$ref"].rpartition("/")[2])
+        return f"[{words}](#{words.replace(' ', '-')})"
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
     if "const" in schema:
@@ -139,9 +132,11 @@ def _type(schema: dict[str, Any]) -> str:
 def _plain_type(schema: dict[str, Any]) -> str:
     match schema.get("type"):
         case "array":
-            return f"list of {_type(schema['items'])}"
+            items = _type(schema["items"])
+            return f"list of ({items})" if " or " in items else f"list of {items}"
         case "object":
-            return f"mapping: name to {_type(schema.get('additionalProperties', {}))}"
+            values = [*schema.get("patternProperties", {}).values(), schema.get("additionalProperties")]
+            return f"mapping: name to {_type(values[0])}"
         case "integer":
             return "whole number"
         case "boolean":

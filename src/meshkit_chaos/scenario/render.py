@@ -11,7 +11,7 @@ _WIDEST: Final = 160
 
 
 def render_problems(problems: Iterable[Problem], sources: Mapping[str, bytes]) -> str:
-    """Each problem with the line that it is about, where ``sources`` (bytes by path) has it. Ends with a newline if not empty."""
+    """Each problem with the line that it is about, where ``sources`` (bytes by path) has it. Whole lines."""
     lines: dict[str, list[str]] = {}
     blocks: list[str] = []
     for problem in problems:

@@ -98,9 +98,9 @@ _TABLE: Final = (
         bad="promql: sum(etcd_server_is_leadr)", good="promql: sum(etcd_server_is_leader)",
     ),
     Rule(
-        id="MC105", name="cannot-fail", 
-        reason="A query whose value can never be bad, or never good, decides nothing: a comparison that filters removes the very "
-        "value that would be bad.",
+        id="MC105", name="cannot-fail",
+        reason="A query whose value can never be bad, or never good, decides nothing: a comparison that filters removes "
+        "the very value that would be bad.",
         bad="promql: sum(up) == 3", good='promql: sum(up)\ngood: "== 3"',
     ),
     Rule(
@@ -142,7 +142,8 @@ _TABLE: Final = (
         bad="one-leader: {promql: sum(is_leader)}", good='one-leader: {promql: sum(is_leader), good: "== 1"}',
     ),
     Rule(
-        id="MC114", name="unused-indicator", reason="An indicator that no scenario uses is measured by nobody.", severity="warning",
+        id="MC114", name="unused-indicator", severity="warning",
+        reason="An indicator that no scenario uses is measured by nobody.",
         bad='indicators: {unused: {promql: sum(up), good: "== 3"}}', good="objectives:\n  - stay: unused",
     ),
     Rule(
@@ -187,7 +188,8 @@ _TABLE: Final = (
         bad="timeout: 10s  # with hold: 30s", good="timeout: 2m",
     ),
     Rule(
-        id="MC125", name="hold", severity="warning", reason="A fault that is over once injected has nothing to hold or to revert.",
+        id="MC125", name="hold", severity="warning",
+        reason="A fault that is over once injected has nothing to hold or to revert.",
         bad="- fault: restart\n  hold: 5s", good="- fault: restart",
     ),
     Rule(

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from meshkit_chaos.scenario.grammar import ScenariosText
 from meshkit_chaos.scenario.grammar_checks import CheckText
 from meshkit_chaos.scenario.grammar_environment import EnvironmentText
+from meshkit_chaos.scenario.grammar_values import KIND
 
 DocumentKind = Literal["scenarios", "environment"]
 _MODELS: Final[dict[str, type[BaseModel]]] = {"scenarios": ScenariosText, "environment": EnvironmentText}
@@ -29,8 +30,6 @@ def json_schema(document: DocumentKind) -> dict[str, Any]:
             check["oneOf"] = [{"required": [key]} for key in CheckText.CHECKS]
     if "Parallel" in definitions:
         _allow_single_steps(definitions["Parallel"])
-    for definition in definitions.values():
-        definition.pop("title", None)
     body = _draft_7(raw)
     body["title"] = _TITLES[document]
     return {"$schema": "http://json-schema.org/draft-07/schema#", **body, "definitions": definitions}
@@ -41,7 +40,7 @@ def _name(model: str) -> str:
 
 
 def _draft_7(schema: Any) -> Any:
-    """Say the same in draft 7: no null (a key is there or not), no siblings of ``$ref``, titles only where they name a type."""
+    """Say the same in draft 7: no null (a key is there or not), no siblings of ``$ref``, titles that name kinds, not keys."""
     if isinstance(schema, list):
         return [_draft_7(item) for item in schema]
     if not isinstance(schema, dict):
@@ -50,10 +49,12 @@ def _draft_7(schema: Any) -> Any:
     out: dict[str, Any] = {}
     for key, value in schema.items():
         if key == "properties":
-            out[key] = {name: _titled(_draft_7(found), name) for name, found in value.items()}
+            out[key] = {name: _draft_7(found) for name, found in value.items()}
         elif key == "$ref":
             out[key] = "#/definitions/" + _name(value.rpartition("/")[2])
-        elif not (key == "default" and value is None):
+        elif key == KIND:
+            out["title"] = value
+        elif key != "title" and not (key == "default" and value is None):
             out[key] = value if key in {"default", "examples", "const", "enum"} else _draft_7(value)
     if "$ref" in out and len(out) > 1:
         out["allOf"] = [{"$ref": out.pop("$ref")}]
@@ -66,12 +67,6 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
         return schema
     rest = {key: value for key, value in schema.items() if key != "anyOf"}
     return {**forms[0], **rest} if len(forms) == 1 else {**rest, "anyOf": forms}
-
-
-def _titled(schema: dict[str, Any], name: str) -> dict[str, Any]:
-    """Keep a title only if it names a type; pydantic's own only repeat the key."""
-    repeats = str(schema.get("title", "")).casefold().replace(" ", "_") == name.casefold()
-    return {key: value for key, value in schema.items() if key != "title"} if repeats else schema
 
 
 def _allow_single_steps(parallel: dict[str, Any]) -> None:

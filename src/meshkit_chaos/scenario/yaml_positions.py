@@ -137,11 +137,11 @@ class _Composer:
                 return self.root
 
     def scalar(self, event: Any) -> None:
-        self.count(event)
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
         if self.stack and self.stack[-1].mapping and self.stack[-1].key is None:
             self.stack[-1].key = self.key(event, line, column)
             return
+        self.count(event)
         self.refuse_tag(event)
         data: Any = event.value
         if not event.style:

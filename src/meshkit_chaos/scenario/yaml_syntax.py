@@ -16,7 +16,7 @@ _HINTS: Final = (
     ("\\t", "indent with spaces, not with tabs"),
     ("mapping values are not allowed", "quote a text that holds ': ', and check the indentation"),
     ("did not find expected comment or line break", 'quote a text that starts with > or |, such as ">= 1"'),
-    ("cannot start any token", "quote a text that starts with @, %, ` or a tab"),
+    ("cannot start any token", 'quote a text that starts with >, |, @, % or `, such as ">= 1"'),
     ("',' or '}'", 'between { and }, quote a text that holds {, }, [, ] or a comma: url: "http://${member.host}/"'),
     ("',' or ']'", "between [ and ], quote a text that holds {, }, [, ] or a comma"),
     ("did not find expected '-' indicator", "the items of one list start in the same column"),

@@ -16,15 +16,17 @@
     document.querySelectorAll("details[data-shut]").forEach(function (box) { box.open = false; delete box.dataset.shut; });
   });
 
+  // Close-ups have a time axis of their own and are left out.
+  const WHOLE = ".plot:not(.close-up), .time-line";
   const SVG = "http://www.w3.org/2000/svg";
   document.querySelectorAll(".course").forEach(function (course) {
     const start = Number(course.dataset.start), end = Number(course.dataset.end);
-    const drawings = course.querySelectorAll(".plot, .time-line");
+    const drawings = course.querySelectorAll(WHOLE);
     let lines = [], label = null;
     function clear() { lines.forEach(function (line) { line.remove(); }); lines = []; if (label) label.remove(); label = null; }
     course.addEventListener("pointerleave", clear);
     course.addEventListener("pointermove", function (event) {
-      const over = event.target.closest(".plot, .time-line");
+      const over = event.target.closest(WHOLE);
       if (!over) { clear(); return; }
       const place = over.getBoundingClientRect();
       const share = Math.min(Math.max((event.clientX - place.left) / place.width, 0), 1);

@@ -1,0 +1,107 @@
+"""The command group: names and one-line summaries only. A command's module is imported when that command is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from meshkit_chaos.errors import ChaosError, DocumentError
+
+_COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "demo": ("demo", "Break a small real mesh and look at the report."),
+    "doctor": ("doctor", "Say what this machine can and cannot run."),
+    "lint": ("documents", "Check scenario and environment files."),
+    "schema": ("documents", "Print the JSON Schema of a document, for editors."),
+    "plan": ("documents", "Show what a run would do, and why it could not."),
+    "run": ("run", "Run scenarios and judge them."),
+    "judge": ("records", "Judge a stored run again."),
+    "report": ("records", "Write the documents of stored runs again."),
+    "recover": ("records", "Undo what a crashed run left behind."),
+    "env": ("env", "Start, stop and look at an environment that outlives a run."),
+}
+USAGE, INTERNAL = 4, 5
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"meshkit_chaos.cli.{_COMMANDS[cmd_name][0]}")
+        command = getattr(module, f"{cmd_name}_command")
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click does it, but from the table: no command is imported to print the list."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 pass · 1 fail · 2 inconclusive, invalid, not run · 3 environment left dirty · "
+    "4 usage or document wrong · 5 our own error",
+)
+@click.version_option(package_name="meshkit-chaos", message="%(prog)s %(version)s", prog_name="meshkit-chaos")
+def cli() -> None:
+    """Break a mesh on purpose, measure how long it takes to converge, and judge that against objectives.
+
+    Start with:  meshkit-chaos demo
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and give its exit code; no traceback for what is not our own mistake."""
+    try:
+        result = cli.main(args=list(arguments), prog_name="meshkit-chaos", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except click.Abort:
+        say("interrupted")
+        return 2
+    except ChaosError as error:
+        _show(error)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return INTERNAL
+    except Exception as error:  # noqa: BLE001  # the border: whatever comes here is ours, and has its own exit code
+        _show_internal(error)
+        return INTERNAL
+    return result if isinstance(result, int) else 0
+
+
+def say(text: str) -> None:
+    """Talk goes to stderr; stdout is data."""
+    click.echo(text, err=True)
+
+
+def _show(error: ChaosError) -> None:
+    if isinstance(error, DocumentError):
+        say(error.message)
+        return
+    say(f"error ({error.who} must act): {error.message}")
+    if error.hint:
+        say(f"hint: {error.hint}")
+
+
+def _show_internal(error: Exception) -> None:
+    say(f"internal error (ours): {type(error).__name__}: {error}")
+    if os.environ.get("MESHKIT_CHAOS_TRACEBACK"):
+        traceback.print_exc()
+    else:
+        say("hint: set MESHKIT_CHAOS_TRACEBACK=1 to see where, and report it")

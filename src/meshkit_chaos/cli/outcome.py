@@ -1,0 +1,63 @@
+"""The end of every command that judges: documents written, the table printed, the exit code."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from meshkit_chaos.campaign.results import Results
+from meshkit_chaos.cli.app import say
+from meshkit_chaos.judge.exit_code import exit_code
+from meshkit_chaos.report.console import verdict_table
+from meshkit_chaos.report.html import html_report
+from meshkit_chaos.report.jsondoc import verdict_json
+from meshkit_chaos.report.junit import junit_xml
+from meshkit_chaos.report.markdown import summary
+from meshkit_chaos.report.model import InvocationReport, durations, run_report
+
+DOCUMENTS = ("verdict.json", "junit.xml", "summary.md", "report.html")
+
+
+def write_documents(out: Path, results: Results, *, recover: str) -> list[tuple[str, str]]:
+    """Write all derived documents; their names and places. One that cannot be written is said and left out."""
+    runs = tuple(
+        run_report(record, verdict)
+        for record, verdict in zip(results.records, results.verdict.runs, strict=True)
+        if record is not None
+    )
+    report = InvocationReport(invocation=results.verdict, runs=runs, file=results.started.file, recover=recover)
+    made = {
+        "verdict.json": lambda: verdict_json(results.verdict),
+        "junit.xml": lambda: junit_xml(results.verdict, durations=durations(runs)),
+        "summary.md": lambda: summary(results.verdict, file=results.started.file, recover=recover).encode(),
+        "report.html": lambda: html_report(report).encode(),
+    }
+    places = []
+    for name, make in made.items():
+        try:
+            (out / name).write_bytes(make())
+        except OSError as error:
+            (out / name).unlink(missing_ok=True)
+            say(f"{out / name} could not be written: {error.strerror}; `meshkit-chaos report {out}` writes it again")
+            continue
+        places.append((name.partition(".")[0], str(out / name)))
+    return places
+
+
+def show(results: Results, places: list[tuple[str, str]], *, form: str, recover: str) -> int:
+    """Print the verdict (data, on stdout) and give the exit code."""
+    if form == "json":
+        click.echo(verdict_json(results.verdict), nl=False)
+    else:
+        width = shutil.get_terminal_size((100, 24)).columns
+        click.echo(verdict_table(results.verdict, colour=coloured(), width=width, reports=places, recover=recover), nl=False)
+    return exit_code(results.verdict)
+
+
+def coloured() -> bool:
+    """Colour only for people at a terminal who did not say no."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

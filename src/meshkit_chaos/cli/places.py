@@ -1,0 +1,259 @@
+"""Where runs happen: the composition root that turns an environment description into something a plan can run on."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NotRequired, Protocol, TypedDict, Unpack
+
+from meshkit_chaos.campaign.campaign import RunOf
+from meshkit_chaos.clock import Clock, SystemClock
+from meshkit_chaos.environments import state as env_state
+from meshkit_chaos.environments.logs import collect_logs
+from meshkit_chaos.environments.process import ProcessEnvironment, capabilities_of
+from meshkit_chaos.environments.protocol import Environment
+from meshkit_chaos.environments.registry import environment_folder
+from meshkit_chaos.environments.resolving import merged_vars, platform_name
+from meshkit_chaos.environments.simulated import SimulatedEnvironment
+from meshkit_chaos.environments.state import OPEN_RUN, Quarantine
+from meshkit_chaos.environments.virtual_time import VirtualClock, VirtualTimeLoop, run_virtually
+from meshkit_chaos.errors import CannotRun, EnvironmentBusy, EnvironmentDirty
+from meshkit_chaos.journal import events as ev
+from meshkit_chaos.journal.record import Record
+from meshkit_chaos.journal.store import Reader, read_journal
+from meshkit_chaos.measure.sampler import Sampler
+from meshkit_chaos.plan import Capabilities, Plan
+from meshkit_chaos.run.engine import CollectLogs
+from meshkit_chaos.run.recovery import settled
+from meshkit_chaos.run.runner import Order, run_once
+from meshkit_chaos.scenario.environment import EnvironmentDescription
+from meshkit_chaos.slo import Duration
+
+_USUAL_ROUND = Duration(200 * 10**6)
+
+
+class Place(Protocol):
+    """Somewhere a campaign can run. ``execute`` is what the campaign calls for each run."""
+
+    @property
+    def description(self) -> EnvironmentDescription: ...
+    @property
+    def capabilities(self) -> Capabilities: ...
+    def execute(self, plan: Plan, run: RunOf) -> None: ...
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Talk:
+    """Who reads the journals of the runs as they are written, and what is said at a second signal."""
+
+    readers: tuple[Reader, ...] = ()
+    on_second_signal: Callable[[], None] = field(default=lambda: None)
+
+
+def environment_class(description: EnvironmentDescription) -> str:
+    """An explicit name plus a digest of kind, member count and platform: runs of one class can be compared."""
+    facts = f"{description.kind}/{len(description.members)}/{platform_name()}"
+    return f"{description.class_name}-{hashlib.sha256(facts.encode()).hexdigest()[:8]}"
+
+
+def sampler_for(plan: Plan, environment: Environment, clock: Clock) -> Sampler:
+    metrics = plan.environment.metrics
+    return Sampler(
+        indicators=plan.scenario.indicators,
+        members=plan.capabilities.members,
+        targets=environment.scrape_targets(),
+        every=plan.round_every,
+        timeout=metrics.timeout if metrics else _USUAL_ROUND,
+        check=environment.check,
+        clock=clock,
+        client=environment.client() if plan.environment.kind == "simulated" else None,
+    )
+
+
+def _order(plan: Plan, environment: Environment, clock: Clock, talk: Talk, run: RunOf, **rest: Unpack[_Rest]) -> Order:
+    return Order(
+        run=run.run,
+        plan=plan,
+        folder=run.folder,
+        environment=environment,
+        environment_class=environment_class(plan.environment),
+        subject=run.subject,
+        repeat=run.repeat,
+        make_sampler=lambda: sampler_for(plan, environment, clock),
+        readers=talk.readers,
+        on_second_signal=talk.on_second_signal,
+        **rest,
+    )
+
+
+class _Rest(TypedDict):
+    """What differs between the places."""
+
+    deployed: bool
+    environment_id: str
+    environment_folder: str
+    collect_logs: CollectLogs
+    leases: NotRequired[tuple[int, ...]]
+    watched: NotRequired[bool]
+
+
+class DeployedPlace:
+    """Each run deploys its own processes, and nothing of them is left afterwards."""
+
+    def __init__(self, description: EnvironmentDescription, given: dict[str, str], talk: Talk) -> None:
+        self.description = description
+        self.capabilities = capabilities_of(description)
+        self._given = given
+        self._talk = talk
+        merged_vars(description, given)  # a wrong --var is an error before anything starts
+
+    def execute(self, plan: Plan, run: RunOf) -> None:
+        clock = SystemClock()
+        environment = ProcessEnvironment.planned(
+            run.folder / "environment",
+            self.description,
+            environment_id=self.description.name,
+            marker=run.run,
+            given=self._given,
+        )
+        order = _order(
+            plan,
+            environment,
+            clock,
+            self._talk,
+            run,
+            deployed=True,
+            environment_id=self.description.name,
+            environment_folder="environment",
+            collect_logs=lambda: collect_logs(environment.state, run.folder / "logs"),
+        )
+        asyncio.run(_run_and_close(order, clock))
+
+    def close(self) -> None:
+        """Nothing is held between runs."""
+
+
+async def _run_and_close(order: Order, clock: Clock) -> None:
+    try:
+        await run_once(order, clock)
+    finally:
+        await order.environment.close()
+
+
+class SimulatedPlace:
+    """Runs in virtual time; nothing outside this process exists."""
+
+    def __init__(self, description: EnvironmentDescription, given: dict[str, str], talk: Talk) -> None:
+        self.description = description
+        self.capabilities = capabilities_of(description)
+        self._given = given
+        self._talk = talk
+        merged_vars(description, given)
+
+    def execute(self, plan: Plan, run: RunOf) -> None:
+        loop = VirtualTimeLoop()
+        clock = VirtualClock(loop)
+        environment = SimulatedEnvironment(self.description, clock, marker=run.run, given=self._given)
+        order = _order(
+            plan,
+            environment,
+            clock,
+            self._talk,
+            run,
+            deployed=True,
+            environment_id=self.description.name,
+            environment_folder="environment",
+            collect_logs=list,
+            watched=False,
+        )
+        run_virtually(loop, _run_and_close(order, clock))
+
+    def close(self) -> None:
+        """Nothing is held between runs."""
+
+
+class StandingPlace:
+    """An environment that is already up and outlives the run: each fault is undone, nothing is torn down."""
+
+    def __init__(self, environment_id: str, talk: Talk, *, wait: Duration) -> None:
+        self._id = environment_id
+        self._folder = environment_folder(environment_id)
+        self._talk = talk
+        loaded = ProcessEnvironment.load(self._folder)
+        if loaded is None:
+            raise CannotRun(
+                f"environment {environment_id} is not up", hint=f"`meshkit-chaos env up FILE --name {environment_id}`"
+            )
+        if not loaded.same_boot:
+            raise CannotRun(f"environment {environment_id} was up in another boot", hint="`meshkit-chaos env down` forgets it")
+        self.description = loaded.state.description
+        self.capabilities = loaded.capabilities()
+        asyncio.run(loaded.close())
+        self._lease = _lease(self._folder, wait)
+        _refuse_dirty(self._folder, environment_id)
+
+    def execute(self, plan: Plan, run: RunOf) -> None:
+        _refuse_dirty(self._folder, self._id)
+        clock = SystemClock()
+        environment = ProcessEnvironment.load(self._folder)
+        assert environment is not None
+        env_state.write_durably(self._folder / OPEN_RUN, str(run.folder.absolute()).encode())
+        order = _order(
+            plan,
+            environment,
+            clock,
+            self._talk,
+            run,
+            deployed=False,
+            environment_id=self._id,
+            environment_folder=str(self._folder),
+            collect_logs=list,
+            leases=(self._lease,),
+        )
+        try:
+            asyncio.run(_run_and_close(order, clock))
+        finally:
+            self._settle(run.folder)
+
+    def _settle(self, folder: Path) -> None:
+        """Close the books on a run: nothing open if its record says that all is undone, quarantine otherwise."""
+        entries, _, _ = read_journal(folder)
+        record = Record(entries=tuple(entries))
+        if settled(record):
+            (self._folder / OPEN_RUN).unlink(missing_ok=True)
+            return
+        verified = record.last(ev.EnvironmentVerified)
+        different = verified[1].differences if verified else ("the run ended without looking",)
+        env_state.quarantine(self._folder, Quarantine(run=str(folder.absolute()), differences=different))
+
+    def close(self) -> None:
+        os.close(self._lease)
+
+
+def _lease(folder: Path, wait: Duration) -> int:
+    """Take the lease now, or try again until ``wait`` is over."""
+    clock = SystemClock()
+    until = clock.monotonic_ns() + wait.ns
+    while True:
+        try:
+            return env_state.take_lease(folder, holder="another run of this user")
+        except EnvironmentBusy:
+            if clock.monotonic_ns() >= until:
+                raise
+            time.sleep(0.2)
+
+
+def _refuse_dirty(folder: Path, environment_id: str) -> None:
+    why = env_state.quarantined(folder)
+    hint = f"meshkit-chaos recover {environment_id}"
+    if why is not None:
+        raise EnvironmentDirty(f"environment {environment_id} is dirty: {'; '.join(why.differences)}", hint=hint)
+    if (folder / OPEN_RUN).exists():
+        run = (folder / OPEN_RUN).read_text(encoding="utf-8", errors="replace")
+        raise EnvironmentDirty(f"a run on environment {environment_id} crashed and was never undone: {run}", hint=hint)
