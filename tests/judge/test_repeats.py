@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 
 import pytest
@@ -111,7 +111,7 @@ def test_objectives_are_decided_one_by_one() -> None:
 class Said:
     id: str
     title: str = ""
-    repeats: Repeats = Repeats()
+    repeats: Repeats = field(default_factory=Repeats)
     severity: str = "high"
     owner: str = ""
 

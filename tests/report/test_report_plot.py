@@ -53,10 +53,10 @@ def test_any_data_gives_a_drawing_without_a_broken_number(
         Mark(
             name="m",
             verdict="fail",
-            start=start,
+            acted=(start, start + lo),
             lo=start + lo,
             hi=None if hi is None else start + lo + hi,
-            due=lo,
+            limit_ns=lo,
             text="t",
             limit="l",
         )

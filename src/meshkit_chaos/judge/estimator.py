@@ -247,10 +247,9 @@ def _flaps(window: Sequence[Instant]) -> int:
 
 def _bad_time(window: Sequence[Instant]) -> int:
     """The area under bad time: each bad instant lasts until the next one starts."""
-    starts = [*(instant.start for instant in window[1:]), window[-1].end if window else 0]
-    return sum(
-        max(0, following - instant.start) for instant, following in zip(window, starts, strict=True) if instant.state == "bad"
-    )
+    starts = [instant.start for instant in window[1:]]
+    ends = [*starts, *(instant.end for instant in window[-1:])]
+    return sum(max(0, end - instant.start) for instant, end in zip(window, ends, strict=True) if instant.state == "bad")
 
 
 def deciding_interval(measurement: Measurement, *, fixed: int) -> int | None:

@@ -178,6 +178,11 @@ def tell(event: ev.AnyEvent | ev.Unknown, *, roles_by_node: Mapping[str, str] | 
     return Told(one_line(told.word), one_line(told.text), told.weight)
 
 
+def clock(t: int, zero: int) -> str:
+    """An instant with as many digits as every other, for columns: ``+1.620 s``."""
+    return f"{(t - zero) / 1e9:+.3f} s".replace("-", "−")
+
+
 def since(t: int, zero: int) -> str:
     """An instant as a span from zero: ``+1.62 s``, ``−5 s``."""
     return ("+" if t > zero else "") + seconds(t - zero)

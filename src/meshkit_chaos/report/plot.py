@@ -25,19 +25,24 @@ _ROW: Final = 32
 _BODY: Final = 92
 _RIBBON: Final = 10
 _TICKS: Final = 22
+_NARROW: Final = 0.5  # percent: two flags nearer than this are one
 _WIDE: Final = 10_000  # the inner coordinates of the value line, stretched to the drawing's width
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A measured objective on a plot: from ``start``, back in ``[lo, hi]`` (``hi`` None: never seen), due at ``due``."""
+    """A measured objective on a plot.
+
+    It counts from an act that began and was acknowledged at ``acted``; the indicator was back within ``[lo, hi]`` (``hi`` None:
+    never seen). ``limit_ns`` later it was due: as the act is an interval, so is that instant.
+    """
 
     name: str
     verdict: VerdictName
-    start: int
+    acted: tuple[int, int]
     lo: int
     hi: int | None
-    due: int
+    limit_ns: int
     text: str
     limit: str
 
@@ -167,13 +172,14 @@ def _steps_path(run: Sequence[tuple[int, float]], *, axis: TimeAxis, scale: Valu
 
 
 def _mark(axis: TimeAxis, mark: Mark, *, row: int, bottom: float) -> list[Markup]:
-    """One objective: a dimension line, the interval as a block, the limit as a flag, and the numbers in words."""
+    """One objective: a dimension line from the act, the interval as a block, the limit as a flag, and the numbers in words."""
     y = row * _ROW + 22
-    start, lo = axis.at(mark.start), axis.at(mark.lo)
+    start, acted, lo = (axis.at(t) for t in (*mark.acted, mark.lo))
     hi = 100.0 if mark.hi is None else axis.at(mark.hi)
     tone = f"mark {mark.verdict}"
     parts = [
         svg.vertical(start, top=y - 5, bottom=y + 5, class_=f"{tone} stem"),
+        svg.rect(start, acted - start, y=y - 3, height=6, class_=f"{tone} act", title="from the intent to the acknowledgement"),
         svg.horizontal(start, lo, y=y, class_=f"{tone} stem"),
         svg.rect(lo, hi - lo, y=y - 5, height=10, class_=f"{tone} block", title=f"{mark.name}: {mark.text}"),
         svg.rect(lo, hi - lo, y=y + 5, height=bottom - y - 5, class_=f"{tone} curtain"),
@@ -181,22 +187,37 @@ def _mark(axis: TimeAxis, mark: Mark, *, row: int, bottom: float) -> list[Markup
     return [*parts, *_limit(axis, mark, y=y, bottom=bottom), *_mark_label(axis, mark, y=y, hi=hi)]
 
 
+def _due(mark: Mark) -> tuple[int, int]:
+    return mark.acted[0] + mark.limit_ns, mark.acted[1] + mark.limit_ns
+
+
 def _limit(axis: TimeAxis, mark: Mark, *, y: float, bottom: float) -> list[Markup]:
-    if not axis.holds(mark.due):
+    """A flag at the instant it was due, two with a zone between them where the act took its time."""
+    first, last = _due(mark)
+    if not axis.holds(first):
         return []
-    x = axis.at(mark.due)
-    side = ("end", -5.0) if x > 80 else ("start", 5.0)
+    x, end = axis.at(first), axis.at(last)
+    side = ("end", x, -5.0) if x > 80 else ("start", end, 5.0)
+    flags = [x] if end - x < _NARROW else [x, end]
     return [
-        svg.vertical(x, top=y - 17, bottom=bottom, class_="due"),
-        svg.text(f"limit {mark.limit}", x=x, y=y - 9, anchor=side[0], dx=side[1], class_="due-label"),
+        svg.rect(
+            x,
+            end - x,
+            y=y - 17,
+            height=bottom - y + 17,
+            class_="due-zone",
+            title="the limit, counted from intent to acknowledgement",
+        ),
+        *(svg.vertical(place, top=y - 17, bottom=bottom, class_="due") for place in flags),
+        svg.text(f"limit {mark.limit}", x=side[1], y=y - 9, anchor=side[0], dx=side[2], class_="due-label"),
     ]
 
 
 def _mark_label(axis: TimeAxis, mark: Mark, *, y: float, hi: float) -> list[Markup]:
     """The numbers stand before the stem, where nothing has happened yet; behind block and flag where there is no room."""
-    start = axis.at(mark.start)
-    flagged = axis.at(mark.due) if axis.holds(mark.due) else hi
-    far = f", limit {mark.limit} →" if mark.due > axis.end else ""
+    start, (first, last) = axis.at(mark.acted[0]), _due(mark)
+    flagged = axis.at(last) if axis.holds(first) else hi
+    far = f", limit {mark.limit} →" if first > axis.end else ""
     label = Markup().join((Markup.escape(f"{mark.text}{far}"), svg.element("tspan", f"  {mark.name}", class_="wide-only")))
     x, anchor, dx = (start, "end", -8) if start >= 24 else (max(hi, flagged), "start", 8)
     return [

@@ -9,14 +9,14 @@ from typing import Final
 from markupsafe import Markup
 
 from meshkit_chaos.journal import events as ev
-from meshkit_chaos.journal.record import FaultWindow, Record, fault_windows, phase_spans
+from meshkit_chaos.journal.record import Record
 from meshkit_chaos.judge.verdict import Finding, Measurement, Repetition, Verdict, VerdictName
 from meshkit_chaos.report.axis import TimeAxis
+from meshkit_chaos.report.course import CourseView, acted, axis_of, course_of
 from meshkit_chaos.report.escape import one_line
-from meshkit_chaos.report.model import InvocationReport, Plot, RunReport, lasted
-from meshkit_chaos.report.narrative import roles, since, tell
-from meshkit_chaos.report.plot import Mark, indicator_plot
-from meshkit_chaos.report.timeline import interval_bar, time_line
+from meshkit_chaos.report.model import InvocationReport, RunReport, lasted
+from meshkit_chaos.report.narrative import clock, roles, since, tell
+from meshkit_chaos.report.timeline import interval_bar
 from meshkit_chaos.report.wording import (
     ENVIRONMENT,
     OUTCOME,
@@ -33,7 +33,6 @@ from meshkit_chaos.report.wording import (
 
 MOST_EVENTS: Final = 2_000
 _OPEN_RUNS: Final = 3
-_SPECK: Final = 0.08  # of the width: a recovery shorter than this is drawn again, larger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,28 +79,6 @@ class EventRow:
     word: str
     text: str
     alarm: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlotView:
-    name: str
-    query: str
-    band: str
-    description: str
-    drawing: Markup
-    close_ups: tuple[tuple[str, Markup], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CourseView:
-    """The drawings of one run, on one time axis, in seconds from ``zero``."""
-
-    start: str
-    end: str
-    zero: str
-    time_line: Markup
-    plots: tuple[PlotView, ...]
-    phases: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,8 +181,7 @@ def run_views(report: InvocationReport) -> tuple[RunView, ...]:
 
 def _run_view(run: RunReport, *, file: str, several: bool, opened: bool) -> RunView:
     verdict, record = run.verdict, run.record
-    windows = fault_windows(record)
-    axis = _axis(record, windows)
+    axis = axis_of(record)
     events, note = _event_rows(run, axis=axis)
     linked = {row.seq: row.anchor for row in events}
     return RunView(
@@ -220,8 +196,8 @@ def _run_view(run: RunReport, *, file: str, several: bool, opened: bool) -> RunV
         lasted=seconds(round(lasted(record) * 1e9)) if record.entries else "",
         repeat=f"repeat {verdict.repeat}" if several else "",
         open=opened,
-        findings=tuple(_finding_row(finding, linked=linked) for finding in _reading_order(verdict)),
-        course=_course(run, axis=axis, windows=windows) if record.entries else None,
+        findings=tuple(_finding_row(finding, record=record, linked=linked) for finding in _reading_order(verdict)),
+        course=course_of(run, axis=axis) if record.entries else None,
         events=events,
         events_note=note,
         damage=tuple(one_line(text) for text in record.damage),
@@ -234,18 +210,7 @@ def _reading_order(verdict: Verdict) -> list[Finding]:
     return sorted(verdict.findings, key=lambda f: (f.informational, URGENCY[f.verdict], f.about != "objective"))
 
 
-def _axis(record: Record, windows: tuple[FaultWindow, ...]) -> TimeAxis:
-    """From the baseline to the last thing that was watched; deployment and teardown would only squeeze what matters."""
-    if not record.entries:
-        return TimeAxis(start=0, end=1, zero=0)
-    spans = [span for span in phase_spans(record) if span.phase not in ("deploy", "prerequisites", "teardown")]
-    first, last = record.entries[0].t, record.entries[-1].t
-    start = min((span.start for span in spans), default=first)
-    end = max((span.end for span in spans), default=last)
-    return TimeAxis(start=start, end=end, zero=windows[0].intended if windows else start)
-
-
-def _finding_row(finding: Finding, *, linked: dict[int, str]) -> FindingRow:
+def _finding_row(finding: Finding, *, record: Record, linked: dict[int, str]) -> FindingRow:
     return FindingRow(
         name=one_line(finding.id),
         about=finding.about,
@@ -253,15 +218,15 @@ def _finding_row(finding: Finding, *, linked: dict[int, str]) -> FindingRow:
         sentence=one_line(finding.sentence),
         hint=one_line(finding.hint),
         informational=finding.informational,
-        facts=_measured_facts(finding.measured) if finding.measured else _share_facts(finding),
+        facts=_measured_facts(finding.measured, began=acted(record, finding)[0]) if finding.measured else _share_facts(finding),
         evidence=tuple((seq, linked.get(seq, "")) for seq in finding.evidence),
     )
 
 
-def _measured_facts(measured: Measurement) -> tuple[str, ...]:
+def _measured_facts(measured: Measurement, *, began: int) -> tuple[str, ...]:
     facts = [f"{interval(measured)} of {limit(measured)}", f"resolution {seconds(measured.resolution)}"]
     if measured.onset is not None:
-        facts.append(f"first seen {since(measured.onset, measured.window[0])}")
+        facts.append(f"first seen {since(measured.onset, began)}")
     if measured.flaps:
         facts.append(counted(measured.flaps, "flap"))
     if measured.overshoot is not None:
@@ -283,64 +248,6 @@ def _share_facts(finding: Finding) -> tuple[str, ...]:
     return tuple(facts)
 
 
-def _course(run: RunReport, *, axis: TimeAxis, windows: tuple[FaultWindow, ...]) -> CourseView:
-    record = run.record
-    spans = phase_spans(record)
-    in_force = tuple((w.intended, w.reverted if w.reverted is not None else axis.end) for w in windows)
-    return CourseView(
-        start=f"{(axis.start - axis.zero) / 1e9:.4f}",
-        end=f"{(axis.end - axis.zero) / 1e9:.4f}",
-        zero="the first injection" if windows else "the start of what is shown",
-        time_line=time_line(
-            spans, windows=windows, axis=axis, roles_by_node=roles(record.started.plan) if record.started else {}
-        ),
-        plots=tuple(_plot_view(plot, run=run, axis=axis, in_force=in_force) for plot in run.plots),
-        phases=tuple((span.phase, seconds(span.end - span.start)) for span in spans),
-    )
-
-
-def _plot_view(plot: Plot, *, run: RunReport, axis: TimeAxis, in_force: tuple[tuple[int, int], ...]) -> PlotView:
-    findings = [f for f in run.verdict.findings if f.indicator == plot.indicator and f.measured is not None]
-    marks = tuple(_mark(finding, finding.measured) for finding in findings if finding.measured is not None)
-    return PlotView(
-        name=one_line(plot.indicator),
-        query=one_line(plot.query),
-        band=str(plot.band),
-        description=one_line(plot.description),
-        drawing=indicator_plot(plot, axis=axis, marks=marks, windows=in_force),
-        close_ups=tuple(
-            (mark.name, indicator_plot(plot, axis=near, marks=(mark,), windows=in_force, class_="plot close-up"))
-            for mark in marks
-            if (near := _close(axis, mark))
-        ),
-    )
-
-
-def _close(axis: TimeAxis, mark: Mark) -> TimeAxis | None:
-    """The time round one recovery, where the whole run is so long that it would be a speck."""
-    took = max((mark.hi if mark.hi is not None else mark.lo) - mark.start, 10**6)
-    if took > _SPECK * (axis.end - axis.start):
-        return None
-    reach = max(took * 2, mark.due - mark.start) if mark.due - mark.start < took * 4 else took * 2
-    return TimeAxis(start=mark.start - round(reach * 0.5), end=mark.start + round(reach * 1.15), zero=axis.zero)
-
-
-def _mark(finding: Finding, measured: Measurement) -> Mark:
-    """Place a measurement on the clock of the run; what recovered before the act counts from the act."""
-    start = measured.window[0]
-    lo, hi = measured.recovered or (start + measured.lo, None if measured.hi is None else start + measured.hi)
-    return Mark(
-        name=one_line(finding.id),
-        verdict=finding.verdict,
-        start=start,
-        lo=max(lo, start),
-        hi=None if measured.hi is None or hi is None else max(hi, start),
-        due=start + measured.limit,
-        text=interval(measured),
-        limit=limit(measured),
-    )
-
-
 def _event_rows(run: RunReport, *, axis: TimeAxis) -> tuple[tuple[EventRow, ...], str]:
     """Every event but the flushed sample blocks, which are only counted unless a finding points at one."""
     evidence = {seq for finding in run.verdict.findings for seq in finding.evidence}
@@ -352,7 +259,7 @@ def _event_rows(run: RunReport, *, axis: TimeAxis) -> tuple[tuple[EventRow, ...]
         EventRow(
             seq=entry.seq,
             anchor=f"event-{run.verdict.run}-{entry.seq}",
-            when=since(entry.t, axis.zero),
+            when=clock(entry.t, axis.zero),
             kind=_kind(entry.event),
             word=what.word,
             text=what.text,

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
+from meshkit_chaos.judge.exit_code import exit_code
 from meshkit_chaos.judge.verdict import (
     EnvironmentName,
     Finding,
@@ -48,13 +49,6 @@ OUTCOME: Final[dict[OutcomeName, str]] = {
 }
 # The order in which people should read: what needs them most comes first.
 URGENCY: Final[dict[VerdictName, int]] = {"fail": 0, "invalid": 1, "inconclusive": 2, "not-run": 3, "pass": 4}
-
-
-def exit_code(invocation: InvocationVerdict) -> int:
-    """What `meshkit-chaos run` ends with for this verdict: 3 dirty, 1 fail, 0 pass, otherwise 2."""
-    if invocation.environment == "dirty":
-        return 3
-    return {"pass": 0, "fail": 1}.get(invocation.verdict, 2)
 
 
 def exit_meaning(invocation: InvocationVerdict) -> str:

@@ -221,6 +221,8 @@ class _Composer:
         if self.by_alias > MOST_BY_ALIAS or len(self.stack) + target.height > DEEPEST:
             what = f"more than {MOST_BY_ALIAS:,} values" if self.by_alias > MOST_BY_ALIAS else f"more than {DEEPEST} levels"
             self.give_up(event, "MC004", f"aliases expand to {what} here")
+        if self.stack and self.stack[-1].mapping and self.stack[-1].key is None:
+            target = Node(0, line, column)  # it is refused as a key, at its own place instead of its anchor's
         self.add(target)
 
     def add(self, node: Node) -> None:

@@ -29,6 +29,8 @@ def syntax_problem(error: yaml.YAMLError, *, text: str, path: str) -> Problem:
     """One Problem for what stopped the parser."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+    if line > text.count("\n") + 1:  # the parser counts one more line at the end of a text without a final newline
+        line, column = text.count("\n") + 1, len(text) - text.rfind("\n")
     said = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
     context = getattr(error, "context", None)
     message = f"not YAML: {said}" + (f" ({context})" if context else "")
