@@ -71,14 +71,14 @@ def test_damaged_documents_give_problems_not_tracebacks(data: bytes) -> None:
     load_both(data)
 
 
-KEYS = (
-    "version scenarios indicators id title steps objectives fault target hold parallel wait converge stay within steady_state for "
-    "promql good probe http url members count name kind command a x defaults prerequisites check with names share metrics roles"
-).split()
+KEYS = """
+    version scenarios indicators id title steps objectives fault target hold parallel wait converge stay within steady_state for
+    promql good probe http url members count name kind command a x defaults prerequisites check with names share metrics roles
+"""
 LEAVES = ["x", "5s", "5%", "== 1", "kill", "a", "", "up", "sum(up)", "${member.name}", "1e999s"]
 JSONISH = st.recursive(
     st.booleans() | st.integers(-5, 5) | st.floats(allow_nan=False, allow_infinity=False, width=16) | st.sampled_from(LEAVES),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS.split()), inner, max_size=6),
     max_leaves=30,
 )
 

@@ -17,8 +17,12 @@ _LARGEST_ANSWER: Final = 1024 * 1024
 _ABSENT: Final = object()
 
 
-async def run_check(check: Check, *, client: httpx2.AsyncClient, timeout: Duration) -> CheckResult:  # noqa: ASYNC109  # part
-of the check
+async def run_check(
+    check: Check,
+    *,
+    client: httpx2.AsyncClient,
+    timeout: Duration,  # noqa: ASYNC109  # part of the check
+) -> CheckResult:
     """Run it; whatever does not answer within ``timeout`` has failed."""
     try:
         async with asyncio.timeout(timeout.seconds):

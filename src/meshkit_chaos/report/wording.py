@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
 from meshkit_chaos.judge.exit_code import exit_code
+from meshkit_chaos.judge.phrases import at_least, counted, say, say_between
 from meshkit_chaos.judge.verdict import (
     EnvironmentName,
     Finding,
@@ -68,11 +68,6 @@ def counts(verdicts: Iterable[VerdictName]) -> tuple[tuple[VerdictName, int], ..
     return tuple((name, tally[name]) for name in sorted(tally, key=URGENCY.__getitem__))
 
 
-def counted(number: int, thing: str) -> str:
-    """``1 run``, ``3 runs``."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
 def number(value: float, digits: int) -> str:
     """A plain number with at most so many digits behind the point and no idle zeros."""
     text = f"{value:.{digits}f}"
@@ -81,34 +76,20 @@ def number(value: float, digits: int) -> str:
 
 
 def seconds(ns: int) -> str:
-    """A span or an instant as ``1.41 s``; finer below a tenth of a second, coarser from a hundred on."""
-    size = abs(ns) / 1e9
-    if 0 < size < 0.1:
-        return f"{number(ns / 1e6, 3 if size < 0.001 else 1)} ms"
-    return f"{number(ns / 1e9, 0 if size >= 100 else 1 if size >= 10 else 2)} s"
-
-
-def _outward(measured: Measurement) -> tuple[str, str | None]:
-    """Both ends rounded outward, so that the printed interval contains the measured one.
-
-    Two digits, or three where two would not tell an end from the limit.
-    """
-    near = min(abs(end - measured.limit) for end in (measured.lo, measured.hi) if end is not None) < 2 * 10**7
-    digits = 3 if near else 2
-    scale = 10**digits
-    lo = math.floor(measured.lo * scale / 1e9) / scale
-    hi = None if measured.hi is None else math.ceil(measured.hi * scale / 1e9) / scale
-    return f"{lo:.{digits}f}", None if hi is None else f"{hi:.{digits}f}"
+    """A span as the judge's sentences write it, with a true minus sign."""
+    return say(ns).replace("-", "−")
 
 
 def interval(measured: Measurement) -> str:
-    """A measured time as ``1.41–1.62 s``, or ``> 3.2 s`` where the recovery was not seen. Never a bare number."""
-    lo, hi = _outward(measured)
-    return f"> {lo} s" if hi is None else f"{lo}–{hi} s"
+    """A measured time as ``1.42–1.63 s``, rounded outward, or ``> 3.2 s`` where the recovery was not seen.
+
+    ``0 s`` stands for an indicator that was already good again.
+    """
+    return f"> {at_least(measured.lo)}" if measured.hi is None else say_between(measured.lo, measured.hi)
 
 
 def limit(measured: Measurement) -> str:
-    return f"{number(measured.limit / 1e9, 3)} s"
+    return say(measured.limit)
 
 
 def judged(verdict: Verdict) -> tuple[Finding, ...]:
@@ -126,7 +107,7 @@ def sentence_of(verdict: Verdict) -> str:
         return deciding[0].sentence
     met = sum(finding.about == "objective" for finding in deciding)
     held = sum(finding.about == "assumption" for finding in deciding)
-    return f"{counted(met, 'objective')} met, {counted(held, 'assumption')} held."
+    return f"{counted(met, 'objective')} met, {counted(held, 'assumption')} held"
 
 
 def repro(file: str, verdict: Verdict) -> str:

@@ -23,7 +23,6 @@ from meshkit_chaos.scenario.templates import Known
 from meshkit_chaos.slo import Duration
 
 _INDEX: Final = "${index}"
-_ONLY_PROCESS: Final = ("vars", "ports", "command", "env", "joined", "ready", "logs")
 _UNSAFE: Final = re.compile(r"^[/\\~]|^[A-Za-z]:|(^|[/\\])\.\.?([/\\]|$)|[/\\]$|\\|\$\{")
 
 
@@ -104,15 +103,11 @@ def _member(name: str, parts: tuple[tuple[str, ...], dict[str, str], tuple[str, 
 
 
 def _lint_kind(text: EnvironmentText, at: At) -> None:
-    if text.kind == "simulated":
-        for key in _ONLY_PROCESS:
-            if getattr(text, key) is not None:
-                at.below(key).say("MC122", f"a simulated mesh has no {key}", hint=f"remove `{key}:`", of_key=True)
-        return
-    if text.simulated is not None:
+    """A simulated mesh may say how it would be started, so that one document serves both kinds; a real one cannot be told."""
+    if text.kind == "process" and text.simulated is not None:
         at.below("simulated").say("MC122", "only a simulated mesh can be told how to behave", hint="remove it", of_key=True)
     listed = text.members if isinstance(text.members, list) else []
-    if text.command is None and not any(isinstance(member, MemberText) for member in listed):
+    if text.kind == "process" and text.command is None and not any(isinstance(member, MemberText) for member in listed):
         at.below("kind").say("MC122", "members that are processes need a command", hint="command: [program, argument, …]")
     for number, log in enumerate(text.logs or ()):
         if _UNSAFE.search(log):

@@ -121,8 +121,8 @@ def _lint_target_there(target: Target, at: At, environment: EnvironmentDescripti
 
 
 def lint_role(role: str, at: At, environment: EnvironmentDescription) -> None:
-    """A role that the environment cannot tell would be nobody's. The simulated mesh may have roles of its own."""
-    if environment.kind == "process" and role not in environment.roles:
+    """A role that the environment cannot tell would be nobody's."""
+    if role not in environment.roles:
         near = close_names(role, environment.roles)
         hint = f"did you mean {near[0]}?" if near else f"roles: {', '.join(environment.roles) or 'none'}"
         at.say("MC118", f"{environment.name} has no role {role!r}", hint=hint)

@@ -122,7 +122,7 @@ def _lint_purpose(facts: QueryFacts, band: Band, *, at: At) -> None:
 
 def _lint_metrics(facts: QueryFacts, *, text: IndicatorText, at: At, around: Surroundings) -> None:
     environment = around.environment
-    if environment is None or environment.kind != "process":
+    if environment is None:
         return
     wanted = sorted(facts.metrics - _ALWAYS_THERE)
     if wanted and environment.metrics is None:

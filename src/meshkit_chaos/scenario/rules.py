@@ -176,8 +176,8 @@ _TABLE: Final = (
         bad="logs: [../../etc/passwd]", good="logs: [data/extra.log]",
     ),
     Rule(
-        id="MC122", name="environment", reason="What one kind of environment needs, another has no use for.",
-        bad="kind: simulated\ncommand: [etcd]", good="kind: simulated",
+        id="MC122", name="environment", reason="Members that are processes need a command, and do not do as a simulated mesh is told.",
+        bad="kind: process\nsimulated: {election: 1s}", good="kind: simulated\nsimulated: {election: 1s}",
     ),
     Rule(
         id="MC123", name="repeats", reason="The failure that decides must be among the runs.",
