@@ -14,7 +14,7 @@ from meshkit_chaos.journal.samples import Round, Samples
 from meshkit_chaos.plan.model import Capabilities, HoldNode, InjectNode, Plan, RevertNode
 from meshkit_chaos.promql.series import STALE, Labels, Series, labels_of
 from meshkit_chaos.scenario.environment import EnvironmentDescription, MemberDescription
-from meshkit_chaos.scenario.model import BlastRadius, FaultStep, Rollback, Scenario, SteadyState, Target
+from meshkit_chaos.scenario.model import BlastRadius, FaultStep, MembersPrerequisite, Rollback, Scenario, SteadyState, Target
 from meshkit_chaos.slo import Band, Duration, Indicator, Objective
 
 MS = 10**6
@@ -63,6 +63,7 @@ class Staged:
         return Scenario(
             id="leader-killed",
             title="A killed leader is replaced",
+            prerequisites=(MembersPrerequisite(up=Band.parse(">= 3")),),
             steady_state=SteadyState(indicators=(self.indicators[0].name,), lasting=Duration(2 * S)),
             indicators=self.indicators,
             steps=(self._step,),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec import structs
 from staged_run import CONVERGE, ERRORS, MS, ONE_LEADER, S, Staged, leader_killed, with_events, without
 
@@ -49,6 +51,7 @@ def test_no_event_that_carries_evidence_can_be_missing() -> None:
     """Leaving out any one kind of evidence leaves no pass."""
     for kind in (
         ev.RunStarted,
+        ev.PrerequisiteChecked,
         ev.FaultIntended,
         ev.FaultInjected,
         ev.EffectObserved,
@@ -59,6 +62,19 @@ def test_no_event_that_carries_evidence_can_be_missing() -> None:
         ev.TeardownDone,
     ):
         assert judge(without(Staged().record(), kind)).verdict != "pass", kind.__name__
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.sets(st.integers(0, 24)), st.integers(0, 14 * S), st.integers(600 * MS, 14 * S))
+def test_a_mangled_record_is_judged_and_a_missed_limit_never_passes(lost: set[int], begin: int, length: int) -> None:
+    """Whatever lines and rounds are lost, the judge gives a verdict, and a run that recovered too late does not pass."""
+    staged = Staged(series={"is_leader": leader_killed(6 * S)}, dropped=lambda at: begin <= at < begin + length)
+    record = staged.record()
+    kept = [entry for entry in record.entries if entry.seq not in lost]
+    renumbered = tuple(structs.replace(entry, seq=seq) for seq, entry in enumerate(kept))
+    verdict = judge(replace(record, entries=renumbered))
+    assert verdict.verdict != "pass"
+    assert not any("broke" in finding.sentence for finding in verdict.findings)
 
 
 def test_a_record_with_a_hole_is_invalid() -> None:

@@ -108,6 +108,17 @@ def test_a_broken_assumption_is_an_error_of_its_own_name() -> None:
     assert found == {"leader-killed / assumption: fault-bit": ["Error"]}
 
 
+def test_an_objective_that_rests_on_a_broken_assumption_says_which() -> None:
+    """Its own finding is a pass, yet it is an error, and the message is what broke."""
+    base = build.all_passed()
+    broken = Finding(about="assumption", id="fault-bit", verdict="invalid", sentence="the same process is still running")
+    verdict = base.runs[0].verdict
+    run = structs.replace(verdict, verdict="invalid", findings=(*verdict.findings, broken))
+    scenario = structs.replace(base.invocation.scenarios[0], verdict="invalid", objectives={"leader-returns": "invalid"})
+    document = junit_xml(structs.replace(base.invocation, verdict="inconclusive", scenarios=(scenario,), runs=(run,)))
+    assert b'<error message="leader-returns is invalid: the same process is still running"' in document
+
+
 def test_an_objective_without_any_finding_is_never_green() -> None:
     """Even if the plan's summary calls it a pass, no evidence is an error."""
     base = build.all_passed().invocation

@@ -183,4 +183,4 @@ def test_an_interval_bar_says_its_numbers_in_words() -> None:
             [(build.measured(1.33, 1.6, limit=5, start=8), "pass"), (build.measured(6, None, limit=5, start=8), "fail")]
         )
     )
-    assert 'aria-label="1.33–1.60 s against a limit of 5 s: pass; &gt; 6.00 s against a limit of 5 s: fail"' in bar
+    assert 'aria-label="1.33–1.6 s against a limit of 5 s: pass; &gt; 6 s against a limit of 5 s: fail"' in bar

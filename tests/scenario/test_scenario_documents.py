@@ -7,9 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from meshkit_chaos.scenario import RULES, Loaded, load_environment, load_scenarios, render_problems
 from meshkit_chaos.scenario.environment import EnvironmentDescription
+from meshkit_chaos.scenario.load import Loaded, load_environment, load_scenarios
 from meshkit_chaos.scenario.model import ScenarioFile
+from meshkit_chaos.scenario.render import render_problems
+from meshkit_chaos.scenario.rules import RULES
 from meshkit_chaos.slo.codec import decode, encode
 
 HERE = Path(__file__).parent

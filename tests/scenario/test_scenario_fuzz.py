@@ -8,7 +8,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from meshkit_chaos.scenario import Loaded, github_annotations, load_environment, load_scenarios, render_problems
+from meshkit_chaos.scenario.load import Loaded, load_environment, load_scenarios
+from meshkit_chaos.scenario.render import github_annotations, render_problems
 
 HERE = Path(__file__).parent
 DOCUMENTS = [file.read_bytes() for file in sorted((HERE / "good").glob("*.yaml"))]

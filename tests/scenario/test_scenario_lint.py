@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from meshkit_chaos.errors import Problem
-from meshkit_chaos.faults import KILL, Fault, Parameter
-from meshkit_chaos.scenario import Loaded, load_environment, load_scenarios
+from meshkit_chaos.faults import CATALOGUE, Fault, Parameter
 from meshkit_chaos.scenario.findings import At, Findings
+from meshkit_chaos.scenario.load import Loaded, load_environment, load_scenarios
 from meshkit_chaos.scenario.model import FaultStep, ScenarioFile
 from meshkit_chaos.scenario.parameters import checked_parameters
 from meshkit_chaos.scenario.yaml_positions import compose
@@ -43,7 +44,7 @@ def places(problems: tuple[Problem, ...]) -> list[str]:
 def test_what_is_inherited_is_told_once_where_it_is_written() -> None:
     """A wrong reference in the defaults is one problem at the defaults, however many scenarios inherit it."""
     text = HEAD + "defaults: {steady_state: {for: 1s, indicators: [aa]}}\nscenarios:" + ONE % "one" + ONE % "two"
-    assert places(load(text).problems) == ["4:52 MC101"]
+    assert places(load(text).problems) == ["4:49 MC101"]
 
 
 def test_an_own_key_replaces_the_whole_default() -> None:
@@ -73,7 +74,7 @@ def test_broken_defaults_are_not_told_again_by_each_scenario() -> None:
 def test_a_broken_indicator_is_no_unknown_one() -> None:
     """References to an indicator whose own text is wrong are not told as unknown."""
     text = HEAD.replace('"== 3"', "3") + "defaults: {steady_state: {for: 1s, indicators: [a]}}\nscenarios:" + ONE % "one"
-    assert places(load(text).problems) == ["3:29 MC015"]
+    assert places(load(text).problems) == ["3:30 MC015"]
 
 
 def test_names_match_exactly() -> None:
@@ -140,14 +141,12 @@ def test_a_window_is_measured_against_its_limit() -> None:
 
 def test_parameters_follow_the_catalogue() -> None:
     """A fault's parameters are completed by its defaults and held to its types and limits."""
-    fault = Fault(
-        kind="slow", summary="", inject=KILL.inject, revert=KILL.revert, effect=KILL.effect, effect_doc="", example="",
-        parameters=(
-            Parameter(name="delay", type="duration", doc="how late", minimum=0.01),
-            Parameter(name="loss", type="ratio", doc="how many", default="1%"),
-            Parameter(name="cores", type="integer", doc="how wide", default=1.0, maximum=4),
-        ),
-    )  # fmt: skip
+    declared = (
+        Parameter(name="delay", type="duration", doc="how late", minimum=0.01),
+        Parameter(name="loss", type="ratio", doc="how many", default="1%"),
+        Parameter(name="cores", type="integer", doc="how wide", default=1.0, maximum=4),
+    )
+    fault: Fault = replace(CATALOGUE["kill"], kind="slow", parameters=declared)
 
     def checked(text: str) -> tuple[dict[str, Any], list[str]]:
         root = compose(text.encode(), path="x").root
@@ -157,11 +156,18 @@ def test_parameters_follow_the_catalogue() -> None:
 
     assert checked("delay: 5s") == ({"delay": "5s", "loss": "1%", "cores": 1.0}, [])
     assert "needs the parameter 'delay'" in checked("{}")[1][0]
-    for text, said in (
-        ("delay: 5", "expected a duration"), ("delay: 1ms", "below 0.01"), ("delay: x", "not a duration"), ("delay: true", "expected"),
-        ("{delay: 1s, loss: 2.5}", "expected a share"), ("{delay: 1s, cores: 5}", "above 4"), ("{delay: 1s, cores: 1.5}", "whole"),
-        ("{delay: 1s, cores: '2'}", "whole"), ("{delay: 1s, dealy: 1s}", "did you mean delay?"),
-    ):  # fmt: skip
+    wrong = {
+        "delay: 5": "expected a duration",
+        "delay: true": "expected a duration",
+        "delay: x": "not a duration",
+        "delay: 1ms": "below 0.01",
+        "{delay: 1s, loss: 2.5}": "expected a share",
+        "{delay: 1s, cores: 5}": "above 4",
+        "{delay: 1s, cores: 1.5}": "expected a whole number",
+        "{delay: 1s, cores: '2'}": "expected a whole number",
+        "{delay: 1s, dealy: 1s}": "did you mean delay?",
+    }
+    for text, said in wrong.items():
         problems = checked(text)[1]
         assert len(problems) == 1
         assert said in problems[0]
@@ -180,11 +186,12 @@ def many(count: int) -> bytes:
 def test_five_thousand_scenarios_are_read_quickly() -> None:
     """Lint of 5,000 scenarios takes about a second of computing, and not much more when all of them are wrong."""
     data = many(5_000)
-    for text, problems in (
+    documents = (
         (data, 0),
         (data.replace(b"hold: 4s", b"hold: 4"), 5_000),
         (data.replace(b"converge: a", b"converge: b"), 5_000),
-    ):
+    )
+    for text, problems in documents:
         before = time.process_time()
         loaded = load_scenarios(text, path="x.yaml", environment=LAB)
         assert len(loaded.problems) == problems

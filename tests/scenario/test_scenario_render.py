@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshkit_chaos.errors import Problem
-from meshkit_chaos.scenario import github_annotations, render_problems
+from meshkit_chaos.scenario.render import github_annotations, render_problems
 
 TEXTS = st.text(max_size=40)
 PROBLEMS = st.builds(

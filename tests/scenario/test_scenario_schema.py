@@ -8,8 +8,9 @@ from typing import Any, get_args
 import pytest
 from jsonschema import Draft7Validator
 
-from meshkit_chaos.scenario import RULES, load_environment, load_scenarios
+from meshkit_chaos.scenario.load import load_environment, load_scenarios
 from meshkit_chaos.scenario.reference import grammar_reference, rules_reference
+from meshkit_chaos.scenario.rules import RULES
 from meshkit_chaos.scenario.schema import DocumentKind, json_schema
 from meshkit_chaos.scenario.yaml_positions import compose
 

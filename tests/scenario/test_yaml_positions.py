@@ -8,9 +8,11 @@ import tracemalloc
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshkit_chaos.scenario import yaml_positions
 from meshkit_chaos.scenario.yaml_positions import Node, compose
 
 
@@ -178,3 +180,17 @@ def test_any_bytes_give_a_value_or_a_place(data: bytes) -> None:
     composed = compose(data, path="x")
     assert composed.root is not None or composed.problems
     assert all(problem.line >= 1 and problem.column >= 1 for problem in composed.problems)
+
+
+@given(st.text("ab:-[]{}&*!|>'\"%@,#? \n.012~", max_size=60) | VALUES.map(json.dumps))
+def test_the_parser_written_in_python_reads_the_same(text: str) -> None:
+    """Where the C parser is missing, what can be read is read to the same values."""
+    fast = compose(text.encode(), path="x")
+    slow = yaml_positions._Composer(path="x")
+    try:
+        root = slow.document(yaml.SafeLoader(text))
+    except (yaml.YAMLError, yaml_positions._GivenUpError):
+        return
+    if fast.root is not None and root is not None and not fast.problems:
+        assert root.data == fast.root.data
+        assert slow.problems == []

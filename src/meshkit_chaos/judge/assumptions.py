@@ -34,6 +34,19 @@ def not_run(record: Record) -> Finding | None:
     return assumption("prerequisites-held", "not-run", sentence, tuple(seq for seq, _ in wrong))
 
 
+def prerequisites_checked(record: Record) -> Iterator[Finding]:
+    """Whether every planned prerequisite was checked before the fault; a check that was left out has not held."""
+    if record.started is None:
+        return
+    planned = len(record.started.plan.scenario.prerequisites)
+    checked = tuple(entry.seq for entry, _ in record.of(ev.PrerequisiteChecked))
+    if len(checked) < planned:
+        told = f"{len(checked)} of {counted(planned, 'prerequisite')} were checked"
+        yield assumption("prerequisites-held", "inconclusive", told, checked)
+    elif planned:
+        yield assumption("prerequisites-held", "pass", f"{counted(planned, 'prerequisite')} held", checked)
+
+
 def record_whole(record: Record) -> Finding:
     """The journal begins with a known ``run.started``, its lines are dense and in order, and nothing of it is damaged."""
     complaints = list(record.damage)

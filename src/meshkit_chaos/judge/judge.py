@@ -12,7 +12,7 @@ from functools import partial
 
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.record import Record
-from meshkit_chaos.judge.assumptions import faults_bit, not_run, record_whole, steady_state
+from meshkit_chaos.judge.assumptions import faults_bit, not_run, prerequisites_checked, record_whole, steady_state
 from meshkit_chaos.judge.conduct import judge_deaths, judge_outcome, judge_problems, judge_steps, outcome_of
 from meshkit_chaos.judge.objectives import judge_objective, judge_rollback
 from meshkit_chaos.judge.surroundings import environment_of, judge_environment
@@ -101,6 +101,7 @@ def _findings(record: Record, scenario: Scenario) -> Iterator[Finding]:
     if never_began is not None:
         yield never_began
     else:
+        yield from _guarded("prerequisites-held", "assumption", partial(prerequisites_checked, record))
         yield from _guarded("steady-state-held", "assumption", partial(steady_state, record, scenario))
         yield from _guarded("fault-bit", "assumption", partial(faults_bit, record))
     yield from _conduct(record)

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from meshkit_chaos.journal import events as ev
+from meshkit_chaos.judge.phrases import counted
 from meshkit_chaos.judge.verdict import InvocationVerdict, Repetition, VerdictName
-from meshkit_chaos.report.decisive import decisive
+from meshkit_chaos.report.decisive import decisive, reason
 from meshkit_chaos.report.escape import one_line
 from meshkit_chaos.report.narrative import roles, tell
 from meshkit_chaos.report.wording import (
@@ -21,7 +22,6 @@ from meshkit_chaos.report.wording import (
     SYMBOL,
     URGENCY,
     WORD,
-    counted,
     counts,
     exit_meaning,
     interval,
@@ -96,10 +96,11 @@ def _tally(invocation: InvocationVerdict) -> str:
 
 
 def _cells(repetition: Repetition, *, invocation: InvocationVerdict) -> _Row:
-    chosen = decisive(repetition, (run for run in invocation.runs if run.scenario == repetition.scenario))
+    runs = tuple(run for run in invocation.runs if run.scenario == repetition.scenario)
+    chosen = decisive(repetition, runs)
     took = f"{interval(chosen.measured)} of {limit(chosen.measured)}" if chosen else ""
     word = WORD[repetition.verdict].lower() + (" (flaky)" if repetition.flaky else "")
-    return repetition.verdict, word, one_line(repetition.scenario), took, one_line(repetition.sentence)
+    return repetition.verdict, word, one_line(repetition.scenario), took, one_line(reason(repetition, runs))
 
 
 def _table(rows: Iterable[_Row], *, room: int, colour: bool) -> list[str]:

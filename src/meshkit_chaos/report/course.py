@@ -21,7 +21,7 @@ from meshkit_chaos.report.plot import Mark, indicator_plot
 from meshkit_chaos.report.timeline import time_line
 from meshkit_chaos.report.wording import interval, limit, seconds
 
-_SPECK: Final = 0.08  # of the width: a recovery shorter than this is drawn again, larger
+_SPECK: Final = 0.05  # of the width: a recovery shorter than this is drawn again, larger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,8 @@ def _close(axis: TimeAxis, mark: Mark) -> TimeAxis | None:
     """The time round one recovery, where the whole run is so long that it would be a speck."""
     start = mark.acted[0]
     took = max((mark.hi if mark.hi is not None else mark.lo) - start, 10**6)
-    if took > _SPECK * (axis.end - axis.start):
+    nothing_to_see = mark.hi is not None and mark.hi <= mark.acted[1]
+    if nothing_to_see or took > _SPECK * (axis.end - axis.start):
         return None
     due = mark.acted[1] + mark.limit_ns - start
     reach = max(took * 2, due) if due < took * 4 else took * 2

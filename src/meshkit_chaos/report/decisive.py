@@ -1,12 +1,12 @@
-"""Which one measurement stands for a scenario where there is room for only one. Pure."""
+"""Which one measurement, and which one sentence, stand for a scenario where there is room for only one. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from meshkit_chaos.judge.verdict import Finding, Measurement, Repetition, Verdict
-from meshkit_chaos.report.wording import URGENCY
+from meshkit_chaos.report.wording import URGENCY, sentence_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +33,9 @@ def decisive(repetition: Repetition, runs: Iterable[Verdict]) -> Decisive | None
 
     run, finding, measured = min(found, key=rank)
     return Decisive(finding, measured, run, len(found))
+
+
+def reason(repetition: Repetition, runs: Sequence[Verdict]) -> str:
+    """Why a scenario has its verdict: what its only run found, or what the repeat plan says of several."""
+    only = runs[0] if len(runs) == len(repetition.runs) == 1 else None
+    return sentence_of(only) if only and only.verdict == repetition.verdict else repetition.sentence

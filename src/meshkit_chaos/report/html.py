@@ -14,10 +14,11 @@ import hashlib
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from meshkit_chaos.judge.phrases import counted
 from meshkit_chaos.report.escape import one_line, visible
 from meshkit_chaos.report.model import InvocationReport
 from meshkit_chaos.report.view import run_views, scenario_rows
-from meshkit_chaos.report.wording import ENVIRONMENT, MEANING, WORD, counted, counts, exit_meaning
+from meshkit_chaos.report.wording import ENVIRONMENT, MEANING, WORD, counts, exit_meaning
 
 
 def html_report(report: InvocationReport) -> str:

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Final
 from xml.etree import ElementTree as ET
 
+from meshkit_chaos.judge.phrases import counted
 from meshkit_chaos.judge.verdict import Finding, InvocationVerdict, Repetition, Verdict, VerdictName, worst
 from meshkit_chaos.report.escape import one_line, visible
-from meshkit_chaos.report.wording import ENVIRONMENT, MEANING, OUTCOME, counted, interval, limit, sentence_of, subject_text
+from meshkit_chaos.report.wording import ENVIRONMENT, MEANING, OUTCOME, interval, limit, sentence_of, subject_text
 
 _ILLEGAL: Final = re.compile("[^\t\n\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TYPE: Final[dict[VerdictName, str]] = {
@@ -187,8 +188,11 @@ def _finding_case(name: str, *, repetition: Repetition, found: list[tuple[Verdic
     joined = repetition.objectives.get(identity, own) if about == "objective" else own
     if repetition.verdict == "pass" and about != "objective":
         joined = "pass"  # the plan allows so many broken repeats; they stay visible below
-    shown = next((f for _, f in found if f.verdict == joined), max(found, key=lambda pair: pair[1].verdict != "pass")[1])
-    headline = shown.sentence if len(found) == 1 else f"{shown.sentence} ({_tally(found)})"
+    sentence = next((f.sentence for _, f in found if f.verdict == joined), "")
+    if not sentence:  # the objective's own findings say otherwise: what its runs rest on decided
+        deciding = next((sentence_of(run) for run, _ in found if run.verdict == joined), repetition.sentence)
+        sentence = f"{identity} is {joined}: {deciding}"
+    headline = sentence if len(found) == 1 else f"{sentence} ({_tally(found)})"
     return _Case(name=name, verdict=joined, headline=headline, details=tuple(_repeat_line(*pair) for pair in found))
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from meshkit_chaos.judge.phrases import counted
 from meshkit_chaos.judge.verdict import Finding, InvocationVerdict, Repetition, Verdict
-from meshkit_chaos.report.decisive import decisive
+from meshkit_chaos.report.decisive import decisive, reason
 from meshkit_chaos.report.escape import clipped, markdown, markdown_code, one_line
 from meshkit_chaos.report.wording import (
     ENVIRONMENT,
@@ -19,7 +20,6 @@ from meshkit_chaos.report.wording import (
     SYMBOL,
     URGENCY,
     WORD,
-    counted,
     counts,
     exit_meaning,
     interval,
@@ -103,7 +103,7 @@ def _row(repetition: Repetition, runs: tuple[Verdict, ...]) -> str:
         f"{SYMBOL[repetition.verdict]} {WORD[repetition.verdict].lower()}{flaky}",
         (interval(chosen.measured) + (f" (worst of {chosen.of})" if chosen.of > 1 else "")) if chosen else "not measured",
         limit(chosen.measured) if chosen else "–",
-        _text(repetition.sentence),
+        _text(reason(repetition, runs)),
     )
     return "| " + " | ".join(cells) + " |"
 
@@ -117,13 +117,13 @@ def _details(repetition: Repetition, *, invocation: InvocationVerdict, file: str
     if repetition.verdict == "pass" and not repetition.flaky:
         return ""
     name = markdown_code(clipped(one_line(repetition.scenario), 80))
+    runs = _runs_of(invocation, repetition)
     lines = [f"### {SYMBOL[repetition.verdict]} {_text(repetition.title)} {name}"]
-    lines += ["", f"{WORD[repetition.verdict]}: {MEANING[repetition.verdict]}. {_text(repetition.sentence, _SENTENCE)}"]
+    lines += ["", f"{WORD[repetition.verdict]}: {MEANING[repetition.verdict]}. {_text(reason(repetition, runs), _SENTENCE)}"]
     if repetition.flaky:
         lines += ["", "**Flaky:** it passed by the repeat plan, and some of its runs did not. All runs are kept."]
     if repetition.owner:
         lines += ["", f"Owner {_text(repetition.owner)}, severity {_text(repetition.severity)}."]
-    runs = _runs_of(invocation, repetition)
     missing = set(repetition.runs) - {run.run for run in runs}
     if missing:
         lines += ["", f"**{counted(len(missing), 'announced run')} without a result.**"]

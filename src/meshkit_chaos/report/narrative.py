@@ -11,9 +11,10 @@ from typing import Any, Final, Literal
 
 from meshkit_chaos.faults import LeverCall, lever_name
 from meshkit_chaos.journal import events as ev
+from meshkit_chaos.judge.phrases import counted
 from meshkit_chaos.plan.model import InjectNode, Plan
 from meshkit_chaos.report.escape import one_line
-from meshkit_chaos.report.wording import counted, seconds
+from meshkit_chaos.report.wording import seconds
 
 Weight = Literal["main", "detail", "noise", "alarm"]
 

@@ -25,6 +25,7 @@ _ROW: Final = 32
 _BODY: Final = 92
 _RIBBON: Final = 10
 _TICKS: Final = 22
+_LABEL: Final = 24  # percent: the room that the numbers of a mark need on the smallest screen
 _NARROW: Final = 0.5  # percent: two flags nearer than this are one
 _WIDE: Final = 10_000  # the inner coordinates of the value line, stretched to the drawing's width
 
@@ -66,7 +67,7 @@ def indicator_plot(
         *(_ribbon(axis, stretch, y=bottom + 4) for stretch in shades),
         *(part for row, mark in enumerate(marks) for part in _mark(axis, mark, row=row, bottom=bottom)),
         *time_ticks(axis, y=bottom + _RIBBON + 16),
-        *_nothing(plot, axis=axis, y=(top + bottom) / 2),
+        *(() if shades else _nothing((top + bottom) / 2)),
         height=bottom + _RIBBON + _TICKS,
         label=in_words(plot, axis=axis),
         class_=class_,
@@ -214,18 +215,17 @@ def _limit(axis: TimeAxis, mark: Mark, *, y: float, bottom: float) -> list[Marku
 
 
 def _mark_label(axis: TimeAxis, mark: Mark, *, y: float, hi: float) -> list[Markup]:
-    """The numbers stand before the stem, where nothing has happened yet; behind block and flag where there is no room."""
+    """The numbers stand before the stem, where nothing has happened yet, or else behind the block or behind the flag."""
     start, (first, last) = axis.at(mark.acted[0]), _due(mark)
-    flagged = axis.at(last) if axis.holds(first) else hi
+    room = not axis.holds(first) or axis.at(first) - hi >= _LABEL
+    behind = hi if room else max(hi, axis.at(last))
     far = f", limit {mark.limit} →" if first > axis.end else ""
     label = Markup().join((Markup.escape(f"{mark.text}{far}"), svg.element("tspan", f"  {mark.name}", class_="wide-only")))
-    x, anchor, dx = (start, "end", -8) if start >= 24 else (max(hi, flagged), "start", 8)
+    x, anchor, dx = (start, "end", -8) if start >= _LABEL else (behind, "start", 8)
     return [
         svg.element("text", label, x=svg.percent(x), y=y + 4, dx=dx, text_anchor=anchor, class_=f"mark-label {mark.verdict}")
     ]
 
 
-def _nothing(plot: Plot, *, axis: TimeAxis, y: float) -> list[Markup]:
-    if any(axis.holds(point.tick) for point in plot.points):
-        return []
+def _nothing(y: float) -> list[Markup]:
     return [svg.text("no data in this time", x=50, y=y, anchor="middle", class_="nothing")]

@@ -10,18 +10,19 @@ from markupsafe import Markup
 
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.record import Record
+from meshkit_chaos.judge.phrases import counted
 from meshkit_chaos.judge.verdict import Finding, Measurement, Repetition, Verdict, VerdictName
 from meshkit_chaos.report.axis import TimeAxis
 from meshkit_chaos.report.course import CourseView, acted, axis_of, course_of
+from meshkit_chaos.report.decisive import reason
 from meshkit_chaos.report.escape import one_line
 from meshkit_chaos.report.model import InvocationReport, RunReport, lasted
-from meshkit_chaos.report.narrative import clock, roles, since, tell
+from meshkit_chaos.report.narrative import clock, roles, tell
 from meshkit_chaos.report.timeline import interval_bar
 from meshkit_chaos.report.wording import (
     ENVIRONMENT,
     OUTCOME,
     URGENCY,
-    counted,
     interval,
     limit,
     number,
@@ -95,6 +96,7 @@ class RunView:
     repeat: str
     open: bool
     findings: tuple[FindingRow, ...]
+    further: tuple[FindingRow, ...]
     course: CourseView | None
     events: tuple[EventRow, ...]
     events_note: str
@@ -121,7 +123,7 @@ def _scenario_row(repetition: Repetition, runs: tuple[Verdict, ...]) -> Scenario
         title=one_line(repetition.title),
         verdict=repetition.verdict,
         flaky=repetition.flaky,
-        sentence=one_line(repetition.sentence),
+        sentence=one_line(reason(repetition, runs)),
         owner=one_line(repetition.owner),
         severity=one_line(repetition.severity),
         runs=told,
@@ -184,6 +186,7 @@ def _run_view(run: RunReport, *, file: str, several: bool, opened: bool) -> RunV
     axis = axis_of(record)
     events, note = _event_rows(run, axis=axis)
     linked = {row.seq: row.anchor for row in events}
+    findings = [_finding_row(finding, record=record, linked=linked) for finding in _reading_order(verdict)]
     return RunView(
         anchor=f"run-{verdict.run}",
         scenario=one_line(verdict.scenario),
@@ -196,7 +199,8 @@ def _run_view(run: RunReport, *, file: str, several: bool, opened: bool) -> RunV
         lasted=seconds(round(lasted(record) * 1e9)) if record.entries else "",
         repeat=f"repeat {verdict.repeat}" if several else "",
         open=opened,
-        findings=tuple(_finding_row(finding, record=record, linked=linked) for finding in _reading_order(verdict)),
+        findings=tuple(row for row in findings if not _taken_as_read(row)),
+        further=tuple(row for row in findings if _taken_as_read(row)),
         course=course_of(run, axis=axis) if record.entries else None,
         events=events,
         events_note=note,
@@ -204,6 +208,11 @@ def _run_view(run: RunReport, *, file: str, several: bool, opened: bool) -> RunV
         facts=_facts(run),
         command=repro(file, verdict),
     )
+
+
+def _taken_as_read(row: FindingRow) -> bool:
+    """What held and is not an objective: needed for a pass, but nobody reads it first."""
+    return row.verdict == "pass" and row.about != "objective"
 
 
 def _reading_order(verdict: Verdict) -> list[Finding]:
@@ -226,7 +235,8 @@ def _finding_row(finding: Finding, *, record: Record, linked: dict[int, str]) ->
 def _measured_facts(measured: Measurement, *, began: int) -> tuple[str, ...]:
     facts = [f"{interval(measured)} of {limit(measured)}", f"resolution {seconds(measured.resolution)}"]
     if measured.onset is not None:
-        facts.append(f"first seen {since(measured.onset, began)}")
+        after = measured.onset - began
+        facts.append(f"first bad {seconds(abs(after))} {'after' if after >= 0 else 'before'} the act")
     if measured.flaps:
         facts.append(counted(measured.flaps, "flap"))
     if measured.overshoot is not None:

@@ -30,6 +30,7 @@ from meshkit_chaos.slo import Duration, Indicator
 
 _FLUSH_EVERY_S: Final = 1.0
 _LOOK_EVERY_S: Final = 0.5
+_LAST_ROUNDS_S: Final = 2.0
 _STEADY_WITHIN: Final = Duration(10 * 10**9)
 
 
@@ -204,7 +205,7 @@ class Engine:
         sight = Sight(self._plan.scenario, sampler.latest, held=self._held, tripped=self._guard_tripped)
         self._sight = sight
         sampler.follow(sight.on_round)
-        for work in (sampler.run(), self._flush_often(), self._watch_members()):
+        for work in (sampler.run(), self._flush_often(), self._watch_members()):  # the sampler first: it is waited for
             task = asyncio.create_task(work)
             task.add_done_callback(self._background_ended)
             self._background.append(task)
@@ -322,9 +323,11 @@ class Engine:
                     self.fact(ev.MemberDied(member=member, detail="its process ended although no fault held it"))
 
     async def _stop_sampling(self) -> None:
+        """Let open rounds come to their end (a slow answer is evidence too), but no longer than the slowest may take."""
         background, self._background = self._background, []
         if self._sampler is not None:
             self._sampler.stop()
+            await asyncio.wait(background[:1], timeout=_LAST_ROUNDS_S)
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from meshkit_chaos.scenario.build import Draft
@@ -71,18 +71,12 @@ def _lint_visible(objective: Objective, measured: Measured, at: At) -> None:
 
 
 def lint_single(draft: Draft, measured: Mapping[str, Measured], told: set[str]) -> None:
-    """Warn, once an indicator, of objectives on queries that may give several series."""
-    for name, at in _judged(draft):
+    """Warn, at the first use of an indicator, that its query may give several series."""
+    for name, at in draft.uses:
         found = measured.get(name)
         if found is None or found.facts is None or name in told:
             continue
         told.add(name)
         if not found.facts.single and found.indicator.kind == "state":
-            query = found.indicator.query
             message = f"{name}: the query may give several series, and then its value is unknown"
-            at.say("MC115", message, hint=f"aggregate it: sum({query})")
-
-
-def _judged(draft: Draft) -> Iterator[tuple[str, At]]:
-    for number, objective in enumerate(draft.scenario.objectives):
-        yield objective.indicator, draft.at.below("objectives", number, objective.form)
+            at.say("MC115", message, hint=f"aggregate it: sum({found.indicator.query})")

@@ -23,7 +23,7 @@ def render_problems(problems: Iterable[Problem], sources: Mapping[str, bytes]) -
 
 
 def _block(problem: Problem, lines: list[str]) -> str:
-    head = f"{problem.place}: {problem.severity}: {shown(problem.message)} [{problem.rule}]\n"
+    head = f"{shown(problem.place)}: {problem.severity}: {shown(problem.message)} [{problem.rule}]\n"
     hint = f"  hint: {shown(problem.hint)}\n" if problem.hint else ""
     if not 0 < problem.line <= len(lines):
         return head + hint

@@ -176,7 +176,8 @@ _TABLE: Final = (
         bad="logs: [../../etc/passwd]", good="logs: [data/extra.log]",
     ),
     Rule(
-        id="MC122", name="environment", reason="Members that are processes need a command, and do not do as a simulated mesh is told.",
+        id="MC122", name="environment",
+        reason="Members that are processes need a command, and do not do as a simulated mesh is told.",
         bad="kind: process\nsimulated: {election: 1s}", good="kind: simulated\nsimulated: {election: 1s}",
     ),
     Rule(
