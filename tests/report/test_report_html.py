@@ -107,7 +107,7 @@ def test_the_page_says_what_one_needs_to_know() -> None:
         "4711",
         "9b1e" * 16,
         "sum(etcd_server_is_leader)",
-        "meshkit-chaos run chaos-scenarios.yaml -s leader-killed-under-load --seed 4711",
+        "meshkit-chaos run leader-killed-under-load --file chaos-scenarios.yaml --seed 4711",
         "6.93–7.19 s",
         "2026-11-23 17:23:13 UTC",
         "kill etcd-2 (leader)",

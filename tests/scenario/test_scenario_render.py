@@ -35,7 +35,7 @@ def test_the_caret_stands_below_the_column() -> None:
 def test_a_problem_of_the_whole_file_has_no_line() -> None:
     """Without a line, or without the source, only the message is shown."""
     assert render_problems([problem(line=0)], {"a.yaml": b"a: 1"}) == "a.yaml: error: wrong [MC101]\n"
-    assert render_problems([problem()], {}) == "a.yaml:1:4: error: wrong [MC101]\n" or True
+    assert render_problems([problem()], {}) == "a.yaml:1:4: error: wrong [MC101]\n"
 
 
 def test_a_long_line_is_cut_around_the_column() -> None:

@@ -17,7 +17,7 @@ from meshkit_chaos.cli.app import say
 from meshkit_chaos.cli.options import FORMAT
 from meshkit_chaos.cli.outcome import show, write_documents
 from meshkit_chaos.cli.places import DeployedPlace, Place, SimulatedPlace
-from meshkit_chaos.cli.reading import load_both
+from meshkit_chaos.cli.reading import SCENARIOS, load_both
 from meshkit_chaos.cli.run import Teller, console, fresh_folder
 from meshkit_chaos.clock import SystemClock
 from meshkit_chaos.environments.resolving import lab_folder
@@ -44,20 +44,22 @@ def demo_command(out: Path | None, simulated: bool, form: str) -> int:
     with LiveView(echo=say, console=console()) as view:
         teller = Teller(view)
         folder = importlib.resources.files("meshkit_chaos") / "demo"
+        target = fresh_folder(out)
         with importlib.resources.as_file(folder) as shipped:
-            scenarios, described, _ = load_both(shipped / "chaos-scenarios.yaml", None)
             expected = decode((shipped / "expected.json").read_bytes(), dict[str, str])
+            file = _copy_documents(shipped, target)
+        scenarios, described, _ = load_both(file, None)
         place = _place(described, teller, simulated=simulated)
         with closing(place):
             campaign = Campaign(
-                out=fresh_folder(out),
+                out=target,
                 scenarios=scenarios.scenarios,
                 environment=place.description,
                 capabilities=place.capabilities,
                 seed=1,
                 subject={"demo": "etcd 3.5.1" if place.description.kind == "process" else "simulated mesh"},
                 selection=(),
-                file="chaos-scenarios.yaml (shipped with meshkit-chaos)",
+                file=str(file),
                 file_digest=scenarios.digest,
                 execute=place.execute,
                 listener=teller,
@@ -67,6 +69,14 @@ def demo_command(out: Path | None, simulated: bool, form: str) -> int:
     recover = f"meshkit-chaos recover {campaign.out}"
     code = show(results, write_documents(campaign.out, results, recover=recover), form=form, recover=recover)
     return _compare(results, expected, code)
+
+
+def _copy_documents(shipped: Path, target: Path) -> Path:
+    """Put the shipped documents beside the results: to read, to change, and to run again."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in ("etcd-lab.yaml", SCENARIOS):
+        (target / name).write_bytes((shipped / name).read_bytes())
+    return target / SCENARIOS
 
 
 def _place(described: EnvironmentDescription, teller: Teller, *, simulated: bool) -> Place:

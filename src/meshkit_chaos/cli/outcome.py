@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -30,7 +31,7 @@ def write_documents(out: Path, results: Results, *, recover: str) -> list[tuple[
         if record is not None
     )
     report = InvocationReport(invocation=results.verdict, runs=runs, file=results.started.file, recover=recover)
-    made = {
+    made: dict[str, Callable[[], bytes]] = {
         "verdict.json": lambda: verdict_json(results.verdict),
         "junit.xml": lambda: junit_xml(results.verdict, durations=durations(runs)),
         "summary.md": lambda: summary(results.verdict, file=results.started.file, recover=recover).encode(),

@@ -27,6 +27,8 @@ from meshkit_chaos.scenario.environment import EnvironmentDescription, Simulated
 from meshkit_chaos.slo import Check, CheckResult, Duration
 
 _ANSWER_S: Final = 0.001
+_PUT: Final = "/v3/kv/put"
+_REQUEST_TIMEOUT_S: Final = 5.0
 _STALE_LEADER_NS: Final = 150 * 10**6  # how long a leader that was frozen goes on believing that it leads
 _DIGEST: Final = "simulated"
 
@@ -108,6 +110,12 @@ class Mesh:
             case _:
                 pass  # idempotent: it is so already
         self.advance(now)
+
+    @property
+    def serves(self) -> bool:
+        """Whether a write would be accepted: the leader itself is able, and so is a majority."""
+        able = [member for member in self.members.values() if member.able]
+        return self.leader is not None and self.members[self.leader].able and 2 * len(able) > len(self.members)
 
     def is_leader(self, name: str) -> bool:
         member = self.members[name]
@@ -229,6 +237,8 @@ class SimulatedEnvironment:
         await member.thawed.wait()
         await asyncio.sleep(_ANSWER_S)
         self.mesh.advance(self._clock.monotonic_ns())
+        if path == _PUT and not self.mesh.serves:
+            await asyncio.sleep(_REQUEST_TIMEOUT_S)  # a write without a leader is not refused: it waits for one
         status, headers, content = _answer(self.mesh, member, path)
         return httpx2.Response(status, headers=headers, content=content)
 
@@ -243,10 +253,10 @@ def _answer(mesh: Mesh, member: _Member, path: str) -> tuple[int, dict[str, str]
         case "/v3/maintenance/status":
             leader = str(mesh.members[mesh.leader].number) if mesh.leader is not None else "0"
             return 200, {}, json.dumps({"header": {"member_id": str(member.number)}, "leader": leader}).encode()
-        case "/v3/kv/put" if led:
+        case "/v3/kv/put" if mesh.serves:
             return 200, {}, b"{}"
         case "/v3/kv/put":
-            return 503, {}, b'{"error":"etcdserver: no leader"}'
+            return 503, {}, b'{"error":"etcdserver: request timed out"}'
         case _:
             return 404, {}, b""
 

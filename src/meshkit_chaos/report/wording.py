@@ -112,7 +112,7 @@ def sentence_of(verdict: Verdict) -> str:
 
 def repro(file: str, verdict: Verdict) -> str:
     """The command that runs the same again."""
-    words = ["meshkit-chaos", "run", one_line(file), "-s", one_line(verdict.scenario), "--seed", str(verdict.seed)]
+    words = ["meshkit-chaos", "run", one_line(verdict.scenario), "--file", one_line(file), "--seed", str(verdict.seed)]
     return shlex.join(words)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from meshkit_chaos.errors import Problem
 
 _WIDEST: Final = 160
+_LONGEST: Final = 4_000_000  # what lies behind was not read either
 
 
 def render_problems(problems: Iterable[Problem], sources: Mapping[str, bytes]) -> str:
@@ -16,8 +17,9 @@ def render_problems(problems: Iterable[Problem], sources: Mapping[str, bytes]) -
     blocks: list[str] = []
     for problem in problems:
         if problem.path not in lines:
-            text = sources.get(problem.path, b"")[:4_000_000].decode("utf-8", "replace")
-            lines[problem.path] = text.removeprefix("\ufeff").split("\n")
+            source = sources.get(problem.path)
+            text = "" if source is None else source[:_LONGEST].decode("utf-8", "replace").removeprefix("\ufeff")
+            lines[problem.path] = [] if source is None else text.split("\n")
         blocks.append(_block(problem, lines[problem.path]))
     return "".join(blocks)
 
