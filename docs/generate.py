@@ -130,14 +130,15 @@ _JOURNAL_OPENING: Final = """`journal.jsonl` is the record of one run: one JSON 
 A verdict is derived from it and from the sample blocks beside it, and from nothing else.
 
 ```json
-{"seq":13,"t":64392138604211,"event":{"kind":"fault.injected","node":"leader-dies"}}
+{"seq":17,"t":2771988479026,"event":{"kind":"fault.injected","node":"leader-dies"}}
 ```
 
 * `seq` counts from 0 without a gap. Findings name these numbers as their evidence.
 * `t` is monotonic nanoseconds of one boot of one machine. `run.started` maps its own `t` to wall time.
 * `event.kind` is one of the kinds below. A kind that a reader does not know is kept as it is.
 * An *intent* (`deploy.intended`, `fault.intended`, `revert.intended`, `teardown.intended`) is on disk before the act that it
-  announces. `fault.intended` holds the lever calls that undo it.
+  announces. `fault.intended` holds the lever calls that undo it. Where an intent to inject or to deploy cannot be written,
+  nothing is done; an undo goes on all the same.
 * A run whose last line is not `run.finished` has crashed.
 * Sample blocks lie in `samples/`. A block is named by the first 32 hex digits of its SHA-256, which `samples.flushed` repeats.
 """
@@ -261,9 +262,9 @@ def promql_page() -> str:
     )
 
 
-_PROMQL_OPENING: Final = """Indicators are PromQL. The same text is evaluated over the samples that a run recorded, while it runs and whenever
-it is judged again. What is below is the whole subset. Anything else is refused when the document is read; nothing is
-approximated.
+_PROMQL_OPENING: Final = """Indicators are PromQL. The same text is evaluated over the samples that a run recorded, while it
+runs and whenever it is judged again. What is below is the whole subset. Anything else is refused when the document is
+read; nothing is approximated.
 
 Also there: selectors with `=`, `!=`, `=~` and `!~`; `offset`; range selectors; subqueries; `on` and `ignoring`;
 `group_left` and `group_right`; unary minus; numbers and texts. Not there: native histograms and `count_values`.

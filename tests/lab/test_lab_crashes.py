@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from lab_runs import PROMISED_S, SLACK, Corner, assert_undone, let_pass
+from lab_runs import Corner, LabRun, assert_undone, let_pass
 
 from meshkit_chaos.journal import events as ev
 
@@ -63,3 +63,70 @@ def test_nothing_is_left_of_a_run_whose_runner_was_killed(
     verdict = assert_undone(run)
     assert verdict.outcome == "crashed"
     assert verdict.environment in ("clean", "untouched")
+
+
+def test_a_run_whose_watchdog_was_killed_aborts_and_rolls_back(corner: Corner) -> None:
+    """Without its watchdog a run must not go on: it undoes, ends with 2, and says why."""
+    run = corner.run("leader-paused-long")
+    run.reached(ev.FaultInjected)
+    os.kill(run.watchdog, signal.SIGKILL)
+    assert run.ended() == 2
+    verdict = assert_undone(run)
+    assert (verdict.outcome, verdict.environment) == ("aborted", "clean")
+    assert run.events(ev.RevertDone)
+    assert "watchdog died" in run.said()
+
+
+@pytest.mark.parametrize("scenario", ["leader-paused-long", "leader-killed-long"])
+def test_recover_ends_what_a_dead_runner_and_a_dead_watchdog_left(corner: Corner, scenario: str) -> None:
+    """With both dead something is left; the folder is refused until `recover` has ended it, once and for all."""
+    run = corner.run(scenario)
+    run.reached(ev.FaultInjected)
+    kill_both(run)
+    assert len(corner.members()) == (3 if "paused" in scenario else 2)
+
+    again = corner.run(scenario)
+    assert again.ended() == 3
+    assert f"recover {run.out}" in again.said()
+
+    code, told, _ = corner.command("recover", str(run.out))
+    assert (code, "undone; nothing is left" in told) == (0, True), told
+    assert_undone(run)
+    code, told, _ = corner.command("recover", str(run.out))
+    assert (code, "undone" in told) == (0, False), "a second time there is nothing to do"
+    again = corner.run(scenario)
+    assert again.ended() == 4, "results are never mixed, recovered or not"
+
+
+@pytest.mark.parametrize("seed", [pytest.param(0), pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
+def test_recover_finishes_what_a_watchdog_began_and_was_killed_at(corner: Corner, seed: int) -> None:
+    """A watchdog that is itself killed in the middle of undoing leaves a record that `recover` can finish from."""
+    run = corner.run("leader-paused-long")
+    run.reached(ev.FaultInjected)
+    watchdog = run.watchdog
+    run.strike()
+    let_pass(random.Random(seed).uniform(0, 0.06))
+    os.kill(watchdog, signal.SIGKILL)
+    run.ended()
+    code, told, _ = corner.command("recover", str(run.out))
+    assert code == 0, told
+    assert_undone(run)
+
+
+def test_recover_leaves_a_living_run_alone(corner: Corner) -> None:
+    """While runner or watchdog is at work, `recover` says so and touches nothing."""
+    run = corner.run("leader-paused")
+    run.reached(ev.FaultInjected)
+    code, told, _ = corner.command("recover", str(run.out))
+    assert (code, "still running" in told) == (3, True), told
+    assert run.ended() == 0, run.said()
+    assert not corner.alive()
+
+
+def kill_both(run: LabRun) -> None:
+    """Kill the watchdog first, then the runner before it can have undone anything."""
+    watchdog = run.watchdog
+    run.strike(signal.SIGSTOP)
+    os.kill(watchdog, signal.SIGKILL)
+    run.strike()
+    assert run.ended() == -signal.SIGKILL

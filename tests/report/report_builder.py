@@ -110,21 +110,8 @@ def _state(*, up: bool = True) -> MemberState:
     return MemberState(up=up, paused=False, binary_digest="9b1e" * 16, configuration_digest="c0de" * 16)
 
 
-def happenings(of: Plan, *, run: str) -> list[tuple[float, ev.AnyEvent]]:
-    """The events of a whole run, in seconds since its start."""
-    up = tuple(
-        ev.MemberUp(
-            name=name,
-            pid=4000 + n,
-            binary="etcd",
-            binary_digest="9b1e" * 16,
-            configuration_digest="c0de" * 16,
-            metrics="127.0.0.1",
-        )
-        for n, name in enumerate(MEMBERS)
-    )
-    fingerprint = {name: _state() for name in MEMBERS}
-    started = ev.RunStarted(
+def _started(of: Plan, run: str) -> ev.RunStarted:
+    return ev.RunStarted(
         schema=1,
         run=run,
         plan=of,
@@ -142,10 +129,26 @@ def happenings(of: Plan, *, run: str) -> list[tuple[float, ev.AnyEvent]]:
         environment_id="env-1",
         environment_folder="environment",
     )
+
+
+def happenings(of: Plan, *, run: str) -> list[tuple[float, ev.AnyEvent]]:
+    """The events of a whole run, in seconds since its start."""
+    up = tuple(
+        ev.MemberUp(
+            name=name,
+            pid=4000 + n,
+            binary="etcd",
+            binary_digest="9b1e" * 16,
+            configuration_digest="c0de" * 16,
+            metrics="127.0.0.1",
+        )
+        for n, name in enumerate(MEMBERS)
+    )
+    fingerprint = {name: _state() for name in MEMBERS}
     kill, start = (Kill(member="etcd-2"),), (Start(member="etcd-2"),)
     flushed = [(t, ev.SamplesFlushed(block=f"{int(t):032x}", bytes=2048, rounds=5, samples=630)) for t in range(3, 22)]
     told: list[tuple[float, ev.AnyEvent]] = [
-        (0.0, started),
+        (0.0, _started(of, run)),
         (0.02, ev.WatchdogStarted(pid=4100)),
         (0.03, ev.PhaseEntered(phase="deploy")),
         (0.04, ev.DeployIntended(marker=f"meshkit-chaos-{run[-6:]}", data="environment/data", deadline=at(120))),

@@ -84,6 +84,8 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
+    """One run as the page shows it, every text ready to be placed. ``further``: findings that need no attention."""
+
     anchor: str
     scenario: str
     title: str

@@ -58,7 +58,7 @@ class AwaitCondition:
 
 @dataclass(frozen=True, slots=True)
 class StopActing:
-    """Cancel injections and waits in flight; reverts go on."""
+    """Cancel everything in flight but reverts, and say ``ActingStopped`` when it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,11 @@ class InjectionSettled:
 
 
 @dataclass(frozen=True, slots=True)
+class ActingStopped:
+    """Whatever could still write an intent has ended; all that it wrote was told before this."""
+
+
+@dataclass(frozen=True, slots=True)
 class RecordLost:
     """The journal cannot be written any more."""
 
@@ -143,5 +148,13 @@ class EngineFailed:
 
 
 Input = (
-    Begin | TimerFired | PrerequisitesSettled | SteadyStateSettled | InjectionSettled | RecordLost | EngineFailed | ev.AnyEvent
+    Begin
+    | TimerFired
+    | PrerequisitesSettled
+    | SteadyStateSettled
+    | InjectionSettled
+    | ActingStopped
+    | RecordLost
+    | EngineFailed
+    | ev.AnyEvent
 )

@@ -146,8 +146,7 @@ class Engine:
             case do.AwaitCondition():
                 self._act(self._await_condition(command.node))
             case do.StopActing():
-                for task in self._acting:
-                    task.cancel()
+                self._undo(self._stop_acting())
             case do.Revert():
                 self._undo(self._actor.revert(command.injection))
             case do.Verify():
@@ -179,6 +178,15 @@ class Engine:
         else:
             self._outcome = "aborted"  # undoing itself broke: the journal has no end and the watchdog finishes
             self._tell(do.EngineFailed(reason))
+
+    async def _stop_acting(self) -> None:
+        """Cancel what acts and wait until it has ended, so that no intent can follow. The watchdog minds what does not end."""
+        stopping = set(self._acting)
+        for task in stopping:
+            task.cancel()
+        if stopping:
+            await asyncio.wait(stopping)
+        self._tell(do.ActingStopped())
 
     def _set_timer(self, command: do.SetTimer) -> None:
         delay = max(0, command.at - self._clock.monotonic_ns()) / 1e9

@@ -3,6 +3,8 @@
 It holds every rule of timing, guard rails, abort and rollback, and knows no clock and no I/O. Its rules:
 
 * No fault before deployment, prerequisites, steady state and fingerprint are through; none after an abort was decided.
+* One target is resolved at a time, so that branches that run at once never exceed the blast radius or hit one member twice.
+* Rollback begins once everything in flight has stopped: an intent that was written in the instant of the abort is undone too.
 * Whatever was intended and not undone is reverted, newest first, whatever ended the run; then the environment is verified.
 * The settle phase lasts until every objective has been watched for as long as its estimator needs.
 """
@@ -18,16 +20,28 @@ from meshkit_chaos.run import commands as do
 from meshkit_chaos.slo import Objective, PhaseName
 
 Stage = Literal[
-    "deploying", "checking", "baseline", "steps", "observing", "rollback", "settling", "verifying", "tearing", "over"
+    "deploying",
+    "checking",
+    "baseline",
+    "steps",
+    "observing",
+    "stopping",
+    "rollback",
+    "settling",
+    "verifying",
+    "tearing",
+    "over",
 ]
-_BEFORE_FAULTS: frozenset[Stage] = frozenset({"deploying", "checking", "baseline"})
 _UNDOING: frozenset[Stage] = frozenset({"rollback", "verifying", "tearing", "over"})
 Steps = tuple["State", tuple[do.Command, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """``outstanding``: injections intended and not undone, oldest first, with their members. Instants are monotonic ns."""
+    """``outstanding``: injections intended and not undone, oldest first, with their members. Instants are monotonic ns.
+
+    ``resolving``: the inject node whose target is being resolved, until its intent is written.
+    """
 
     plan: Plan
     deploys: bool
@@ -36,6 +50,7 @@ class State:
     abort: str = ""
     started: frozenset[str] = frozenset()
     done: frozenset[str] = frozenset()
+    resolving: str | None = None
     outstanding: dict[str, tuple[str, ...]] = field(default_factory=dict)
     reverting: frozenset[str] = frozenset()
     left: tuple[str, ...] = ()
@@ -52,39 +67,42 @@ def step(state: State, given: do.Input, now: int) -> Steps:  # noqa: C901, PLR09
         case ev.DeployDone() if state.stage == "deploying":
             return _check_prerequisites(state)
         case ev.DeployFailed():
-            return _abort(state, f"deployment failed: {given.reason}", now)
+            return _abort(state, f"deployment failed: {given.reason}")
         case do.PrerequisitesSettled() if state.stage == "checking":
-            return _baseline(state, now) if given.held else _abort(state, "a prerequisite does not hold", now)
+            return _baseline(state, now) if given.held else _abort(state, "a prerequisite does not hold")
         case do.SteadyStateSettled() if state.stage == "baseline":
             if not given.held:
-                return _abort(state, "the steady state did not hold before the fault", now)
+                return _abort(state, "the steady state did not hold before the fault")
             return state, (do.TakeFingerprint(),)
         case ev.FingerprintTaken() if state.stage == "baseline":
             return _schedule(replace(state, stage="steps"), now)
         case do.TimerFired():
             return _timer(state, given.name, now)
         case ev.FaultIntended():
-            return replace(state, outstanding={**state.outstanding, given.node: given.members}), ()
+            return _schedule(replace(state, resolving=None, outstanding={**state.outstanding, given.node: given.members}), now)
         case ev.FaultInjected():
             return replace(state, injected={**state.injected, given.node: now}), ()
         case do.InjectionSettled():
             if given.reason:
-                return _abort(state, given.reason, now)
+                return _abort(state, given.reason)
             return _node_done(state, given.node, now)
         case ev.ConditionDone():
             return _condition(state, given, now)
         case ev.FaultFailed():
-            return _abort(state, f"the injection {given.node} failed: {given.reason}", now)
+            return _abort(state, f"the injection {given.node} failed: {given.reason}")
         case ev.RevertDone() | ev.RevertFailed():
             return _revert_ended(state, given, now)
         case ev.GuardTripped():
-            return _abort(state, f"guard rail: {given.detail}", now)
+            return _abort(state, f"guard rail: {given.detail}")
         case ev.SignalReceived():
-            return _abort(state, f"{given.signal} received", now)
+            return _abort(state, f"{given.signal} received")
         case ev.WatchdogDied():
-            return _abort(state, "the watchdog died: undoing would depend on this process alone", now)
+            return _abort(state, "the watchdog died: undoing would depend on this process alone")
         case do.RecordLost() | do.EngineFailed():
-            return _abort(state, given.reason, now)
+            return _abort(state, given.reason)
+        case do.ActingStopped() if state.stage == "stopping":
+            # Where no step was begun, nothing was touched, so nothing is rolled back or verified.
+            return _rollback(state, state.abort, now) if state.started else _teardown(state)
         case ev.EnvironmentVerified() if state.stage == "verifying":
             return _teardown(state)
         case ev.TeardownDone() if state.stage == "tearing":
@@ -125,7 +143,7 @@ def _timer(state: State, name: str, now: int) -> Steps:
     if name == "baseline" and state.stage == "baseline":
         return state, (do.CheckSteadyState(state.baseline_since),)
     if name == "timeout" and state.stage not in _UNDOING:
-        return _abort(state, f"the scenario's time-out of {state.plan.scenario.timeout} passed", now)
+        return _abort(state, f"the scenario's time-out of {state.plan.scenario.timeout} passed")
     if name == "observed" and state.stage == "observing":
         return _rollback(state, "the plan says so", now)
     if name == "settled" and state.stage == "settling":
@@ -149,6 +167,8 @@ def _schedule(state: State, now: int) -> Steps:
     for node in state.plan.nodes:
         if node.id in state.started or not state.done.issuperset(node.after):
             continue
+        if isinstance(node, InjectNode) and state.resolving is not None:
+            continue
         state, commands = _start(replace(state, started=state.started | {node.id}), node, now)
         out += commands
     if len(state.done) == len(state.plan.nodes):
@@ -169,7 +189,7 @@ def _idle(state: State) -> bool:
 def _start(state: State, node: InjectNode | HoldNode | UntilNode | RevertNode, now: int) -> Steps:
     match node:
         case InjectNode():
-            state, entered = _enter(state, "inject")
+            state, entered = _enter(replace(state, resolving=node.id), "inject")
             held = frozenset(member for members in state.outstanding.values() for member in members)
             return state, (*entered, do.Inject(node.id, max(0, state.plan.blast_radius - len(held)), held))
         case HoldNode():
@@ -185,7 +205,7 @@ def _start(state: State, node: InjectNode | HoldNode | UntilNode | RevertNode, n
 def _condition(state: State, given: ev.ConditionDone, now: int) -> Steps:
     node = next((node for node in state.plan.nodes if node.id == given.node), None)
     if isinstance(node, UntilNode) and not given.met and not node.or_go_on:
-        return _abort(state, f"step {given.node}: {given.detail}", now)
+        return _abort(state, f"step {given.node}: {given.detail}")
     return _node_done(state, given.node, now)
 
 
@@ -238,18 +258,13 @@ def _stay_time(objectives: tuple[Objective, ...]) -> int:
     return 2 * 10**9 if any(objective.during == "settle" for objective in objectives) else 0
 
 
-def _abort(state: State, reason: str, now: int) -> Steps:
+def _abort(state: State, reason: str) -> Steps:
     """Decide, once, that no further fault comes; undo whatever may be in force."""
     if state.abort or state.stage in _UNDOING:
         noted = state.abort or reason
         return replace(state, abort=noted), () if state.abort else (do.Write(ev.AbortDecided(reason=reason)),)
-    decided: tuple[do.Command, ...] = (do.Write(ev.AbortDecided(reason=reason)), do.StopActing())
-    state = replace(state, abort=reason)
-    if state.stage in _BEFORE_FAULTS:
-        state, commands = _teardown(state)  # nothing was touched, so nothing is rolled back or verified
-    else:
-        state, commands = _rollback(state, reason, now)
-    return state, (*decided, *commands)
+    state = replace(state, abort=reason, stage="stopping")
+    return state, (do.Write(ev.AbortDecided(reason=reason)), do.StopActing())
 
 
 def _rollback(state: State, reason: str, now: int) -> Steps:
@@ -283,7 +298,7 @@ def _revert_ended(state: State, given: ev.RevertDone | ev.RevertFailed, now: int
     if state.stage == "rollback":
         return _next_revert(state, now)
     if isinstance(given, ev.RevertFailed):
-        return _abort(state, f"the revert of {node} failed: {given.reason}", now)
+        return _abort(state, f"the revert of {node} failed: {given.reason}")
     reverts = [item.id for item in state.plan.nodes if isinstance(item, RevertNode) and item.injection == node]
     return _schedule(replace(state, done=state.done.union(reverts)), now)
 
