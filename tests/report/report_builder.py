@@ -172,6 +172,7 @@ def happenings(of: Plan, *, run: str) -> list[tuple[float, ev.AnyEvent]]:
         (8.27, ev.FaultInjected(node="kill-leader")),
         (8.31, ev.EffectObserved(node="kill-leader", member="etcd-2", bit=True, detail="the member's process is gone")),
         (8.32, ev.PhaseEntered(phase="hold")),
+        (8.4, ev.IndicatorChanged(indicator="leaders", state="bad", detail="its value is 0; good is == 1")),
         (14.32, ev.HoldDone(node="kill-leader.hold")),
         (14.33, ev.PhaseEntered(phase="revert")),
         (14.34, ev.RevertIntended(node="kill-leader", members=("etcd-2",), calls=start, deadline=at(40))),

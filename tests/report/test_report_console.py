@@ -19,7 +19,7 @@ from meshkit_chaos.judge.verdict import InvocationVerdict
 from meshkit_chaos.report import narrative
 from meshkit_chaos.report.console import ConsoleLines, verdict_table
 from meshkit_chaos.report.live import LiveView
-from meshkit_chaos.report.progress import Progress, advance, observed, passed
+from meshkit_chaos.report.progress import Progress, advance, passed
 
 
 def lines_of(entries: tuple[ev.Entry, ...]) -> list[str]:
@@ -121,13 +121,12 @@ def test_progress_holds_the_faults_that_are_in_force() -> None:
 
 
 def test_without_a_terminal_the_live_view_gives_plain_lines() -> None:
-    """The same lines as the plain reader, each with its scenario."""
+    """The same lines as the plain reader's."""
     out: list[str] = []
     with LiveView(echo=out.append) as view:
         for entry in build.passing().record.entries:
             view.entry("leader-killed", entry)
-        view.indicator("leader-killed", name="leaders", state="good")
-    assert out == [f"leader-killed  {line}" for line in lines_of(build.passing().record.entries)]
+    assert out == lines_of(build.passing().record.entries)
 
 
 def test_on_a_terminal_the_live_view_draws_phase_fault_and_indicators() -> None:
@@ -137,11 +136,10 @@ def test_on_a_terminal_the_live_view_draws_phase_fault_and_indicators() -> None:
     with LiveView(echo=pytest.fail, console=console) as view:
         for entry in build.passing().record.entries:
             view.entry("leader-killed", entry)
-            view.indicator("leader-killed", name="leaders", state="bad", value="0")
         view.tick(build.at(30))
     drawn = screen.getvalue()
     assert "kill etcd-2 (leader)" in drawn
-    assert "✗ leaders 0 bad" in drawn
+    assert "✗ leaders bad" in drawn
     assert "completed" in drawn
 
 
@@ -157,5 +155,8 @@ def test_without_the_drawing_library_the_live_view_gives_plain_lines(monkeypatch
 
 def test_indicators_are_kept_by_name() -> None:
     """Only the latest state of each indicator is shown."""
-    progress = observed(observed(Progress(), indicator="a", state="bad", value="0"), indicator="a", state="good", value="1")
-    assert progress.indicators == (("a", "good", "1"),)
+    progress = Progress()
+    for state in ("bad", "good"):
+        changed = ev.IndicatorChanged(indicator="a", state=state, detail="")
+        progress = advance(progress, ev.Entry(seq=0, t=0, event=changed))
+    assert progress.indicators == (("a", "good"),)

@@ -1,4 +1,4 @@
-"""Whole runs in virtual time, from text to verdict: scenario and environment documents → plan → simulated mesh → record → verdict.
+"""Whole runs in virtual time: scenario and environment documents → plan → simulated mesh → record → verdict.
 
 Takes YAML texts, a seed, levers that are to misbehave, and a reader that may interfere; gives everything a test wants to look
 at. ``run_virtual`` is one run, ``invoke`` a whole invocation with its documents and exit code. Moments each.
@@ -114,7 +114,7 @@ Interfere = Callable[["Staged", ev.Entry], None]
 
 @dataclass(kw_only=True)
 class Staged:
-    """What happens to a virtual run besides its plan. ``pages`` rewrites a member's answers: (member, path, answer, seconds)."""
+    """What happens to a virtual run besides its plan. ``pages`` rewrites answers: (member, path, answer, seconds)."""
 
     misbehaviour: Mapping[LeverName, Misbehaviour] = field(default_factory=dict)
     interfere: Interfere = lambda run, entry: None
@@ -129,7 +129,7 @@ class Staged:
         assert self.environment is not None
         return self.environment
 
-    def execute(self, plan: Plan, run: RunOf) -> ev.Outcome:
+    def execute(self, plan: Plan, run: RunOf) -> None:
         """Run a plan in virtual time, in place of whatever a command would have run it on."""
         self.loop = VirtualTimeLoop()
         clock = VirtualClock(self.loop)
@@ -152,7 +152,7 @@ class Staged:
             readers=(lambda entry: self.interfere(self, entry),),
             watched=False,
         )
-        return run_virtually(self.loop, self._work(order, clock))
+        run_virtually(self.loop, self._work(order, clock))
 
     async def _work(self, order: Order, clock: VirtualClock) -> ev.Outcome:
         self.before(self.mesh)
@@ -270,7 +270,7 @@ def invoke(
         selection=(),
         file="chaos-scenarios.yaml",
         file_digest=file.digest,
-        execute=lambda plan, run: None if staged.execute(plan, run) else None,
+        execute=staged.execute,
         listener=listener,
     )
     run_campaign(campaign, ManualClock())

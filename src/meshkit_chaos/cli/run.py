@@ -176,11 +176,10 @@ class Teller:
         )
 
     def began(self, scenario: Scenario, number: int) -> None:
-        several = f" (run {number} of up to {scenario.repeats.up_to})" if scenario.repeats.up_to > 1 else ""
-        self._echo(f"▶ {scenario.id}: {scenario.title}{several}")
+        self._echo("" if scenario.repeats.up_to == 1 else f"\nrun {number} of up to {scenario.repeats.up_to}")
 
     def judged(self, verdict: Verdict) -> None:
-        self._echo(f"  {verdict.scenario}: {verdict.verdict}")
+        self._echo(f"          → {verdict.verdict}")
 
     def refused(self, scenario: Scenario, reason: str) -> None:
         self._echo(f"  {scenario.id} cannot run: {reason}")

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from meshkit_chaos.faults import LeverCall, MemberState
 from meshkit_chaos.plan.model import Plan
-from meshkit_chaos.slo import PhaseName
+from meshkit_chaos.slo import Goodness, PhaseName
 
 Outcome = Literal["completed", "aborted"]
 Writer = Literal["runner", "watchdog", "recover"]
@@ -189,6 +189,14 @@ class ConditionDone(Event, frozen=True, kw_only=True, tag="condition.done"):
     detail: str
 
 
+class IndicatorChanged(Event, frozen=True, kw_only=True, tag="indicator.changed"):
+    """What the engine saw live: an indicator became good, bad or unknown. For readers; judges go by the samples."""
+
+    indicator: str
+    state: Goodness
+    detail: str
+
+
 class GuardTripped(Event, frozen=True, kw_only=True, tag="guard.tripped"):
     indicator: str
     detail: str
@@ -297,6 +305,7 @@ AnyEvent = (
     | RevertFailed
     | HoldDone
     | ConditionDone
+    | IndicatorChanged
     | GuardTripped
     | SignalReceived
     | AbortDecided

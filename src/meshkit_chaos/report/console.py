@@ -45,8 +45,7 @@ _Row = tuple[VerdictName, str, str, str, str]  # verdict, its word, scenario, in
 class ConsoleLines:
     """Reads the entries of one run in order; remembers when it began and what its injections aim at."""
 
-    def __init__(self, *, prefix: str = "") -> None:
-        self._prefix = f"{one_line(prefix)}  " if prefix else ""
+    def __init__(self) -> None:
         self._began: int | None = None
         self._roles: Mapping[str, str] = {}
 
@@ -60,7 +59,7 @@ class ConsoleLines:
         if told.weight not in ("main", "alarm"):
             return None
         sign = "!" if told.weight == "alarm" else " "
-        return f"{self._prefix}{(entry.t - self._began) / 1e9:6.1f}s {sign} {told.word:<10} {told.text}".rstrip()
+        return f"{(entry.t - self._began) / 1e9:6.1f}s {sign} {told.word:<10} {told.text}".rstrip()
 
 
 def verdict_table(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.report.console import ConsoleLines
 from meshkit_chaos.report.escape import clipped, one_line
-from meshkit_chaos.report.progress import Progress, advance, observed, passed
+from meshkit_chaos.report.progress import Progress, advance, passed
 from meshkit_chaos.slo import Goodness
 
 if TYPE_CHECKING:
@@ -59,19 +59,13 @@ class LiveView:
         """One more journal entry of a scenario's run."""
         before = self._runs.get(scenario, Progress())
         if isinstance(entry.event, ev.RunStarted):
-            before, self._lines[scenario] = Progress(), ConsoleLines(prefix=scenario)
+            before, self._lines[scenario] = Progress(), ConsoleLines()
         self._runs[scenario] = advance(before, entry)
-        line = self._lines.setdefault(scenario, ConsoleLines(prefix=scenario)).line(entry)
+        line = self._lines.setdefault(scenario, ConsoleLines()).line(entry)
         if self._live is None:
             if line is not None:
                 self._echo(line)
             return
-        self._draw()
-
-    def indicator(self, scenario: str, *, name: str, state: Goodness, value: str = "") -> None:
-        """The latest round of an indicator; plain output does not show it."""
-        known = self._runs.get(scenario, Progress())
-        self._runs[scenario] = observed(known, indicator=name, state=state, value=value)
         self._draw()
 
     def tick(self, now: int) -> None:
@@ -98,9 +92,8 @@ def run_text(scenario: str, run: Progress) -> Text:
         text.append(f"\n{'':10}⚡ {one_line(fault)}", style="magenta")
     if run.indicators:
         text.append(f"\n{'':10}")
-    for name, state, value in run.indicators:
-        shown = f" {one_line(value)}" if value else ""
-        text.append(f"{_SIGN[state]} {one_line(name)}{shown} {state}   ", style=_STYLE[state])
+    for name, state in run.indicators:
+        text.append(f"{_SIGN[state]} {one_line(name)} {state}   ", style=_STYLE[state])
     if run.last.text:
         text.append(f"\n{'':10}{run.last.word}: {clipped(run.last.text, 160)}", style="dim")
     if run.alarm:

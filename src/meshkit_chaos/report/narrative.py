@@ -118,6 +118,7 @@ _COURSE: Final[dict[type, _Teller]] = {
     ev.DeployFailed: lambda e: Told("deploy", f"failed: {e.reason}", "alarm"),
     ev.PrerequisiteChecked: _prerequisite,
     ev.SteadyStateChecked: _steady,
+    ev.IndicatorChanged: lambda e: Told("seen", f"{e.indicator} is {e.state}: {e.detail}"),
     ev.TargetResolved: lambda e: Told(
         "target", f"{members_text(e.members)} of {members_text(e.candidates)}" + (f": {e.reason}" if e.reason else ""), "detail"
     ),

@@ -14,14 +14,14 @@ _NOTHING_YET: Final = Told("", "", "noise")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """``faults`` maps a node to the fault that it holds now; ``indicators`` a name to its latest state and value in words."""
+    """``faults`` maps a node to the fault that it holds now; ``indicators`` a name to its latest state."""
 
     title: str = ""
     began: int | None = None
     now: int = 0
     phase: str = "start"
     faults: tuple[tuple[str, str], ...] = ()
-    indicators: tuple[tuple[str, Goodness, str], ...] = ()
+    indicators: tuple[tuple[str, Goodness], ...] = ()
     last: Told = _NOTHING_YET
     alarm: str = ""
     ended: str = ""
@@ -55,6 +55,8 @@ def _folded(progress: Progress, event: ev.AnyEvent | ev.Unknown) -> Progress:
             return replace(progress, faults=(*_without(progress, node), (node, fault_text(event, dict(progress.roles)))))
         case ev.RevertDone(node=node):
             return replace(progress, faults=_without(progress, node))
+        case ev.IndicatorChanged():
+            return _observed(progress, event)
         case ev.RunFinished(outcome=outcome):
             return replace(progress, ended=outcome)
         case _:
@@ -65,10 +67,9 @@ def _without(progress: Progress, node: str) -> tuple[tuple[str, str], ...]:
     return tuple(pair for pair in progress.faults if pair[0] != node)
 
 
-def observed(progress: Progress, *, indicator: str, state: Goodness, value: str) -> Progress:
-    """The same run after one more round of an indicator."""
-    others = tuple(one for one in progress.indicators if one[0] != indicator)
-    return replace(progress, indicators=tuple(sorted((*others, (indicator, state, value)))))
+def _observed(progress: Progress, event: ev.IndicatorChanged) -> Progress:
+    others = tuple(one for one in progress.indicators if one[0] != event.indicator)
+    return replace(progress, indicators=tuple(sorted((*others, (event.indicator, event.state)))))
 
 
 def passed(progress: Progress, now: int) -> Progress:

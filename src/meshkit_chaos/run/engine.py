@@ -210,7 +210,7 @@ class Engine:
     def _start_sampling(self) -> None:
         sampler = self._make_sampler()
         self._sampler = sampler
-        sight = Sight(self._plan.scenario, sampler.latest, held=self._held, tripped=self._guard_tripped)
+        sight = Sight(self._plan.scenario, sampler.latest, held=self._held, tripped=self._guard_tripped, changed=self._changed)
         self._sight = sight
         sampler.follow(sight.on_round)
         for work in (sampler.run(), self._flush_often(), self._watch_members()):  # the sampler first: it is waited for
@@ -224,6 +224,9 @@ class Engine:
 
     def _held(self) -> frozenset[str]:
         return frozenset(member for members in self._state.outstanding.values() for member in members)
+
+    def _changed(self, reading: Reading) -> None:
+        self._append(ev.IndicatorChanged(indicator=reading.indicator, state=reading.state, detail=reading.detail))
 
     def _guard_tripped(self, indicator: str, detail: str) -> None:
         self.fact(ev.GuardTripped(indicator=indicator, detail=detail))

@@ -17,7 +17,9 @@ ReadIndicator = Callable[[Indicator, Collection[str]], Reading]
 
 
 class Sight:
-    """``held``: asks for the members that a fault holds now. ``tripped`` is told when a guard rail trips, once each."""
+    """``held``: asks for the members that a fault holds now. ``tripped`` is told when a guard rail trips, once each;
+    ``changed`` whenever an indicator becomes good, bad or unknown.
+    """
 
     def __init__(
         self,
@@ -26,11 +28,13 @@ class Sight:
         *,
         held: Callable[[], Collection[str]],
         tripped: Callable[[str, str], None],
+        changed: Callable[[Reading], None] = lambda _: None,
     ) -> None:
         self._indicators = scenario.indicators
         self._read = read
         self._held = held
         self._tripped = tripped
+        self._told = changed
         self._guards = [Watch(indicator=guard.indicator, bad_for=guard.bad_for) for guard in scenario.guard_rails]
         self._history: dict[str, list[Reading]] = {indicator.name: [] for indicator in scenario.indicators}
         self._changed = asyncio.Event()
@@ -40,7 +44,10 @@ class Sight:
         for indicator in self._indicators:
             if indicator.source == round_.source:
                 reading = self._read(indicator, self._held())
+                before = self._history[indicator.name][-1:]
                 self._history[indicator.name].append(reading)
+                if not before or before[0].state != reading.state:
+                    self._told(reading)
                 self._feed_guards(reading)
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()

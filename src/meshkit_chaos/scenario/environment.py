@@ -1,7 +1,8 @@
 """What an environment document says: members, how they start, how their readiness, roles and metrics are read.
 
 Texts may hold templates, filled in at deployment: ``${member.name}``, ``${member.index}`` (from 1), ``${member.host}``,
-``${member.dir}``, ``${member.port.NAME}``, ``${var.NAME}``, ``${joined.NAME}``.
+``${member.dir}``, ``${member.port.NAME}``, ``${var.NAME}``, ``${joined.NAME}``, ``${secret.NAME}``. A secret is only ever a
+reference here: its value is read where it is used, and stands in no document, state or record.
 """
 
 from __future__ import annotations
@@ -10,16 +11,22 @@ from typing import Literal
 
 from msgspec import Struct
 
+from meshkit_chaos.faults import LeverName
 from meshkit_chaos.slo import Check, Duration
 
 
 class MemberDescription(Struct, frozen=True, kw_only=True):
-    """One process: an argument list (never a shell), environment variables, and the names of the ports it needs."""
+    """One member: an argument list (never a shell), environment variables, and the names of the ports it needs.
+
+    Of an attached mesh: ``host``, where it is reached, and ``numbers``, its ports as they are.
+    """
 
     name: str
     command: tuple[str, ...]
     env: dict[str, str] = {}
     ports: tuple[str, ...] = ()
+    host: str = ""
+    numbers: dict[str, int] = {}
 
 
 class Joined(Struct, frozen=True, kw_only=True):
@@ -52,13 +59,48 @@ class SimulatedMesh(Struct, frozen=True, kw_only=True):
     rejoin: Duration = Duration(200 * 10**6)
 
 
+class SecretSource(Struct, frozen=True, kw_only=True):
+    """Where a secret's value is read: exactly one of an environment variable and a file (relative to the document)."""
+
+    env: str | None = None
+    file: str | None = None
+
+
+class LeverCommand(Struct, frozen=True, kw_only=True):
+    """What pulls one lever of an attached mesh: an argument list, and the lever that undoes it (None for an undo itself)."""
+
+    do: tuple[str, ...]
+    undo_with: LeverName | None = None
+
+
+class Sighting(Struct, frozen=True, kw_only=True):
+    """A question about a member that has three answers: yes, no, and that it could not be told.
+
+    Of a command: with ``prints`` it must end with status 0, and its first line decides; without, 0 is yes and 1 is no. Whatever
+    else it does tells nothing. An HTTP or TCP check that does not hold is a no.
+    """
+
+    check: Check
+    prints: str | None = None
+
+
+class Observe(Struct, frozen=True, kw_only=True):
+    """How a member of an attached mesh is seen. The last three are argument lists whose first line of output counts."""
+
+    up: Sighting
+    paused: Sighting | None = None
+    identity: tuple[str, ...] = ()
+    binary: tuple[str, ...] = ()
+    configuration: tuple[str, ...] = ()
+
+
 class EnvironmentDescription(Struct, frozen=True, kw_only=True):
     """A whole document. ``class_name`` is the explicit name of the environment class (runs of one class are comparable)."""
 
     path: str
     digest: str
     name: str
-    kind: Literal["process", "simulated"]
+    kind: Literal["process", "simulated", "attached"]
     class_name: str
     members: tuple[MemberDescription, ...]
     vars: dict[str, str] = {}
@@ -69,3 +111,8 @@ class EnvironmentDescription(Struct, frozen=True, kw_only=True):
     logs: tuple[str, ...] = ()
     stop_within: Duration = Duration(2 * 10**9)
     simulated: SimulatedMesh | None = None
+    env: dict[str, str] = {}
+    secrets: dict[str, SecretSource] = {}
+    levers: dict[LeverName, LeverCommand] = {}
+    observe: Observe | None = None
+    lever_timeout: Duration = Duration(30 * 10**9)

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, PlainValidator, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
 from meshkit_chaos.scenario import defaults
+from meshkit_chaos.scenario.environment import Sighting
 from meshkit_chaos.scenario.grammar_checks import ArgumentList, CheckText
 from meshkit_chaos.scenario.grammar_values import (
+    IDENTIFIER,
     TAG_MARK,
     Identifier,
     Line,
+    Looks,
     Span,
     Strict,
     Text,
@@ -22,10 +26,62 @@ from meshkit_chaos.scenario.grammar_values import (
     Version,
     key,
     needed,
+    told,
 )
 
 MOST_MEMBERS = 200
-Ports = Annotated[list[Identifier], Field(max_length=20)]
+MOST_PORTS = 20
+PORT_NUMBERS = range(1, 65_536)
+
+
+def _ports(value: Any) -> dict[str, int] | tuple[str, ...]:
+    """A list of names, or a mapping of names to the numbers that they already have."""
+    if isinstance(value, dict):
+        for name, number in value.items():
+            _refuse_port_name(name)
+            if isinstance(number, bool) or not isinstance(number, int) or number not in PORT_NUMBERS:
+                raise _wrong(f"the port {name} is {told(number)}; expected a number from 1 to {PORT_NUMBERS.stop - 1}")
+    elif isinstance(value, list):
+        for name in value:
+            _refuse_port_name(name)
+    else:
+        raise _wrong(f"expected a list of names, got {told(value)}", "write [client, peer], or {client: 2379}")
+    if len(value) > MOST_PORTS:
+        raise _wrong(f"there are {len(value)} ports; expected at most {MOST_PORTS}")
+    return dict(value) if isinstance(value, dict) else tuple(value)
+
+
+def _refuse_port_name(name: object) -> None:
+    if not isinstance(name, str) or not IDENTIFIER.fullmatch(name):
+        raise PydanticCustomError(
+            "name",
+            "{said}",
+            {"said": f"{told(name)} is not a name of a port; expected small letters, digits and '-'", "hint": ""},
+        )
+
+
+def _wrong(said: str, hint: str = "") -> PydanticCustomError:
+    return PydanticCustomError("text", "{said}", {"said": said, "hint": hint})
+
+
+_NAME_SCHEMA = {"type": "string", "pattern": f"^{IDENTIFIER.pattern}$"}
+_NUMBER_SCHEMA = {"type": "integer", "minimum": PORT_NUMBERS.start, "maximum": PORT_NUMBERS.stop - 1}
+Ports = Annotated[
+    dict[str, int] | tuple[str, ...],
+    PlainValidator(_ports),
+    Looks(
+        "list of names, or mapping: name to number",
+        anyOf=[
+            {"type": "array", "items": _NAME_SCHEMA, "maxItems": MOST_PORTS},
+            {
+                "type": "object",
+                "propertyNames": {"pattern": f"^{IDENTIFIER.pattern}$"},
+                "additionalProperties": _NUMBER_SCHEMA,
+                "maxProperties": MOST_PORTS,
+            },
+        ],
+    ),
+]
 
 
 class CountedMembers(Strict):
@@ -42,6 +98,7 @@ class MemberText(Strict):
     command: ArgumentList | None = key("Its command, instead of the common one.")
     env: dict[VariableName, Text] | None = key("Environment variables, besides the common ones.")
     ports: Ports | None = key("Its ports, instead of the common ones.")
+    host: Line | None = key("Where it is reached, instead of the common `host` (only `kind: attached`).", examples=["10.0.0.1"])
 
 
 def _members_form(value: Any) -> str | None:
@@ -96,13 +153,94 @@ class SimulatedText(Strict):
     rejoin: Span | None = key("How long a member needs to come back.", default=defaults.REJOIN)
 
 
+class SecretText(Strict):
+    """Where a secret's value is read, each time it is needed. It is never written down."""
+
+    env: VariableName | None = key("The environment variable that holds it.", examples=["MESH_TOKEN"])
+    file: Line | None = key(
+        "The file that holds it, relative to this document; one newline at its end is left out.",
+        examples=["/run/secrets/mesh-token"],
+    )
+
+    @model_validator(mode="after")
+    def _is_one(self) -> SecretText:
+        if (self.env is None) == (self.file is None):
+            said = f"expected one of env and file, got {'both' if self.env else 'none of them'}"
+            raise PydanticCustomError("missing_one", "{said}", {"said": said, "hint": "write {env: MESH_TOKEN}"})
+        return self
+
+
+class SightingText(CheckText):
+    """A question about a member: yes, no, or not to be told."""
+
+    prints: Line | None = key(
+        "Of a `command`: the first line that it prints when the answer is yes. It must then end with status 0. "
+        "Without this, status 0 is yes and 1 is no; any other status tells nothing.",
+        examples=["true"],
+    )
+
+    @model_validator(mode="after")
+    def _prints_only_a_command(self) -> SightingText:
+        if self.prints is not None and self.command is None:
+            said = "'prints' belongs to 'command'"
+            raise PydanticCustomError("missing_one", "{said}", {"said": said, "hint": "http has `path` and `equals`"})
+        return self
+
+    def sighting(self) -> Sighting:
+        return Sighting(check=self.value(), prints=self.prints)
+
+
+class AskText(Strict):
+    """A program whose first line of output is the answer."""
+
+    command: ArgumentList = needed("An argument list, never a shell. May hold templates.")
+
+
+class ObserveText(Strict):
+    """How the state of a member is seen: not through what was asked of it, but at what is there."""
+
+    up: SightingText = needed(
+        "Whether it runs.", examples=[{"command": ["docker", "inspect", "-f", "{{.State.Running}}", "${member.name}"]}]
+    )
+    paused: SightingText | None = key("Whether it is paused. Needed for the lever `pause`.")
+    identity: AskText | None = key(
+        "What changes when it is replaced by another process. Needed for the fault `restart`.",
+        examples=[{"command": ["docker", "inspect", "-f", "{{.State.StartedAt}}", "${member.name}"]}],
+    )
+    binary: AskText | None = key("A digest of what it runs; it must be the same after a rollback.")
+    configuration: AskText | None = key("A digest of how it is configured; it must be the same after a rollback.")
+
+
+class InjectingLeverText(Strict):
+    """What pulls a lever that breaks something."""
+
+    do: ArgumentList = needed("An argument list, never a shell. May hold templates.", examples=[["docker", "kill", "${member.name}"]])
+    undo_with: Literal["start", "resume"] = needed("The lever that undoes it: `start` of `kill`, `resume` of `pause`.")
+
+
+class UndoingLeverText(Strict):
+    """What pulls a lever that undoes something. Where the member already is as wanted, it is not run."""
+
+    do: ArgumentList = needed("An argument list, never a shell. May hold templates.", examples=[["docker", "start", "${member.name}"]])
+
+
+class LeversText(Strict):
+    """What can be done to a member of an attached mesh, each by a program."""
+
+    kill: InjectingLeverText | None = key("End the member at once.")
+    start: UndoingLeverText | None = key("Start it again, with its own data.")
+    pause: InjectingLeverText | None = key("Freeze it.")
+    resume: UndoingLeverText | None = key("Thaw it.")
+
+
 class EnvironmentText(Strict):
     """The whole document."""
 
     version: Version = needed("The version of this grammar: 1.")
     name: Identifier = needed("The environment's name.", examples=["etcd-lab"])
-    kind: Literal["process", "simulated"] = needed(
-        "`process`: members are processes of this machine. `simulated`: nothing is real."
+    kind: Literal["process", "simulated", "attached"] = needed(
+        "`process`: members are processes of this machine. `simulated`: nothing is real. "
+        "`attached`: a mesh that already runs; nothing is deployed or torn down."
     )
     class_name: Identifier | None = key(
         "Environments of one class are alike enough to compare runs. By default the name.", alias="class"
@@ -113,10 +251,22 @@ class EnvironmentText(Strict):
     )
     members: MembersText = needed("The members.", examples=[{"count": 3, "name": "etcd-${index}"}])
     ports: Ports | None = key(
-        "Names of the ports that each member needs: `${member.port.NAME}`.", examples=[["client", "peer"]]
+        "Names of the ports that each member needs: `${member.port.NAME}`. Of an attached mesh: with their numbers.",
+        examples=[["client", "peer"], {"client": 2379}],
+    )
+    host: Line | None = key(
+        "Where each member is reached: `${member.host}` (only `kind: attached`). May hold `${member.name}`, `${member.index}` "
+        "and variables.",
+        examples=["${member.name}.mesh.internal"],
     )
     command: ArgumentList | None = key("How a member is started: an argument list, never a shell. May hold templates.")
-    env: dict[VariableName, Text] | None = key("Environment variables of each member. May hold templates.")
+    env: dict[VariableName, Text] | None = key(
+        "Environment variables of each member; of an attached mesh, of its commands. May hold templates."
+    )
+    secrets: dict[VariableName, SecretText] | None = key(
+        "Values that must not be seen: `${secret.NAME}` in `env`, `command`, `do`, and in checks.",
+        examples=[{"TOKEN": {"env": "MESH_TOKEN"}}],
+    )
     joined: dict[Identifier, JoinedText] | None = key("Texts about all members: `${joined.NAME}`.")
     ready: ReadyText | None = key("When a member is ready.")
     roles: dict[Identifier, CheckText] | None = key("How to find who has a role: the members on which the check holds.")
@@ -126,3 +276,8 @@ class EnvironmentText(Strict):
     )
     stop_within: Span | None = key("How long a member may take to stop before it is killed.", default=defaults.STOP_WITHIN)
     simulated: SimulatedText | None = key("How the simulated mesh behaves (only `kind: simulated`).")
+    levers: LeversText | None = key("What can be done to a member (only `kind: attached`).")
+    observe: ObserveText | None = key("How a member is seen (only `kind: attached`).")
+    lever_timeout: Span | None = key(
+        "When a lever's or an observing command is hung and is killed (only `kind: attached`).", default=defaults.LEVER_TIMEOUT
+    )

@@ -16,6 +16,7 @@ from meshkit_chaos.scenario.findings import At
 from meshkit_chaos.scenario.grammar import IndicatorText, ProbeText
 from meshkit_chaos.scenario.grammar_values import close_names
 from meshkit_chaos.scenario.queries import QueryFacts, Unreadable, query_facts
+from meshkit_chaos.scenario.reachable import known_in
 from meshkit_chaos.scenario.templates import Known
 from meshkit_chaos.slo import Band, CommandCheck, Duration, Indicator, Probe
 
@@ -46,12 +47,7 @@ class Surroundings:
         environment = self.environment
         if environment is None:
             return Known()
-        ports = [frozenset(member.ports) for member in environment.members]
-        return Known(
-            ports=frozenset.intersection(*ports) if ports else frozenset(),
-            vars=frozenset(environment.vars),
-            joined=frozenset(environment.joined),
-        )
+        return known_in(environment)
 
 
 def measured_indicators(written: Mapping[str, IndicatorText], *, at: At, around: Surroundings) -> dict[str, Measured]:

@@ -13,7 +13,7 @@ from typing import Final
 from meshkit_chaos.scenario.grammar_values import close_names
 
 _REFERENCE: Final = re.compile(r"\$\{([^{}$\s]*)\}")
-_MEMBER: Final = ("member.name", "member.index", "member.host", "member.dir")
+EVERY_MEMBER: Final = ("member.name", "member.index", "member.host", "member.dir")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,15 +23,20 @@ class Known:
     ports: frozenset[str] | None = None
     vars: frozenset[str] | None = None
     joined: frozenset[str] | None = None
+    secrets: frozenset[str] | None = None
+    member: tuple[str, ...] = EVERY_MEMBER
+
+    @property
+    def _groups(self) -> dict[str, frozenset[str] | None]:
+        return {"member.port": self.ports, "var": self.vars, "joined": self.joined, "secret": self.secrets}
 
     def names(self) -> tuple[str, ...]:
-        groups = (("member.port", self.ports), ("var", self.vars), ("joined", self.joined))
-        return (*_MEMBER, *(f"{group}.{name}" for group, names in groups for name in sorted(names or ())))
+        below = (f"{group}.{name}" for group, names in self._groups.items() for name in sorted(names or ()))
+        return (*self.member, *below)
 
     def has(self, name: str) -> bool:
         group, _, rest = name.rpartition(".")
-        names = {"member.port": self.ports, "var": self.vars, "joined": self.joined}
-        if group in names and names[group] is None:
+        if group in self._groups and self._groups[group] is None:
             return bool(rest)
         return name in self.names()
 
