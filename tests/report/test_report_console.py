@@ -36,6 +36,7 @@ def test_a_run_is_told_in_a_few_lines() -> None:
         "   2.1s   check      what the scenario needs first",
         "   3.0s   baseline   the steady state must hold before any fault",
         "   8.2s   inject     kill etcd-2 (leader)",
+        "   8.4s   seen       leaders is bad: its value is 0; good is == 1",
         "  14.3s   revert     start etcd-2",
         "  15.1s   settle     watching the indicators come back and stay",
         "  20.2s   verify     is everything as it was before the fault",

@@ -224,7 +224,7 @@ class _Author:
             "title": "A drawn scenario",
             "steady_state": {"for": "1s", "indicators": ["one-leader"]},
             "rollback": {"within": rng.choice(["2s", "5s"]), "verify": ["one-leader"]},
-            "timeout": rng.choice(["8s", "60s", "60s", "60s"]),
+            "timeout": rng.choice(["25s", "60s", "60s"]),
             "blast_radius": {"members": max(1, self.members - 1)},
             "steps": steps,
             "objectives": self._objectives(used),
