@@ -339,7 +339,10 @@ By command:
 | `env down` | nothing of it is left | 3 |
 | `env status` | no environment is dirty | 3 |
 | `doctor` | nothing essential is missing | 2 |
-| `schema` | printed | 4 |
+| `schema`, `rule` | printed | 4 |
+| `init`, `new` | written | 4 if something is in the way or wrong: then nothing was written |
+| `test` | all came out as expected (`--strict`: and every key objective was seen failing) | 1 if not; 4 |
+| `mutate` | every key objective that passed noticed every distortion | 1 if one stayed green; 2 if none had passed |
 
 In the library, each error class carries its exit code and who must act:
 """

@@ -116,7 +116,7 @@ def test_a_bomb_is_refused_unopened() -> None:
         (form(series=[[[["__name__", "up"]], [5], ["NaN"]]]), "expected 16 hex digits"),
         (form(series=[[[["__name__", "up"]], [5], [None]]]), "does not hold what it must"),
         (form(series=[[[["__name__", "up"]], [5], [1.0]]] * 2), "twice"),
-        (form(rounds=[{"source": "scrape", "tick": 5, "start": 4, "end": 6}]), "start 4"),
+        (form(rounds=[{"source": "scrape", "tick": 5, "start": 4, "end": 4}]), "end 4"),
         (form(rounds=[{"source": "scrape", "tick": 5, "start": 5, "end": 6}] * 2), "out of order"),
     ],
 )

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from lab_runs import PROMISED_S, Corner, write_documents
+from lab_documents import write_documents
+from lab_runs import PROMISED_S, Corner
 
 TIME = "lab time"
 _HERE = Path(__file__).parent

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -38,14 +38,14 @@ E = TypeVar("E")
 T = TypeVar("T")
 
 
-def wait_for(look: Callable[[], T | None], *, within: float, what: str) -> T:
+def wait_for(look: Callable[[], T | None], *, within: float, what: str | Callable[[], str]) -> T:
     """Look again and again until there is something; fail with words when the time is over."""
     until = time.monotonic() + within
     while True:
         found = look()
         if found:
             return found
-        assert time.monotonic() < until, f"not within {within:g} s: {what}"
+        assert time.monotonic() < until, f"not within {within:g} s: {what if isinstance(what, str) else what()}"
         time.sleep(_LOOK_EVERY_S)
 
 
@@ -174,7 +174,12 @@ class Corner:
         return {**kept, **own, **self.extra}
 
     def start(
-        self, *arguments: str, scenario: str = "", out: Path | None = None, cwd: Path | None = None, within: tuple[str, ...] = ()
+        self,
+        *arguments: str,
+        scenario: str = "",
+        out: Path | None = None,
+        cwd: Path | None = None,
+        within: tuple[str, ...] = (),
     ) -> LabRun:
         """Start ``meshkit-chaos ARGUMENTS``; ``within``: words to put before the interpreter, such as ``unshare -m``."""
         self.number += 1
@@ -233,9 +238,9 @@ class Corner:
     def gone(self, *, what: str, within: float = PROMISED_S * SLACK) -> float:
         """Wait until no member and no data folder is left; the seconds that took. Then the watchdog must go too."""
         began = time.monotonic()
-        wait_for(lambda: not self.members() and not self.data_folders(), within=within, what=f"{what}: {self.left()} is left")
+        wait_for(lambda: not self.members() and not self.data_folders(), within=within, what=lambda: f"{what}: {self.left()}")
         took = time.monotonic() - began
-        wait_for(lambda: not self.alive(), within=within, what=f"{what}: {self.left()} is left")
+        wait_for(lambda: not self.alive(), within=within, what=lambda: f"{what}: {self.left()}")
         return took
 
     def sweep(self) -> None:
@@ -266,83 +271,3 @@ def assert_undone(run: LabRun) -> Verdict:
 def as_json(text: str) -> object:
     """Parse a whole text as one JSON document."""
     return json.loads(text)
-
-
-def write_documents(folder: Path, *, environment: Mapping[str, str] | None = None) -> None:
-    """Write the lab's scenario file and environment into a folder. ``environment``: texts to replace in the latter."""
-    text = ENVIRONMENT
-    for old, new in (environment or {}).items():
-        assert old in text
-        text = text.replace(old, new)
-    (folder / "etcd-lab.yaml").write_text(text, encoding="utf-8")
-    (folder / "chaos-scenarios.yaml").write_text(SCENARIOS, encoding="utf-8")
-
-
-ENVIRONMENT = """\
-version: 1
-name: etcd-lab
-kind: process
-vars: {etcd: etcd}
-members: {count: 3, name: "etcd-${index}"}
-ports: [client, peer]
-command:
-  - ${var.etcd}
-  - --name=${member.name}
-  - --data-dir=${member.dir}/data
-  - --listen-client-urls=http://${member.host}:${member.port.client}
-  - --advertise-client-urls=http://${member.host}:${member.port.client}
-  - --listen-peer-urls=http://${member.host}:${member.port.peer}
-  - --initial-advertise-peer-urls=http://${member.host}:${member.port.peer}
-  - --initial-cluster=${joined.cluster}
-  - --heartbeat-interval=20
-  - --election-timeout=200
-  - --unsafe-no-fsync
-  - --log-level=warn
-joined:
-  cluster: {item: "${member.name}=http://${member.host}:${member.port.peer}"}
-ready:
-  http: {url: "http://${member.host}:${member.port.client}/health", path: health, equals: "true"}
-  within: 10s
-roles:
-  leader:
-    http:
-      method: POST
-      url: http://${member.host}:${member.port.client}/v3/maintenance/status
-      body: "{}"
-      path: leader
-      equals_path: header.member_id
-metrics: {url: "http://${member.host}:${member.port.client}/metrics", every: 100ms}
-"""
-
-SCENARIOS = """\
-version: 1
-environment: etcd-lab.yaml
-defaults:
-  steady_state: {for: 400ms, indicators: [one-leader]}
-  rollback: {within: 8s, verify: [one-leader]}
-indicators:
-  one-leader: {promql: sum(etcd_server_is_leader), good: "== 1"}
-scenarios:
-  - id: leader-paused
-    title: A frozen leader is replaced within two seconds
-    prerequisites: [{members: ">= 3"}, {indicator: one-leader, within: 5s}]
-    timeout: 30s
-    steps: [{fault: pause, id: freeze, target: {role: leader}, hold: 1500ms}]
-    objectives: [{converge: one-leader, within: 2s, settle: 300ms}]
-  - id: leader-killed
-    title: A killed leader is replaced within two seconds
-    prerequisites: [{members: ">= 3"}, {indicator: one-leader, within: 5s}]
-    timeout: 30s
-    steps: [{fault: kill, id: strike, target: {role: leader}, hold: 1500ms}]
-    objectives: [{converge: one-leader, within: 2s, settle: 300ms}]
-  - id: leader-paused-long
-    title: A fault that is still in force when something else goes wrong
-    timeout: 30s
-    steps: [{fault: pause, id: freeze, target: {role: leader}, hold: 20s}]
-    objectives: [{converge: one-leader, within: 2s, settle: 300ms}]
-  - id: leader-killed-long
-    title: A member that is down when something else goes wrong
-    timeout: 30s
-    steps: [{fault: kill, id: strike, target: {role: leader}, hold: 20s}]
-    objectives: [{converge: one-leader, within: 2s, settle: 300ms}]
-"""

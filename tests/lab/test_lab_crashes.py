@@ -39,7 +39,7 @@ MOMENTS = (
     Moment("restarting", "leader-killed", ev.RevertIntended, 0.3),
     Moment("settling", "leader-killed", ev.PhaseEntered, 0.5, phase="settle", slow=True),
     Moment("verifying", "leader-paused", ev.EnvironmentVerified, 0.003, slow=True),
-    Moment("tearing-down", "leader-paused", ev.TeardownIntended, 0.03),
+    Moment("tearing-down", "leader-paused", ev.TeardownIntended, 0.03, slow=True),
 )
 
 
@@ -77,7 +77,7 @@ def test_a_run_whose_watchdog_was_killed_aborts_and_rolls_back(corner: Corner) -
     assert "watchdog died" in run.said()
 
 
-@pytest.mark.parametrize("scenario", ["leader-paused-long", "leader-killed-long"])
+@pytest.mark.parametrize("scenario", ["leader-paused-long", pytest.param("leader-killed-long", marks=pytest.mark.slow)])
 def test_recover_ends_what_a_dead_runner_and_a_dead_watchdog_left(corner: Corner, scenario: str) -> None:
     """With both dead something is left; the folder is refused until `recover` has ended it, once and for all."""
     run = corner.run(scenario)
@@ -98,7 +98,9 @@ def test_recover_ends_what_a_dead_runner_and_a_dead_watchdog_left(corner: Corner
     assert again.ended() == 4, "results are never mixed, recovered or not"
 
 
-@pytest.mark.parametrize("seed", [pytest.param(0), pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "seed", [pytest.param(0), pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)]
+)
 def test_recover_finishes_what_a_watchdog_began_and_was_killed_at(corner: Corner, seed: int) -> None:
     """A watchdog that is itself killed in the middle of undoing leaves a record that `recover` can finish from."""
     run = corner.run("leader-paused-long")
@@ -113,6 +115,7 @@ def test_recover_finishes_what_a_watchdog_began_and_was_killed_at(corner: Corner
     assert_undone(run)
 
 
+@pytest.mark.slow
 def test_recover_leaves_a_living_run_alone(corner: Corner) -> None:
     """While runner or watchdog is at work, `recover` says so and touches nothing."""
     run = corner.run("leader-paused")

@@ -13,7 +13,9 @@ from meshkit_chaos.journal import events as ev
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGTERM, signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)], ids=lambda number: number.name
+    "number",
+    [signal.SIGTERM, signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)],
+    ids=lambda number: number.name,
 )
 def test_one_signal_aborts_and_rolls_back(corner: Corner, number: signal.Signals) -> None:
     """What CI, Ctrl-C and a closed terminal send: no further fault, everything undone, exit 2."""
@@ -27,7 +29,7 @@ def test_one_signal_aborts_and_rolls_back(corner: Corner, number: signal.Signals
     assert len(run.events(ev.RevertDone)) == 1
 
 
-@pytest.mark.parametrize("phase", ["deploy", "baseline", "settle"])
+@pytest.mark.parametrize("phase", ["deploy", "baseline", pytest.param("settle", marks=pytest.mark.slow)])
 def test_a_signal_in_any_phase_ends_the_run_clean(corner: Corner, phase: str) -> None:
     """Also before there was a fault, and after it was reverted."""
     run = corner.run("leader-paused")
@@ -56,6 +58,7 @@ def test_a_second_ctrl_c_says_that_rollback_goes_on_and_how_to_force_it(corner: 
     assert len(run.events(ev.RevertIntended)) == 1
 
 
+@pytest.mark.slow
 def test_a_runner_that_hangs_is_killed_at_the_deadline_and_undone(
     corner: Corner, note_time: Callable[[str, float], None]
 ) -> None:
@@ -84,6 +87,7 @@ def hurried(corner: Corner) -> None:
     scenarios.write_text(text)
 
 
+@pytest.mark.slow
 def test_a_member_that_dies_by_itself_is_noticed_and_is_no_pass(corner: Corner) -> None:
     """A member that no fault holds is killed from outside: the journal names it, and the run does not pass."""
     run = corner.run("leader-paused")

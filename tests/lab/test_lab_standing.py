@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -43,7 +45,7 @@ def status(corner: Corner) -> tuple[int, dict[str, Any]]:
 ALL_UP = {"etcd-1": "up", "etcd-2": "up", "etcd-3": "up"}
 
 
-@pytest.mark.parametrize("scenario", ["leader-paused-long", "leader-killed-long"])
+@pytest.mark.parametrize("scenario", [pytest.param("leader-paused-long", marks=pytest.mark.slow), "leader-killed-long"])
 def test_a_fault_whose_runner_was_killed_is_undone_at_once(
     standing: Corner, note_time: Callable[[str, float], None], scenario: str
 ) -> None:
@@ -68,18 +70,17 @@ def test_a_fault_whose_runner_was_killed_is_undone_at_once(
 
 def wait_until_whole(corner: Corner) -> float:
     """Seconds until three members run, none of them stopped."""
-    import time
-
     began = time.monotonic()
 
     def whole() -> bool:
         members = corner.members()
         return len(members) == 3 and not any(seen.stopped for seen in members)
 
-    wait_for(whole, within=PROMISED_S * SLACK, what=f"three running members: {corner.left()}")
+    wait_for(whole, within=PROMISED_S * SLACK, what=lambda: f"three running members: {corner.left()}")
     return time.monotonic() - began
 
 
+@pytest.mark.slow
 def test_a_runner_killed_before_any_fault_leaves_nothing_to_recover(standing: Corner) -> None:
     """Nothing was touched, so the next run is accepted without further ado."""
     run = run_on(standing, "leader-paused", "first")
@@ -92,7 +93,7 @@ def test_a_runner_killed_before_any_fault_leaves_nothing_to_recover(standing: Co
     assert following.ended() == 0, following.said()
 
 
-@pytest.mark.parametrize("scenario", ["leader-paused-long", "leader-killed-long"])
+@pytest.mark.parametrize("scenario", ["leader-paused-long", pytest.param("leader-killed-long", marks=pytest.mark.slow)])
 def test_with_both_dead_the_environment_is_refused_until_recovered(standing: Corner, scenario: str) -> None:
     """The next run ends with 3 and names `recover ID`; after that it runs and passes."""
     run = run_on(standing, scenario, "first")
@@ -128,6 +129,7 @@ def test_one_run_at_a_time(standing: Corner) -> None:
     assert status(standing)[1]["members"] == ALL_UP
 
 
+@pytest.mark.slow
 def test_a_member_that_stays_down_quarantines_the_environment(standing: Corner) -> None:
     """A member killed from outside cannot be undone: exit 3, and 3 again for whoever comes, until it is up anew."""
     run = run_on(standing, "leader-paused", "first")
@@ -149,3 +151,70 @@ def test_a_member_that_stays_down_quarantines_the_environment(standing: Corner) 
     code, _, said = standing.command("env", "up", str(standing.folder / "etcd-lab.yaml"), "--name", ID)
     assert code == 0, said
     assert status(standing)[0] == 0
+
+
+@pytest.mark.slow
+def test_a_crashed_run_whose_results_were_deleted_is_not_guessed_at(standing: Corner) -> None:
+    """Nothing says any more how to undo: `recover` names the member and the way out; once all run it lets the next run in."""
+    run = run_on(standing, "leader-paused-long", "first")
+    held = run.reached(ev.FaultIntended).members[0]
+    run.reached(ev.FaultInjected)
+    kill_both(run)
+    shutil.rmtree(run.out)
+    refused = run_on(standing, "leader-paused", "second")
+    assert (refused.ended(), f"recover {ID}" in refused.said()) == (3, True)
+    code, told, _ = standing.command("recover", ID)
+    assert (code, f"{held} is paused" in told, "env down" in told) == (3, True, True), told
+    frozen = next(seen for seen in standing.members() if seen.stopped)
+    os.kill(frozen.pid, signal.SIGCONT)
+    code, told, _ = standing.command("recover", ID)
+    assert code == 0, told
+    following = run_on(standing, "leader-paused", "third")
+    assert following.ended() == 0, following.said()
+
+
+@pytest.mark.slow
+def test_recovering_an_older_run_does_not_touch_the_one_at_work(standing: Corner) -> None:
+    """The environment was deployed anew since the crash: its faults are another run's, and stay in force."""
+    old = run_on(standing, "leader-paused-long", "old")
+    old.reached(ev.FaultInjected)
+    kill_both(old)
+    assert standing.command("env", "down", ID)[0] == 0
+    code, _, said = standing.command("env", "up", str(standing.folder / "etcd-lab.yaml"), "--name", ID)
+    assert code == 0, said
+    run = run_on(standing, "leader-paused", "new")
+    run.reached(ev.FaultInjected)
+    code, told, _ = standing.command("recover", str(old.out))
+    assert code == 0, told
+    assert run.ended() == 0, run.said()
+    assert run.verdict().verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM], ids=lambda number: number.name
+)
+def test_an_interrupted_env_up_leaves_no_member(corner: Corner, number: signal.Signals) -> None:
+    """All or nothing: it ends what it started, and can be asked again."""
+    words = ("env", "up", str(corner.folder / "etcd-lab.yaml"), "--name", ID)
+    first = corner.start(*words)
+    wait_for(corner.members, within=20, what="a first member")
+    first.strike(number)
+    assert first.ended() == 2, first.said()
+    corner.gone(what="interrupted env up")
+    assert corner.command(*words)[0] == 0
+    assert corner.command("env", "down", ID)[0] == 0
+    assert not corner.left()
+
+
+@pytest.mark.slow
+def test_env_down_ends_what_a_killed_env_up_left(corner: Corner) -> None:
+    """kill -9 in the middle of `env up`: its members are found by their marker, and a second `env up` is told of them."""
+    words = ("env", "up", str(corner.folder / "etcd-lab.yaml"), "--name", ID)
+    first = corner.start(*words)
+    wait_for(corner.members, within=20, what="a first member")
+    first.strike()
+    first.ended()
+    code, _, said = corner.command(*words)
+    assert (code, f"env down {ID}" in said) == (2, True), said
+    assert corner.command("env", "down", ID)[0] == 0
+    assert not corner.left()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -128,6 +128,12 @@ class Staged:
     def mesh(self) -> SimulatedEnvironment:
         assert self.environment is not None
         return self.environment
+
+    @property
+    def mesh_time(self) -> float:
+        """Seconds on the run's own clock."""
+        assert self.loop is not None
+        return self.loop.time()
 
     def execute(self, plan: Plan, run: RunOf) -> None:
         """Run a plan in virtual time, in place of whatever a command would have run it on."""
@@ -279,9 +285,22 @@ def invoke(
 
 def concluded(out: Path, *, told: list[str] | None = None) -> Invoked:
     """Derive all documents of an invocation, as every command that judges does."""
-    with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.redirect_stderr(io.StringIO()):
+    with captured() as (printed, _):
         code = conclude(out, form="json")
-    return Invoked(out=out, code=code, printed=printed.getvalue(), told=told or [])
+    return Invoked(out=out, code=code, printed=printed(), told=told or [])
+
+
+@contextlib.contextmanager
+def captured() -> Iterator[tuple[Callable[[], str], Callable[[], str]]]:
+    """What is written to standard output and standard error, as text or as bytes."""
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2)]
+
+    def text(stream: io.TextIOWrapper) -> str:
+        assert isinstance(stream.buffer, io.BytesIO)
+        return stream.buffer.getvalue().decode()
+
+    with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
+        yield lambda: text(streams[0]), lambda: text(streams[1])
 
 
 def at(kind: type, act: Callable[[Staged], None], *, number: int = 1) -> Interfere:

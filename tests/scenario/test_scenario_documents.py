@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from meshkit_chaos.measure.exposition import Wanted, parse
 from meshkit_chaos.scenario.environment import EnvironmentDescription
+from meshkit_chaos.scenario.exported import Exported
 from meshkit_chaos.scenario.load import Loaded, load_environment, load_scenarios
-from meshkit_chaos.scenario.model import ScenarioFile
+from meshkit_chaos.scenario.load_tests import load_tests
 from meshkit_chaos.scenario.render import render_problems
 from meshkit_chaos.scenario.rules import RULES
 from meshkit_chaos.slo.codec import decode, encode
@@ -17,6 +20,15 @@ from meshkit_chaos.slo.codec import decode, encode
 HERE = Path(__file__).parent
 DEMO = HERE.parents[1] / "src" / "meshkit_chaos" / "demo"
 GOOD = sorted((HERE / "good").glob("*.yaml"))
+MESH = """version: 1
+indicators: {shards: {promql: sum(mesh_shards_owned), good: "== 12"}}
+scenarios:
+  - id: leader-killed
+    title: Shards move
+    steady_state: {for: 2s, indicators: [shards]}
+    steps: [{fault: kill, target: {count: 1}, hold: 3s}]
+    objectives: [{converge: shards, within: 5s}]
+"""
 BAD = sorted((HERE / "bad").glob("*.yaml"))
 
 
@@ -26,10 +38,20 @@ def lab() -> EnvironmentDescription:
     return loaded.value
 
 
-def load(file: Path, environment: EnvironmentDescription | None) -> Loaded[ScenarioFile] | Loaded[EnvironmentDescription]:
+def load(file: Path, environment: EnvironmentDescription | None) -> Loaded[Any]:
+    if file.name.endswith("-tests.yaml"):
+        about = load_scenarios((DEMO / "chaos-scenarios.yaml").read_bytes(), path="x.yaml", environment=lab()).value
+        if b"mesh-scenarios.yaml" in file.read_bytes():
+            about = load_scenarios(MESH.encode(), path="mesh-scenarios.yaml").value
+        return load_tests(file.read_bytes(), path=file.name, scenarios=about, environment=environment or lab())
     if file.name.endswith("-environment.yaml"):
         return load_environment(file.read_bytes(), path=file.name)
-    return load_scenarios(file.read_bytes(), path=file.name, environment=environment)
+    page = file.with_suffix(".prom")
+    exported = None
+    if page.exists():
+        parsed = parse(page.read_bytes(), Wanted(None))
+        exported = Exported.of((labels for labels, _ in parsed.samples), where=page.name)
+    return load_scenarios(file.read_bytes(), path=file.name, environment=environment, exported=exported)
 
 
 def environment_of(file: Path) -> EnvironmentDescription | None:
@@ -45,7 +67,7 @@ def test_a_good_document_loads_without_a_word(file: Path) -> None:
     assert loaded.value is not None
 
 
-@pytest.mark.parametrize("file", GOOD, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [file for file in GOOD if not file.stem.endswith("-tests")], ids=lambda file: file.stem)
 def test_a_loaded_document_survives_being_recorded(file: Path) -> None:
     """What was loaded can be written to a journal and read back as the same value."""
     value = load(file, environment_of(file)).value

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft7Validator
 
-from meshkit_chaos.scenario.load import load_environment, load_scenarios
+from meshkit_chaos.scenario.load import Loaded, load_environment, load_scenarios
+from meshkit_chaos.scenario.load_tests import load_tests
 from meshkit_chaos.scenario.reference import grammar_reference, rules_reference
 from meshkit_chaos.scenario.rules import RULES
 from meshkit_chaos.scenario.schema import DocumentKind, json_schema
@@ -17,13 +19,21 @@ from meshkit_chaos.scenario.yaml_positions import compose
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 DEMO = [ROOT / "src" / "meshkit_chaos" / "demo" / name for name in ("chaos-scenarios.yaml", "etcd-lab.yaml")]
-GOOD = [*sorted((HERE / "good").glob("*.yaml")), *DEMO]
+STARTER = [ROOT / "src" / "meshkit_chaos" / "starter" / name for name in ("chaos-scenarios.test.yaml", "simulated-mesh.yaml")]
+GOOD = [*sorted((HERE / "good").glob("*.yaml")), *DEMO, *STARTER]
+LOADERS: dict[DocumentKind, Callable[..., Loaded[Any]]] = {
+    "scenarios": load_scenarios,
+    "environment": load_environment,
+    "tests": load_tests,
+}
 STRUCTURAL = [file for file in sorted((HERE / "bad").glob("mc01[1-6]*.yaml")) if "member" not in file.name]
-LINT_ONLY = {"mc012-nothing-measured-scenarios", "mc015-zero-scenarios", "mc015-share-scenarios"}
+LINT_ONLY = {"mc012-secret-environment", "mc012-nothing-measured-scenarios", "mc015-zero-scenarios", "mc015-share-scenarios"}
 
 
 def document_of(file: Path) -> DocumentKind:
-    return "environment" if "environment" in file.name or file.name == "etcd-lab.yaml" else "scenarios"
+    if file.name.endswith(("-tests.yaml", ".test.yaml")):
+        return "tests"
+    return "environment" if "environment" in file.name or file.name in {"etcd-lab.yaml", "simulated-mesh.yaml"} else "scenarios"
 
 
 def problems_of(file: Path) -> list[Any]:
@@ -101,5 +111,5 @@ def test_rules_are_a_clean_table() -> None:
 def test_the_schema_and_the_loader_agree_on_good_documents() -> None:
     """What the schema accepts of the good documents, the loader accepts too."""
     for file in GOOD:
-        load = load_environment if document_of(file) == "environment" else load_scenarios
+        load: Callable[..., Loaded[Any]] = LOADERS[document_of(file)]
         assert load(file.read_bytes(), path=file.name).value is not None

@@ -38,7 +38,9 @@ class Truth:
     """What really happened, kept outside of everything that the product can see.
 
     ``before`` and ``verified``: the mesh at the first fingerprint, and when it was said to be verified. ``unannounced``: pulls
-    whose intent was not on disk. ``leaders``: how many members said that they lead, every time that changed.
+    whose intent was not on disk. ``leaders``: how many members said that they lead, every time that changed. ``overdue``: which
+    deadline passed, so that the watchdog killed the runner. ``unheard``: what a task raised and nobody looked at.
+    ``ended``: the mesh when the runner had ended or died.
     """
 
     dead: bool = False
@@ -49,9 +51,12 @@ class Truth:
     unannounced: list[str] = field(default_factory=list)
     before: State | None = None
     verified: State | None = None
-    vanished: set[str] = field(default_factory=set)
+    vanished: dict[str, int] = field(default_factory=dict)
     leaders: list[tuple[int, int]] = field(default_factory=list)
     disk_lost: bool = False
+    overdue: str = ""
+    unheard: list[str] = field(default_factory=list)
+    ended: State | None = None
 
 
 class WatchedJournal(Journal):
@@ -159,17 +164,23 @@ class TroubledMesh(SimulatedEnvironment):
     async def deploy(self) -> tuple[MemberUp, ...]:
         self._truth.deployed = True
         self._began = self._virtual.monotonic_ns() / 1e9
-        await self._look("deploy")
+        if self._world.deployed:  # otherwise the mesh stood there before anything of ours began
+            await self._look("deploy")
+        self.entered("")
+        return await super().deploy()
+
+    def entered(self, phase: str) -> None:
+        """Let vanish what is to vanish some time after this."""
         loop = asyncio.get_running_loop()
         for one in self._world.vanishing:
-            loop.call_later(one.at, self._vanish, one.member)
-            if one.back is not None:
-                loop.call_later(one.back, self._change, Start(one.member))
-        return await super().deploy()
+            if one.phase == phase:
+                loop.call_later(one.at, self._vanish, one.member)
+                if one.back is not None:
+                    loop.call_later(one.back, self._change, Start(one.member))
 
     def _vanish(self, name: str) -> None:
         if not self._truth.torn_down and self.mesh.members[name].up:
-            self._truth.vanished.add(name)
+            self._truth.vanished.setdefault(name, self._virtual.monotonic_ns())
             self._change(Kill(name))
 
     def _change(self, call: LeverCall) -> None:

@@ -52,11 +52,12 @@ class BadPages:
 
 @dataclass(frozen=True, kw_only=True)
 class Vanishing:
-    """A member ends by itself, and comes back by itself where ``back`` says when."""
+    """A member ends by itself, ``at`` seconds after deployment or after a phase began; ``back``: when it comes back by itself."""
 
     member: str
     at: float
     back: float | None
+    phase: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +118,7 @@ def draw(seed: int) -> World:
         environment=json.dumps(environment, indent=1),
         deployed=rng.random() < 0.4,
     )
-    return world if rng.random() < 0.25 else _troubled(world, rng, members)
+    return world if rng.random() < 0.4 else _troubled(world, rng, members)
 
 
 def _troubled(world: World, rng: Random, members: int) -> World:
@@ -156,13 +157,15 @@ def _bad_look(rng: Random) -> BadLook:
 
 def _bad_pages(rng: Random, names: list[str]) -> BadPages:
     how: PageTrouble = rng.choice(["refused", "error", "garbage", "torn", "nan", "hangs", "gone"])
-    since = rng.uniform(0, 12)
+    since = rng.choice([rng.uniform(0, 3), rng.uniform(3, 15)])
     return BadPages(member=rng.choice(names), how=how, since=since, until=since + rng.choice([0.3, 1.0, 4.0, 60.0]))
 
 
 def _vanishing(rng: Random, names: list[str]) -> Vanishing:
-    at = rng.uniform(0, 15)
-    return Vanishing(member=rng.choice(names), at=at, back=at + rng.uniform(0.1, 3) if rng.random() < 0.5 else None)
+    phase = rng.choice(["", "", "revert", "settle", "verify"])
+    at = rng.uniform(0, 0.3) if phase else rng.uniform(1, 15)
+    back = at + rng.uniform(0.1, 3) if rng.random() < 0.5 else None
+    return Vanishing(member=rng.choice(names), at=at, back=back, phase=phase)
 
 
 def _death(rng: Random) -> tuple[DeathPlace, int]:
@@ -231,10 +234,10 @@ class _Author:
         }
         if rng.random() < 0.3:
             scenario["guard_rails"] = [{"indicator": rng.choice(["one-leader", used[-1]]), "bad_for": rng.choice(["500ms", "9s"])}]
-        if rng.random() < 0.5:
+        if rng.random() < 0.4:
             scenario["prerequisites"] = [
-                {"members": f">= {rng.choice([1, self.members, self.members, self.members + 1])}"},
-                {"indicator": "one-leader", "within": rng.choice(["1s", "10s"])},
+                {"members": f">= {rng.choice([1, self.members, self.members, self.members, self.members + 1])}"},
+                {"indicator": "one-leader", "within": rng.choice(["1s", "10s", "10s", "10s"])},
             ]
         return {"version": 1, "environment": "lab.yaml", "indicators": indicators, "scenarios": [scenario]}
 

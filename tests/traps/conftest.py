@@ -1,8 +1,8 @@
-"""The traps are shown on whole runs: their builder lies in the tests of the run."""
+"""The traps are shown on whole runs: what builds them lies in the tests of the run and of the environments."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "run"))
+sys.path[:0] = [str(Path(__file__).parents[1] / room) for room in ("run", "environments")]

@@ -82,7 +82,7 @@ class Campaign:
 
 
 def run_campaign(campaign: Campaign, clock: Clock) -> InvocationVerdict:
-    """Raises JournalUnwritable where not even the log can be begun."""
+    """Raises JournalUnwritable where the log cannot be written; what is on disk by then can still be judged."""
     log = InvocationLog(campaign.out)
     started = _started(campaign, clock)
     verdicts: list[Verdict] = []
@@ -94,8 +94,6 @@ def run_campaign(campaign: Campaign, clock: Clock) -> InvocationVerdict:
             if reason:
                 break
         log.append(InvocationEnded(reason=reason))
-    except JournalUnwritable as error:
-        campaign.listener.refused(campaign.scenarios[len({verdict.scenario for verdict in verdicts}) - 1], str(error))
     finally:
         log.close()
     return invocation_verdict(started.invocation, started.scenarios, verdicts, subject=campaign.subject)

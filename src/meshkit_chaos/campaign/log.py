@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Final
@@ -83,10 +84,15 @@ class InvocationLog:
             raise JournalUnwritable(f"{self._path} cannot be made: {error.strerror}", hint="choose another --out") from error
 
     def append(self, line: Line) -> None:
+        data = encode(line) + b"\n"
+        before = os.fstat(self._descriptor).st_size
         try:
-            os.write(self._descriptor, encode(line) + b"\n")
+            while data:  # a disk that is nearly full takes only a part
+                data = data[os.write(self._descriptor, data) :]
             os.fsync(self._descriptor)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, before)
             raise JournalUnwritable(
                 f"{self._path} cannot be written: {error.strerror}", hint="free space there or choose another --out"
             ) from error

@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import click
@@ -16,7 +16,12 @@ from meshkit_chaos.errors import ChaosError, DocumentError
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("demo", "Break a small real mesh and look at the report."),
     "doctor": ("doctor", "Say what this machine can and cannot run."),
-    "lint": ("documents", "Check scenario and environment files."),
+    "init": ("init", "Write a first scenario file with its tests and its environment."),
+    "new": ("new", "Add a scenario and its tests to a scenario file."),
+    "test": ("rehearse", "Test scenarios in virtual time: which mesh passes them, and which fails."),
+    "mutate": ("mutate", "Distort the samples of a stored run: which objectives notice?"),
+    "rule": ("rule", "Explain a lint rule."),
+    "lint": ("documents", "Check scenario, test and environment files."),
     "schema": ("documents", "Print the JSON Schema of a document, for editors."),
     "plan": ("documents", "Show what a run would do, and why it could not."),
     "run": ("run", "Run scenarios and judge them."),
@@ -85,9 +90,25 @@ def run(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _as_it_is(text: str) -> str:
+    return text
+
+
+_hide: Callable[[str], str] = _as_it_is
+
+
+def conceal(hide: Callable[[str], str]) -> None:
+    """Let whatever is said from now on go through ``hide``: whoever reads secrets keeps them from the terminal, too."""
+    global _hide  # noqa: PLW0603  # a process talks to one terminal, and an error anywhere in it may hold a secret
+    _hide = hide
+
+
 def say(text: str) -> None:
-    """Talk goes to stderr; stdout is data."""
-    click.echo(text, err=True)
+    """Talk goes to stderr; stdout is data. That nobody listens any more (a closed pipe, a terminal gone) stops nothing."""
+    try:
+        click.echo(_hide(text), err=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _show(error: ChaosError) -> None:

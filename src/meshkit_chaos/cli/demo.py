@@ -11,15 +11,14 @@ from typing import Final
 import click
 import msgspec
 
-from meshkit_chaos.campaign.campaign import Campaign, run_campaign
+from meshkit_chaos.campaign.campaign import Campaign
 from meshkit_chaos.campaign.results import Results, read_results
 from meshkit_chaos.cli.app import say
 from meshkit_chaos.cli.options import FORMAT
 from meshkit_chaos.cli.outcome import show, write_documents
 from meshkit_chaos.cli.places import DeployedPlace, Place, SimulatedPlace
 from meshkit_chaos.cli.reading import SCENARIOS, load_both
-from meshkit_chaos.cli.run import Teller, console, fresh_folder
-from meshkit_chaos.clock import SystemClock
+from meshkit_chaos.cli.run import Teller, carry_out, console, fresh_folder
 from meshkit_chaos.environments.resolving import lab_folder
 from meshkit_chaos.report.live import LiveView
 from meshkit_chaos.scenario.environment import EnvironmentDescription, SimulatedMesh
@@ -64,7 +63,7 @@ def demo_command(out: Path | None, simulated: bool, form: str) -> int:
                 execute=place.execute,
                 listener=teller,
             )
-            run_campaign(campaign, SystemClock())
+            carry_out(campaign)
     results = read_results(campaign.out)
     recover = f"meshkit-chaos recover {campaign.out}"
     code = show(results, write_documents(campaign.out, results, recover=recover), form=form, recover=recover)

@@ -12,9 +12,12 @@ from pathlib import Path
 import click
 
 from meshkit_chaos.cli.options import FORMAT, json_text
+from meshkit_chaos.environments.attached import missing_programs
 from meshkit_chaos.environments.registry import registered, state_root
 from meshkit_chaos.environments.resolving import lab_folder
-from meshkit_chaos.environments.state import OPEN_RUN, quarantined
+from meshkit_chaos.environments.secrets import Secrets
+from meshkit_chaos.environments.state import OPEN_RUN, owned_state, quarantined
+from meshkit_chaos.errors import ChaosError
 
 Finding = tuple[str, bool, str]
 
@@ -71,3 +74,19 @@ def _environments() -> Iterator[Finding]:
         if why is not None or (folder / OPEN_RUN).exists():
             detail = "; ".join(why.differences) if why else "a run on it crashed"
             yield f"environment {name}", False, f"{detail}: meshkit-chaos recover {name}"
+        yield from _attached(name)
+
+
+def _attached(name: str) -> Iterator[Finding]:
+    """Whether a mesh that is attached could be handled, and faults on it undone, from here and now."""
+    try:
+        state = owned_state(state_root() / name)
+        if state is None or state.description.kind != "attached":
+            return
+        missing = missing_programs(state)
+        Secrets.of(state.description).refuse_missing()
+    except ChaosError as error:
+        yield f"environment {name}", False, f"{error.message} ({error.hint})" if error.hint else error.message
+        return
+    told = "; ".join(missing) or "attached; its commands and secrets are there"
+    yield f"environment {name}", not missing, told

@@ -6,38 +6,64 @@ import dataclasses
 import re
 import sys
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
 from meshkit_chaos.cli.app import USAGE, say
 from meshkit_chaos.cli.options import ENVIRONMENT, FILE, FORMAT, SEED, TAGS, json_text
 from meshkit_chaos.cli.reading import SCENARIOS, load_both, read_document
+from meshkit_chaos.cli.rehearse import TESTS
 from meshkit_chaos.cli.timeline import timeline
-from meshkit_chaos.errors import CannotRun, Problem
+from meshkit_chaos.errors import CannotRun, Problem, UsageError
+from meshkit_chaos.judge.phrases import counted
 from meshkit_chaos.scenario.load import load_environment, load_scenarios
 from meshkit_chaos.scenario.render import github_annotations, render_problems
 from meshkit_chaos.slo.codec import builtins
 
+if TYPE_CHECKING:
+    from meshkit_chaos.scenario.environment import EnvironmentDescription
+    from meshkit_chaos.scenario.exported import Exported
+    from meshkit_chaos.scenario.model import ScenarioFile
+
 _ENVIRONMENT_KEYS: Final = re.compile(rb"^(members|command|ports|joined|roles)\s*:", re.MULTILINE)
+_TESTS_KEY: Final = re.compile(rb"^tests\s*:", re.MULTILINE)
 CANNOT_RUN: Final = 2
 
 
-@click.command("lint", epilog="Example: meshkit-chaos lint chaos-scenarios.yaml --format github")
+@click.command("lint", epilog="Example: meshkit-chaos lint chaos-scenarios.yaml --env etcd-lab.yaml --exposition metrics.txt")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--env", "environment", type=click.Path(path_type=Path), help="Check against this environment, not the file's own."
 )
-@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", help="How to print problems.")
-def lint_command(files: tuple[Path, ...], environment: Path | None, form: str) -> int:
-    """Check scenario and environment FILES (default: chaos-scenarios.yaml). Executes nothing.
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    help="How to print problems.",
+)
+@click.option(
+    "--exposition",
+    type=click.Path(path_type=Path),
+    help="A saved page of metrics: names and labels of all queries are checked against it.",
+)
+@click.option(
+    "--live", metavar="URL", help="The same, with the page that this address answers now: the one thing lint asks for."
+)
+def lint_command(
+    files: tuple[Path, ...], environment: Path | None, form: str, exposition: Path | None, live: str | None
+) -> int:
+    """Check scenario, test and environment FILES (default: chaos-scenarios.yaml, and its tests). Executes nothing.
 
     Ends with 0 where there is no error (warnings are no errors), with 4 otherwise.
     """
     problems: list[Problem] = []
     sources: dict[str, bytes] = {}
-    for file in files or (Path(SCENARIOS),):
-        problems += _lint_one(file, environment, sources)
+    exported = _exported(exposition, live)
+    for file in files or _usual():
+        problems += _lint_one(file, environment, exported, sources)
     problems = list(dict.fromkeys(problems))
     match form:
         case "json":
@@ -47,28 +73,68 @@ def lint_command(files: tuple[Path, ...], environment: Path | None, form: str) -
         case _:
             click.echo(render_problems(problems, sources), nl=False)
     errors = sum(problem.severity == "error" for problem in problems)
-    say(f"{len(sources)} files, {errors} errors, {len(problems) - errors} warnings")
+    say(", ".join((counted(len(sources), "file"), counted(errors, "error"), counted(len(problems) - errors, "warning"))))
     return USAGE if errors else 0
 
 
-def _lint_one(file: Path, environment: Path | None, sources: dict[str, bytes]) -> tuple[Problem, ...]:
+def _usual() -> tuple[Path, ...]:
+    tests = Path(TESTS)
+    return (Path(SCENARIOS), tests) if tests.is_file() else (Path(SCENARIOS),)
+
+
+def _exported(exposition: Path | None, live: str | None) -> Exported | None:
+    if exposition is not None and live is not None:
+        raise UsageError("--exposition and --live are both given", hint="keep one of them")
+    if exposition is None and live is None:
+        return None
+    from meshkit_chaos.cli.pages import fetched_page, saved_page  # noqa: PLC0415  # only asked for here
+
+    return saved_page(exposition) if exposition is not None else fetched_page(str(live))
+
+
+def _lint_one(
+    file: Path, environment: Path | None, exported: Exported | None, sources: dict[str, bytes]
+) -> tuple[Problem, ...]:
     data = sources[str(file)] = read_document(file)
+    if _TESTS_KEY.search(data):
+        return _lint_tests(file, data, environment, sources)
     if _ENVIRONMENT_KEYS.search(data):
         return load_environment(data, path=str(file)).problems
+    return _lint_scenarios(file, data, environment, exported, sources)[0]
+
+
+def _lint_scenarios(
+    file: Path, data: bytes, environment: Path | None, exported: Exported | None, sources: dict[str, bytes]
+) -> tuple[tuple[Problem, ...], ScenarioFile | None, EnvironmentDescription | None]:
     alone = load_scenarios(data, path=str(file))
     named = alone.value.environment if alone.value else None
     place = environment or (file.parent / named if named else None)
     if place is None:
-        return alone.problems
+        alone = load_scenarios(data, path=str(file), exported=exported) if exported is not None else alone
+        return alone.problems, alone.value, None
     sources[str(place)] = read_document(place)
     described = load_environment(sources[str(place)], path=str(place))
-    checked = load_scenarios(data, path=str(file), environment=described.value)
-    return (*described.problems, *checked.problems)
+    checked = load_scenarios(data, path=str(file), environment=described.value, exported=exported)
+    return (*described.problems, *checked.problems), checked.value, described.value
+
+
+def _lint_tests(file: Path, data: bytes, environment: Path | None, sources: dict[str, bytes]) -> tuple[Problem, ...]:
+    """Problems of a test document and, because its tests are about them, of the documents that it names."""
+    from meshkit_chaos.scenario.load_tests import load_tests  # noqa: PLC0415  # only for test documents
+
+    alone = load_tests(data, path=str(file))
+    if alone.value is None:
+        return alone.problems
+    about = file.parent / alone.value.scenarios
+    own = file.parent / alone.value.environment if alone.value.environment else None
+    sources[str(about)] = read_document(about)
+    problems, scenarios, described = _lint_scenarios(about, sources[str(about)], environment or own, None, sources)
+    return (*problems, *load_tests(data, path=str(file), scenarios=scenarios, environment=described).problems)
 
 
 @click.command("schema", epilog="Example: meshkit-chaos schema scenarios > chaos-scenarios.schema.json")
-@click.argument("document", type=click.Choice(["scenarios", "environment", "verdict"]), default="scenarios")
-def schema_command(document: Literal["scenarios", "environment", "verdict"]) -> int:
+@click.argument("document", type=click.Choice(["scenarios", "environment", "tests", "verdict"]), default="scenarios")
+def schema_command(document: Literal["scenarios", "environment", "tests", "verdict"]) -> int:
     """Print the JSON Schema of a DOCUMENT (draft-07, as editors read it)."""
     if document == "verdict":
         from meshkit_chaos.report.jsondoc import verdict_schema  # noqa: PLC0415  # only asked for here
@@ -98,7 +164,7 @@ def plan_command(
     Ends with 2 if something cannot run.
     """
     from meshkit_chaos.campaign.selection import select  # noqa: PLC0415  # start-up time
-    from meshkit_chaos.environments.process import capabilities_of  # noqa: PLC0415  # start-up time
+    from meshkit_chaos.environments.opening import capabilities_by_kind  # noqa: PLC0415  # start-up time
     from meshkit_chaos.plan import make_plan  # noqa: PLC0415  # start-up time
 
     scenarios, described, _ = load_both(file, Path(environment) if environment else None)
@@ -106,7 +172,7 @@ def plan_command(
     plans, refusals = [], []
     for scenario in chosen:
         try:
-            plans.append(make_plan(scenario, described, capabilities_of(described), seed=seed or 0))
+            plans.append(make_plan(scenario, described, capabilities_by_kind(described), seed=seed or 0))
         except CannotRun as error:
             refusals.append(error.message)
     if form == "json":

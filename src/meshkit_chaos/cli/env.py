@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 from pathlib import Path
+from typing import Final
 
 import click
 
 from meshkit_chaos.cli.app import say
-from meshkit_chaos.cli.options import FORMAT, VARS, json_text, pairs
+from meshkit_chaos.cli.options import ALLOW, FORMAT, VARS, json_text, pairs
+from meshkit_chaos.cli.places import attach, permitted
 from meshkit_chaos.cli.reading import load_environment_alone
 from meshkit_chaos.clock import SystemClock, ulid
+from meshkit_chaos.environments.opening import StandingEnvironment, open_environment
+from meshkit_chaos.environments.permission import commands_of
 from meshkit_chaos.environments.process import ProcessEnvironment
 from meshkit_chaos.environments.registry import environment_folder, registered
-from meshkit_chaos.environments.state import OPEN_RUN, quarantined, take_lease
+from meshkit_chaos.environments.secrets import Secrets
+from meshkit_chaos.environments.state import OPEN_RUN, EnvironmentState, leased, quarantined
 from meshkit_chaos.errors import CannotRun, EnvironmentDirty, EnvironmentProblem, UsageError
+from meshkit_chaos.slo import Duration
+
+_INTERRUPTS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @click.group("env", epilog="Example: meshkit-chaos env up etcd-lab.yaml && meshkit-chaos run --env etcd-lab")
@@ -27,21 +36,32 @@ def env_command() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--name", help="Its id.  [default: the name in the file]")
 @VARS
+@ALLOW
 @FORMAT
-def up_command(file: Path, name: str | None, given: tuple[str, ...], form: str) -> int:
-    """Deploy the environment of FILE and leave it up."""
+def up_command(file: Path, name: str | None, given: tuple[str, ...], allow: bool, form: str) -> int:
+    """Deploy the environment of FILE and leave it up. One of kind attached is only registered: it already runs."""
     described = load_environment_alone(file)
+    if described.kind == "attached":
+        state = attach(
+            described, pairs(given, option="--var"), environment_id=name or described.name, allow=allow, wait=Duration(0)
+        )
+        return _show_attached(state, form)
     if described.kind != "process":
         raise UsageError(f"an environment of kind {described.kind} exists only during a run", hint="use kind: process")
     environment_id = name or described.name
     folder = environment_folder(environment_id)
-    lease = take_lease(folder, holder="`env up`")
-    _refuse_running(folder, environment_id)
-    environment = ProcessEnvironment.planned(
-        folder, described, environment_id=environment_id, marker=ulid(SystemClock()), given=pairs(given, option="--var")
-    )
-    del lease  # held until this command ends
-    members = asyncio.run(_deploy(environment))
+    with leased(folder, holder="`env up`"):
+        _refuse_running(folder, environment_id)
+        Secrets.of(described).refuse_missing()
+        environment = ProcessEnvironment.planned(
+            folder,
+            described,
+            environment_id=environment_id,
+            marker=ulid(SystemClock()),
+            given=pairs(given, option="--var"),
+            may_run=permitted(commands_of(described), allow=allow),
+        )
+        members = asyncio.run(_deploy(environment))
     if form == "json":
         click.echo(json_text({"id": environment_id, "members": members}))
     else:
@@ -49,19 +69,37 @@ def up_command(file: Path, name: str | None, given: tuple[str, ...], form: str) 
     return 0
 
 
+def _show_attached(state: EnvironmentState, form: str) -> int:
+    """Look once, so that an observation that cannot be made is seen now and not in the first run."""
+    seen = status_of(state.id)["members"]
+    assert isinstance(seen, dict)
+    if form == "json":
+        click.echo(json_text({"id": state.id, "members": seen}))
+    else:
+        click.echo(f"{state.id} is attached: {', '.join(f'{name} {what}' for name, what in seen.items())}; nothing was touched")
+    return 0
+
+
 async def _deploy(environment: ProcessEnvironment) -> dict[str, int]:
-    """All or nothing: what was started is ended again if one member does not get ready."""
+    """All or nothing: what was started is ended again if one member does not get ready, or somebody interrupts."""
+    loop, me = asyncio.get_running_loop(), asyncio.current_task()
+    assert me is not None
+    for number in _INTERRUPTS:
+        loop.add_signal_handler(number, me.cancel)
     try:
         return {member.name: member.pid for member in await environment.deploy()}
     except EnvironmentProblem:
         await environment.teardown()
         raise
+    except asyncio.CancelledError:
+        left = await environment.teardown()
+        raise CannotRun("interrupted; " + ("; ".join(left) or "what was started was ended again")) from None
     finally:
         await environment.close()
 
 
 def _refuse_running(folder: Path, environment_id: str) -> None:
-    loaded = ProcessEnvironment.load(folder)
+    loaded = open_environment(folder)
     if loaded is None:
         return
 
@@ -80,10 +118,24 @@ def _refuse_running(folder: Path, environment_id: str) -> None:
 def down_command(environment_id: str) -> int:
     """End every process of environment ID, remove its data and forget it. Ends with 3 if something is left."""
     folder = environment_folder(environment_id)
-    loaded = ProcessEnvironment.load(folder)
+    loaded = open_environment(folder)
     if loaded is None:
         raise UsageError(f"there is no environment {environment_id!r}", hint=f"there are: {', '.join(registered()) or 'none'}")
-    take_lease(folder, holder="`env down`")
+    with leased(folder, holder="`env down`"):
+        attached = _end(loaded, folder, environment_id)
+    said = "is no longer attached; the mesh itself was not touched" if attached else "is down; nothing of it is left"
+    say(f"{environment_id} {said}")
+    return 0
+
+
+def _end(loaded: StandingEnvironment, folder: Path, environment_id: str) -> bool:
+    """End it and forget it; whether it was an attached one."""
+    attached = loaded.state.description.kind == "attached"
+    if attached and (quarantined(folder) is not None or (folder / OPEN_RUN).exists()):
+        raise EnvironmentDirty(
+            f"environment {environment_id} may still be under a fault: what would undo it must not be forgotten",
+            hint=f"meshkit-chaos recover {environment_id}; if that cannot be, remove {folder} once the mesh is right again",
+        )
 
     async def end() -> tuple[str, ...]:
         left = await loaded.teardown() if loaded.same_boot else ()
@@ -96,8 +148,7 @@ def down_command(environment_id: str) -> int:
             f"environment {environment_id}: {'; '.join(left)}", hint="end what is named there, then try again"
         )
     shutil.rmtree(folder)
-    say(f"{environment_id} is down; nothing of it is left")
-    return 0
+    return attached
 
 
 @env_command.command("status", epilog="Example: meshkit-chaos env status --format json")
@@ -122,13 +173,15 @@ def status_command(environment_id: str | None, form: str) -> int:
 def status_of(environment_id: str) -> dict[str, object]:
     """One environment as data."""
     folder = environment_folder(environment_id)
-    loaded = ProcessEnvironment.load(folder)
-    if loaded is None:
-        return {"id": environment_id, "members": {}, "dirty": [], "open_run": ""}
+    loaded = open_environment(folder)
 
     async def look() -> dict[str, str]:
+        if loaded is None:
+            return {}
         try:
             seen = await loaded.observe()
+        except EnvironmentProblem as error:
+            return dict.fromkeys((spec.name for spec in loaded.state.members), f"not to be seen ({error.message})")
         finally:
             await loaded.close()
         return {name: "paused" if state.paused else "up" if state.up else "down" for name, state in seen.items()}

@@ -32,7 +32,17 @@ SEED = click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), help="Decides every draw; printed and recorded.  [default: random]"
 )
 TAGS = click.option("--tag", "tags", metavar="TAG", multiple=True, help="Only scenarios with this tag; repeatable.")
-FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
+ALLOW = click.option(
+    "--allow-commands",
+    "allow",
+    is_flag=True,
+    envvar="MESHKIT_CHAOS_ALLOW_COMMANDS",
+    show_envvar=True,
+    help="Run the commands that scenarios and environments hold. Without it they are shown and refused.",
+)
+FORMAT = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print."
+)
 
 
 def pairs(values: Sequence[str], *, option: str) -> dict[str, str]:

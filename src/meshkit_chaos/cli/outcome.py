@@ -12,6 +12,7 @@ import click
 
 from meshkit_chaos.campaign.results import Results
 from meshkit_chaos.cli.app import say
+from meshkit_chaos.environments.secrets import HIDES_NOTHING, Redactor
 from meshkit_chaos.judge.exit_code import exit_code
 from meshkit_chaos.report.console import verdict_table
 from meshkit_chaos.report.html import html_report
@@ -23,8 +24,11 @@ from meshkit_chaos.report.model import InvocationReport, durations, run_report
 DOCUMENTS = ("verdict.json", "junit.xml", "summary.md", "report.html")
 
 
-def write_documents(out: Path, results: Results, *, recover: str) -> list[tuple[str, str]]:
-    """Write all derived documents; their names and places. One that cannot be written is said and left out."""
+def write_documents(out: Path, results: Results, *, recover: str, redactor: Redactor = HIDES_NOTHING) -> list[tuple[str, str]]:
+    """Write all derived documents; their names and places. One that cannot be written is said and left out.
+
+    ``redactor``: of a record that a secret leaked into, the documents do not tell it on.
+    """
     runs = tuple(
         run_report(record, verdict)
         for record, verdict in zip(results.records, results.verdict.runs, strict=True)
@@ -40,7 +44,7 @@ def write_documents(out: Path, results: Results, *, recover: str) -> list[tuple[
     places = []
     for name, make in made.items():
         try:
-            (out / name).write_bytes(make())
+            (out / name).write_bytes(redactor.data(make()))
         except OSError as error:
             (out / name).unlink(missing_ok=True)
             say(f"{out / name} could not be written: {error.strerror}; `meshkit-chaos report {out}` writes it again")

@@ -6,32 +6,39 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NotRequired, Protocol, TypedDict, Unpack
 
 from meshkit_chaos.campaign.campaign import RunOf
-from meshkit_chaos.clock import Clock, SystemClock
+from meshkit_chaos.cli.sources import annotator_for, connection_for
+from meshkit_chaos.clock import Clock, SystemClock, ulid
 from meshkit_chaos.environments import state as env_state
+from meshkit_chaos.environments.attached import register
 from meshkit_chaos.environments.logs import collect_logs
+from meshkit_chaos.environments.opening import open_environment
+from meshkit_chaos.environments.permission import NOTHING, Allowed, CommandUse, allowed, commands_in, commands_of, refuse
 from meshkit_chaos.environments.process import ProcessEnvironment, capabilities_of
 from meshkit_chaos.environments.protocol import Environment
 from meshkit_chaos.environments.registry import environment_folder
 from meshkit_chaos.environments.resolving import merged_vars, platform_name
+from meshkit_chaos.environments.secrets import HIDES_NOTHING, Redactor, Secrets
 from meshkit_chaos.environments.simulated import SimulatedEnvironment
-from meshkit_chaos.environments.state import OPEN_RUN, Quarantine
+from meshkit_chaos.environments.state import OPEN_RUN, EnvironmentState, Quarantine
 from meshkit_chaos.environments.virtual_time import VirtualClock, VirtualTimeLoop, run_virtually
-from meshkit_chaos.errors import CannotRun, EnvironmentBusy, EnvironmentDirty
+from meshkit_chaos.errors import CannotRun, EnvironmentBusy, EnvironmentDirty, JournalDamaged, JournalUnwritable
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.record import Record
 from meshkit_chaos.journal.store import Reader, read_journal
+from meshkit_chaos.measure.annotations import Annotator
 from meshkit_chaos.measure.sampler import Sampler
 from meshkit_chaos.plan import Capabilities, Plan
 from meshkit_chaos.run.engine import CollectLogs
-from meshkit_chaos.run.recovery import settled
+from meshkit_chaos.run.recovery import close_books, settled
 from meshkit_chaos.run.runner import Order, run_once
 from meshkit_chaos.scenario.environment import EnvironmentDescription
+from meshkit_chaos.scenario.model import Scenario
 from meshkit_chaos.slo import Duration
 
 _USUAL_ROUND = Duration(200 * 10**6)
@@ -44,6 +51,12 @@ class Place(Protocol):
     def description(self) -> EnvironmentDescription: ...
     @property
     def capabilities(self) -> Capabilities: ...
+    @property
+    def redactor(self) -> Redactor: ...
+    def permit(self, scenarios: Sequence[Scenario], *, allow: bool) -> None:
+        """Raises CannotRun for commands of the environment or the scenarios that the operator did not allow."""
+        ...
+
     def execute(self, plan: Plan, run: RunOf) -> None: ...
     def close(self) -> None: ...
 
@@ -62,7 +75,7 @@ def environment_class(description: EnvironmentDescription) -> str:
     return f"{description.class_name}-{hashlib.sha256(facts.encode()).hexdigest()[:8]}"
 
 
-def sampler_for(plan: Plan, environment: Environment, clock: Clock) -> Sampler:
+def sampler_for(plan: Plan, environment: Environment, clock: Clock, annotator: Annotator | None = None) -> Sampler:
     metrics = plan.environment.metrics
     return Sampler(
         indicators=plan.scenario.indicators,
@@ -73,10 +86,13 @@ def sampler_for(plan: Plan, environment: Environment, clock: Clock) -> Sampler:
         check=environment.check,
         clock=clock,
         client=environment.client() if plan.environment.kind == "simulated" else None,
+        external=connection_for(plan.environment, environment, clock),
+        annotator=annotator,
     )
 
 
 def _order(plan: Plan, environment: Environment, clock: Clock, talk: Talk, run: RunOf, **rest: Unpack[_Rest]) -> Order:
+    annotator = annotator_for(plan.environment, environment, clock)
     return Order(
         run=run.run,
         plan=plan,
@@ -85,8 +101,8 @@ def _order(plan: Plan, environment: Environment, clock: Clock, talk: Talk, run: 
         environment_class=environment_class(plan.environment),
         subject=run.subject,
         repeat=run.repeat,
-        make_sampler=lambda: sampler_for(plan, environment, clock),
-        readers=talk.readers,
+        make_sampler=lambda: sampler_for(plan, environment, clock, annotator),
+        readers=(*talk.readers, annotator.read) if annotator is not None else talk.readers,
         on_second_signal=talk.on_second_signal,
         **rest,
     )
@@ -99,6 +115,7 @@ class _Rest(TypedDict):
     environment_id: str
     environment_folder: str
     collect_logs: CollectLogs
+    redactor: NotRequired[Redactor]
     leases: NotRequired[tuple[int, ...]]
     watched: NotRequired[bool]
 
@@ -111,7 +128,14 @@ class DeployedPlace:
         self.capabilities = capabilities_of(description)
         self._given = given
         self._talk = talk
+        self._may_run: Allowed = NOTHING
         merged_vars(description, given)  # a wrong --var is an error before anything starts
+        secrets = Secrets.of(description)
+        secrets.refuse_missing()
+        self.redactor = secrets.redactor
+
+    def permit(self, scenarios: Sequence[Scenario], *, allow: bool) -> None:
+        self._may_run = permitted((*commands_of(self.description), *commands_in(scenarios)), allow=allow)
 
     def execute(self, plan: Plan, run: RunOf) -> None:
         clock = SystemClock()
@@ -121,6 +145,7 @@ class DeployedPlace:
             environment_id=self.description.name,
             marker=run.run,
             given=self._given,
+            may_run=self._may_run,
         )
         order = _order(
             plan,
@@ -131,7 +156,8 @@ class DeployedPlace:
             deployed=True,
             environment_id=self.description.name,
             environment_folder="environment",
-            collect_logs=lambda: collect_logs(environment.state, run.folder / "logs"),
+            collect_logs=lambda: collect_logs(environment.state, run.folder / "logs", redactor=self.redactor),
+            redactor=self.redactor,
         )
         asyncio.run(_run_and_close(order, clock))
 
@@ -154,7 +180,11 @@ class SimulatedPlace:
         self.capabilities = capabilities_of(description)
         self._given = given
         self._talk = talk
+        self.redactor = HIDES_NOTHING  # a simulated mesh is given no secret
         merged_vars(description, given)
+
+    def permit(self, scenarios: Sequence[Scenario], *, allow: bool) -> None:
+        """A simulated mesh runs no command, whatever documents say."""
 
     def execute(self, plan: Plan, run: RunOf) -> None:
         loop = VirtualTimeLoop()
@@ -185,7 +215,8 @@ class StandingPlace:
         self._id = environment_id
         self._folder = environment_folder(environment_id)
         self._talk = talk
-        loaded = ProcessEnvironment.load(self._folder)
+        self._scenarios_may_run: Allowed = NOTHING
+        loaded = open_environment(self._folder)
         if loaded is None:
             raise CannotRun(
                 f"environment {environment_id} is not up", hint=f"`meshkit-chaos env up FILE --name {environment_id}`"
@@ -194,15 +225,26 @@ class StandingPlace:
             raise CannotRun(f"environment {environment_id} was up in another boot", hint="`meshkit-chaos env down` forgets it")
         self.description = loaded.state.description
         self.capabilities = loaded.capabilities()
+        self.redactor = loaded.secrets.redactor
         asyncio.run(loaded.close())
+        loaded.secrets.refuse_missing()
         self._lease = _lease(self._folder, wait)
-        _refuse_dirty(self._folder, environment_id)
+        try:
+            _refuse_dirty(self._folder, environment_id)
+        except EnvironmentDirty:
+            self.close()
+            raise
+
+    def permit(self, scenarios: Sequence[Scenario], *, allow: bool) -> None:
+        """Its own commands were allowed when it was registered."""
+        self._scenarios_may_run = permitted(commands_in(scenarios), allow=allow)
 
     def execute(self, plan: Plan, run: RunOf) -> None:
         _refuse_dirty(self._folder, self._id)
         clock = SystemClock()
-        environment = ProcessEnvironment.load(self._folder)
+        environment = open_environment(self._folder)
         assert environment is not None
+        environment.allow(self._scenarios_may_run)
         env_state.write_durably(self._folder / OPEN_RUN, str(run.folder.absolute()).encode())
         order = _order(
             plan,
@@ -214,17 +256,26 @@ class StandingPlace:
             environment_id=self._id,
             environment_folder=str(self._folder),
             collect_logs=list,
+            redactor=self.redactor,
             leases=(self._lease,),
         )
         try:
             asyncio.run(_run_and_close(order, clock))
-        finally:
+        except (JournalUnwritable, CannotRun):  # the run was not begun: there is nothing to settle
+            close_books(self._folder)
+            raise
+        except BaseException:
             self._settle(run.folder)
+            raise
+        self._settle(run.folder)
 
     def _settle(self, folder: Path) -> None:
         """Close the books on a run: nothing open if its record says that all is undone, quarantine otherwise."""
-        entries, _, _ = read_journal(folder)
-        record = Record(entries=tuple(entries))
+        try:
+            record = Record(entries=tuple(read_journal(folder)[0]))
+        except JournalDamaged as error:
+            env_state.quarantine(self._folder, Quarantine(run=str(folder.absolute()), differences=(error.message,)))
+            return
         if settled(record):
             (self._folder / OPEN_RUN).unlink(missing_ok=True)
             return
@@ -234,6 +285,42 @@ class StandingPlace:
 
     def close(self) -> None:
         os.close(self._lease)
+
+
+def permitted(uses: tuple[CommandUse, ...], *, allow: bool) -> Allowed:
+    """Exactly these commands, if they are allowed. Raises CannotRun that shows them all."""
+    if not allow:
+        refuse(uses)
+    return allowed(uses)
+
+
+def attach(
+    description: EnvironmentDescription, given: dict[str, str], *, environment_id: str, allow: bool, wait: Duration
+) -> EnvironmentState:
+    """Register a mesh that already runs, so that faults on it can be undone by whoever comes later. Touches no member.
+
+    Raises CannotRun for commands that were not allowed: the same document with the same values need not be allowed again.
+    """
+    folder = environment_folder(environment_id)
+    lease = _lease(folder, wait)
+    try:
+        _refuse_dirty(folder, environment_id)
+        known = env_state.owned_state(folder)
+        if known is not None and known.description.kind != "attached":
+            hint = f"give the attached one another name, or take that down: meshkit-chaos env down {environment_id}"
+            raise CannotRun(f"{environment_id} is the id of an environment that was deployed here", hint=hint)
+        uses = commands_of(description)
+        was_allowed = known is not None and known.description.digest == description.digest
+        return register(
+            folder,
+            description,
+            environment_id=environment_id,
+            marker=known.marker if known is not None else ulid(SystemClock()),
+            given=given,
+            may_run=permitted(uses, allow=allow or was_allowed),
+        )
+    finally:
+        os.close(lease)
 
 
 def _lease(folder: Path, wait: Duration) -> int:

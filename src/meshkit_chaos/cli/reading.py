@@ -37,7 +37,7 @@ def load_both(file: Path, environment: Path | None) -> tuple[ScenarioFile, Envir
     loaded = load_scenarios(data, path=str(file), environment=described.value)
     problems = (*described.problems, *loaded.problems)
     if described.value is None or loaded.value is None:
-        raise _refused(problems, {str(place): read_document(place), str(file): data})
+        raise refused(problems, {str(place): read_document(place), str(file): data})
     return loaded.value, described.value, problems
 
 
@@ -53,7 +53,7 @@ def load_environment_alone(file: Path) -> EnvironmentDescription:
     data = read_document(file)
     loaded = load_environment(data, path=str(file))
     if loaded.value is None:
-        raise _refused(loaded.problems, {str(file): data})
+        raise refused(loaded.problems, {str(file): data})
     return loaded.value
 
 
@@ -64,7 +64,7 @@ def load_scenarios_for(file: Path, described: EnvironmentDescription | None) -> 
     data = read_document(file)
     loaded = load_scenarios(data, path=str(file), environment=described)
     if loaded.value is None:
-        raise _refused(loaded.problems, {str(file): data})
+        raise refused(loaded.problems, {str(file): data})
     return loaded.value
 
 
@@ -74,11 +74,12 @@ def named_environment(file: Path, data: bytes) -> Path | None:
 
     loaded = load_scenarios(data, path=str(file))
     if loaded.value is None:
-        raise _refused(loaded.problems, {str(file): data})
+        raise refused(loaded.problems, {str(file): data})
     return file.parent / loaded.value.environment if loaded.value.environment else None
 
 
-def _refused(problems: tuple[Problem, ...], sources: dict[str, bytes]) -> DocumentError:
+def refused(problems: tuple[Problem, ...], sources: dict[str, bytes]) -> DocumentError:
+    """The error that shows every problem with its line."""
     from meshkit_chaos.scenario.render import render_problems  # noqa: PLC0415  # start-up time
 
     error = DocumentError(problems)

@@ -17,6 +17,7 @@ from meshkit_chaos.clock import SystemClock, boot_id
 from meshkit_chaos.environments.registry import environment_folder, registered
 from meshkit_chaos.environments.state import OPEN_RUN, quarantined
 from meshkit_chaos.errors import ChaosError, EnvironmentDirty, JournalDamaged, UsageError
+from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.reading import read_record
 from meshkit_chaos.journal.record import Record
 from meshkit_chaos.journal.store import JOURNAL, read_journal
@@ -24,7 +25,7 @@ from meshkit_chaos.judge.exit_code import exit_code
 from meshkit_chaos.judge.judge import judge
 from meshkit_chaos.judge.verdict import Verdict
 from meshkit_chaos.report.jsondoc import verdict_json
-from meshkit_chaos.run.recovery import settled, undo_run
+from meshkit_chaos.run.recovery import look_without_record, settled, undo_run
 from meshkit_chaos.scenario.model import ScenarioFile
 
 _PLACE = click.argument("place", metavar="RUN", type=click.Path(path_type=Path))
@@ -95,10 +96,7 @@ def recover_command(target: str | None, form: str) -> int:
     TARGET is the folder of a run or of an invocation, or the id of an environment that is up; every environment of this user
     where there is none. Ends with 0 when nothing is left, with 3 otherwise.
     """
-    runs = _targets(target)
-    told = []
-    for run in runs:
-        told.append(_recover(run))
+    told = [_recover(run, environment) for run, environment in _targets(target)]
     if form == "json":
         click.echo(json_text(told))
     else:
@@ -109,9 +107,14 @@ def recover_command(target: str | None, form: str) -> int:
     return EnvironmentDirty.exit_code if any(line["left"] for line in told) else 0
 
 
-def _recover(run: Path) -> dict[str, object]:
+def _recover(run: Path, environment: Path | None) -> dict[str, object]:
+    lost = environment is not None and not (run / JOURNAL).is_file()
     try:
-        undone = asyncio.run(undo_run(run, SystemClock(), writer="recover", reason="recover was asked for"))
+        undone = asyncio.run(
+            look_without_record(environment)
+            if lost and environment is not None
+            else undo_run(run, SystemClock(), writer="recover", reason="recover was asked for")
+        )
     except BlockingIOError:
         return {
             "run": str(run),
@@ -125,14 +128,15 @@ def _recover(run: Path) -> dict[str, object]:
     return {"run": str(run), "left": left, "said": said}
 
 
-def _targets(target: str | None) -> list[Path]:
+def _targets(target: str | None) -> list[tuple[Path, Path | None]]:
+    """Runs to undo, with the folder of the environment where that is how they were found."""
     if target is None:
-        return [run for name in registered() for run in _run_of(name)]
+        return [found for name in registered() for found in _run_of(name)]
     place = Path(target)
     if (place / JOURNAL).is_file():
-        return [place]
+        return [(place, None)]
     if (place / LOG).is_file() or (place / RUNS).is_dir():
-        return runs_to_recover(place)
+        return [(run, None) for run in runs_to_recover(place)]
     if environment_folder(target).is_dir():
         return _run_of(target)
     raise UsageError(
@@ -140,15 +144,15 @@ def _targets(target: str | None) -> list[Path]:
     )
 
 
-def _run_of(environment_id: str) -> list[Path]:
-    """The run that left an environment open or dirty."""
+def _run_of(environment_id: str) -> list[tuple[Path, Path | None]]:
+    """The run that left an environment open or dirty; where that is not known, the environment's own folder, which is none."""
     folder = environment_folder(environment_id)
     why = quarantined(folder)
-    if why is not None and why.run:
-        return [Path(why.run)]
-    if (folder / OPEN_RUN).is_file():
-        return [Path((folder / OPEN_RUN).read_text(encoding="utf-8"))]
-    return []
+    open_run = folder / OPEN_RUN
+    if why is None and not open_run.is_file():
+        return []
+    named = (why.run if why is not None else "") or (open_run.read_text(encoding="utf-8") if open_run.is_file() else "")
+    return [(Path(named) if named else folder, folder)]
 
 
 def runs_to_recover(out: Path) -> list[Path]:
@@ -159,6 +163,11 @@ def runs_to_recover(out: Path) -> list[Path]:
             record = Record(entries=tuple(read_journal(journal.parent)[0]))
         except JournalDamaged:
             continue
-        if record.started is not None and record.started.boot == boot_id() and not settled(record):
+        if record.started is not None and _can_be_undone(record.started) and not settled(record):
             found.append(journal.parent)
     return found
+
+
+def _can_be_undone(started: ev.RunStarted) -> bool:
+    """Processes of another boot are gone; members of an attached mesh never were of this machine's boot."""
+    return started.boot == boot_id() or started.plan.environment.kind == "attached"

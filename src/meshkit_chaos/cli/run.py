@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING
 import click
 
 from meshkit_chaos.campaign.campaign import Campaign, run_campaign
+from meshkit_chaos.campaign.log import LOG
 from meshkit_chaos.campaign.results import read_results
 from meshkit_chaos.campaign.selection import select
-from meshkit_chaos.cli.app import say
-from meshkit_chaos.cli.options import ENVIRONMENT, FILE, FORMAT, SEED, TAGS, VARS, duration, pairs
+from meshkit_chaos.cli.app import conceal, say
+from meshkit_chaos.cli.options import ALLOW, ENVIRONMENT, FILE, FORMAT, SEED, TAGS, VARS, duration, pairs
 from meshkit_chaos.cli.outcome import show, write_documents
-from meshkit_chaos.cli.places import DeployedPlace, Place, SimulatedPlace, StandingPlace, Talk
+from meshkit_chaos.cli.places import DeployedPlace, Place, SimulatedPlace, StandingPlace, Talk, attach
 from meshkit_chaos.cli.reading import load_both, load_scenarios_for
 from meshkit_chaos.clock import SystemClock
-from meshkit_chaos.environments.registry import environment_folder
-from meshkit_chaos.errors import EnvironmentDirty, UsageError
+from meshkit_chaos.environments.registry import environment_folder, registered
+from meshkit_chaos.environments.secrets import HIDES_NOTHING, Redactor
+from meshkit_chaos.errors import DocumentError, EnvironmentDirty, JournalUnwritable, UsageError
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.judge.verdict import Verdict
 from meshkit_chaos.report.live import LiveView
@@ -54,6 +56,7 @@ NOTHING_JUDGED = 2
 )
 @click.option("--subject", metavar="KEY=VALUE", multiple=True, help="What is tested (version, commit, branch …); repeatable.")
 @click.option("--wait", default="0s", metavar="DURATION", help="How long to wait for an environment that another run holds.")
+@ALLOW
 @FORMAT
 def run_command(
     selection: tuple[str, ...],
@@ -66,6 +69,7 @@ def run_command(
     out: Path | None,
     subject: tuple[str, ...],
     wait: str,
+    allow: bool,
     form: str,
 ) -> int:
     """Run the SELECTION of scenarios (ids or globs; all, where there is none) and judge them.
@@ -77,48 +81,70 @@ def run_command(
     waiting = duration(wait, option="--wait")
     with LiveView(echo=say, console=console()) as view:
         teller = Teller(view)
-        place, scenarios = open_place(file, environment, variables, teller.talk(), wait=waiting)
+        place, scenarios = open_place(file, environment, variables, teller.talk(), wait=waiting, allow=allow)
         with closing(place):
             chosen = select(scenarios.scenarios, patterns=selection, tags=tags)
             if not chosen:
-                say("nothing was judged: the selection fits no scenario")
+                say(f"nothing was judged: the selection fits none of {', '.join(item.id for item in scenarios.scenarios)}")
                 return NOTHING_JUDGED
+            place.permit(chosen, allow=allow)
+            hide = place.redactor.text
+            conceal(hide)
             campaign = Campaign(
                 out=fresh_folder(out),
                 scenarios=tuple(repeated(scenario, repeat) for scenario in chosen),
                 environment=place.description,
                 capabilities=place.capabilities,
                 seed=secrets.randbelow(10**6) if seed is None else seed,
-                subject=about,
+                subject={key: hide(value) for key, value in about.items()},
                 selection=(*selection, *(f"tag:{tag}" for tag in tags)),
                 file=str(file),
                 file_digest=scenarios.digest,
                 execute=place.execute,
                 listener=teller,
             )
-            run_campaign(campaign, SystemClock())
-    return conclude(campaign.out, form=form)
+            carry_out(campaign)
+    return conclude(campaign.out, form=form, redactor=place.redactor)
 
 
-def conclude(out: Path, *, form: str) -> int:
+def carry_out(campaign: Campaign) -> None:
+    """Run it. A log that can no longer be written ends it early; whatever is on disk is judged all the same."""
+    try:
+        run_campaign(campaign, SystemClock())
+    except JournalUnwritable as error:
+        if not (campaign.out / LOG).exists():
+            raise
+        say(f"error ({error.who} must act): {error.message}\nhint: {error.hint}")
+
+
+def conclude(out: Path, *, form: str, redactor: Redactor = HIDES_NOTHING) -> int:
     """Derive everything from what is on disk: the same path as ``judge`` and ``report``."""
     recover = f"meshkit-chaos recover {out}"
     results = read_results(out)
-    places = write_documents(out, results, recover=recover)
+    places = write_documents(out, results, recover=recover, redactor=redactor)
     return show(results, places, form=form, recover=recover)
 
 
 def open_place(
-    file: Path, environment: str | None, given: dict[str, str], talk: Talk, *, wait: Duration
+    file: Path, environment: str | None, given: dict[str, str], talk: Talk, *, wait: Duration, allow: bool = False
 ) -> tuple[Place, ScenarioFile]:
-    """Find out where runs happen: an environment file (deployed for each run), or the id of one that is up."""
-    standing = environment is not None and not Path(environment).is_file() and os.sep not in environment
-    if standing and environment is not None and environment_folder(environment).exists():
+    """Find out where runs happen: an environment file (deployed for each run, or attached), or the id of one that is up."""
+    if environment is not None and not Path(environment).is_file() and not {os.sep, "."} & set(environment):
+        if not environment_folder(environment).exists():
+            hint = f"up are: {', '.join(registered()) or 'none'}; `meshkit-chaos env up FILE` starts one"
+            raise UsageError(f"{environment} is neither an environment file nor the id of an environment that is up", hint=hint)
         place = StandingPlace(environment, talk, wait=wait)
-        return place, load_scenarios_for(file, place.description)
+        try:
+            return place, load_scenarios_for(file, place.description)
+        except DocumentError:
+            place.close()
+            raise
     scenarios, described, _ = load_both(file, Path(environment) if environment else None)
     if described.kind == "simulated":
         return SimulatedPlace(described, given, talk), scenarios
+    if described.kind == "attached":
+        state = attach(described, given, environment_id=described.name, allow=allow, wait=wait)
+        return StandingPlace(state.id, talk, wait=wait), scenarios
     return DeployedPlace(described, given, talk), scenarios
 
 
@@ -135,6 +161,8 @@ def fresh_folder(out: Path | None) -> Path:
     Raises UsageError for one that is not empty, EnvironmentDirty if a run in it still has to be undone.
     """
     folder = out or Path("chaos-results") / time.strftime("%Y%m%d-%H%M%S")
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder", hint="name a new or empty folder with --out")
     if not folder.exists() or not any(folder.iterdir()):
         return folder
     from meshkit_chaos.cli.records import runs_to_recover  # noqa: PLC0415  # only for a folder that is in use

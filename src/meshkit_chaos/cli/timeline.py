@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshkit_chaos.faults import CATALOGUE
+from meshkit_chaos.judge.phrases import counted
 from meshkit_chaos.plan import HoldNode, InjectNode, Node, Plan, RevertNode, UntilNode
 from meshkit_chaos.run.acting import target_words
 from meshkit_chaos.slo import Duration, Objective
@@ -15,7 +16,7 @@ def timeline(plan: Plan) -> str:
     out = [
         f"{scenario.id}: {scenario.title}",
         f"  environment  {plan.environment.name} ({plan.environment.kind}, {len(plan.capabilities.members)} members)",
-        f"  seed         {plan.seed}   blast radius {plan.blast_radius} members at once   limit {plan.limit}",
+        f"  seed         {plan.seed}   blast radius {counted(plan.blast_radius, 'member')} at once   limit {plan.limit}",
         "",
         f"  {'deploy':<11} every member, until ready",
         f"  {'baseline':<11} {steady.lasting} with {', '.join(steady.indicators)} good throughout",

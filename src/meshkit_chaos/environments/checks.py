@@ -7,14 +7,40 @@ import contextlib
 import json
 import os
 import signal
+from collections.abc import Mapping
 from typing import Any, Final
 
 import httpx2
 
+from meshkit_chaos.environments.permission import Allowed
+from meshkit_chaos.environments.processes import MARKER_VARIABLE
+from meshkit_chaos.environments.secrets import Secrets
+from meshkit_chaos.environments.templates import each_text, render_check
 from meshkit_chaos.slo import Check, CheckResult, CommandCheck, Duration, HttpCheck, TcpCheck
 
 _LARGEST_ANSWER: Final = 1024 * 1024
 _ABSENT: Final = object()
+
+
+async def run_secretly(
+    check: Check,
+    *,
+    values: Mapping[str, str],
+    secrets: Secrets,
+    may_run: Allowed,
+    client: httpx2.AsyncClient,
+    timeout: Duration,  # noqa: ASYNC109  # part of the check
+    marker: str = "",
+) -> CheckResult:
+    """Fill the templates, secrets last, and run it; what it saw is told without any secret.
+
+    A command that the operator did not allow is not run.
+    """
+    if isinstance(check, CommandCheck) and check.argv not in may_run:
+        return CheckResult(False, f"the command {check.argv[0]!r} was not allowed (--allow-commands)")
+    filled = each_text(render_check(check, values), secrets.reveal)
+    result = await run_check(filled, client=client, timeout=timeout, marker=marker)
+    return CheckResult(result.ok, secrets.redactor.text(result.detail))
 
 
 async def run_check(
@@ -22,8 +48,9 @@ async def run_check(
     *,
     client: httpx2.AsyncClient,
     timeout: Duration,  # noqa: ASYNC109  # part of the check
+    marker: str = "",
 ) -> CheckResult:
-    """Run it; whatever does not answer within ``timeout`` has failed."""
+    """Run it; whatever does not answer within ``timeout`` has failed. A command bears ``marker``, where one is given."""
     try:
         async with asyncio.timeout(timeout.seconds):
             match check:
@@ -32,7 +59,7 @@ async def run_check(
                 case TcpCheck():
                     return await _tcp(check)
                 case CommandCheck():
-                    return await _command(check)
+                    return await _command(check, marker)
     except TimeoutError:
         return CheckResult(False, f"no answer within {timeout}")
 
@@ -47,6 +74,8 @@ async def _http(check: HttpCheck, client: httpx2.AsyncClient) -> CheckResult:
             data = await _read(answer)
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
         return CheckResult(False, str(error) or type(error).__name__)
+    except ExceptionGroup as group:  # the transport's own, for a port that cannot be one
+        return CheckResult(False, str(group.exceptions[0]))
     return _compare(check, data)
 
 
@@ -102,7 +131,8 @@ async def _tcp(check: TcpCheck) -> CheckResult:
     return CheckResult(True, "connected")
 
 
-async def _command(check: CommandCheck) -> CheckResult:
+async def _command(check: CommandCheck, marker: str) -> CheckResult:
+    marked = {MARKER_VARIABLE: marker} if marker else {}  # so that it ends with the members when nobody else can end it
     try:
         process = await asyncio.create_subprocess_exec(
             *check.argv,
@@ -110,6 +140,7 @@ async def _command(check: CommandCheck) -> CheckResult:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
             start_new_session=True,
+            env={**os.environ, **marked},
         )
     except (OSError, ValueError) as error:
         return CheckResult(False, f"{check.argv[0]!r} cannot be run: {error}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -20,11 +19,12 @@ from typing import Final
 import httpx2
 
 from meshkit_chaos.clock import boot_id
-from meshkit_chaos.environments import processes
-from meshkit_chaos.environments.checks import run_check
+from meshkit_chaos.environments import permission, processes
+from meshkit_chaos.environments.checks import run_secretly
+from meshkit_chaos.environments.permission import NOTHING, Allowed
 from meshkit_chaos.environments.processes import MarkedProcess
-from meshkit_chaos.environments.state import EnvironmentState, MemberSpec, load_state, save_state
-from meshkit_chaos.environments.templates import render_check
+from meshkit_chaos.environments.secrets import Redactor, Secrets, anchored
+from meshkit_chaos.environments.state import EnvironmentState, MemberSpec, owned_state, save_state
 from meshkit_chaos.errors import EnvironmentProblem
 from meshkit_chaos.faults import Kill, LeverCall, MemberState, Pause, Resume, Start
 from meshkit_chaos.journal.events import MemberUp
@@ -34,7 +34,6 @@ from meshkit_chaos.slo import Check, CheckResult, Duration
 
 DATA_PREFIX: Final = "meshkit-chaos-"
 _MARK_FILE: Final = ".meshkit-chaos-marker"
-_MARKER: Final = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 _ROLE_TIMEOUT: Final = Duration(500 * 10**6)
 _SIGNAL_WITHIN_S: Final = 2.0
 _READY_EVERY_S: Final = 0.025
@@ -52,8 +51,10 @@ def capabilities_of(description: EnvironmentDescription) -> Capabilities:
 class ProcessEnvironment:
     """A mesh of local processes. ``planned`` for one that is to be deployed, ``load`` for one that was."""
 
-    def __init__(self, *, marker: str, data: str, description: EnvironmentDescription) -> None:
+    def __init__(self, *, marker: str, data: str, description: EnvironmentDescription, may_run: Allowed = NOTHING) -> None:
         self.marker = marker
+        self.secrets = Secrets.of(description)
+        self._may_run = may_run
         self.data_folder = data
         self._description = description
         self._state: EnvironmentState | None = None
@@ -65,11 +66,18 @@ class ProcessEnvironment:
 
     @classmethod
     def planned(
-        cls, folder: Path, description: EnvironmentDescription, *, environment_id: str, marker: str, given: Mapping[str, str]
+        cls,
+        folder: Path,
+        description: EnvironmentDescription,
+        *,
+        environment_id: str,
+        marker: str,
+        given: Mapping[str, str],
+        may_run: Allowed = NOTHING,
     ) -> ProcessEnvironment:
-        """Nothing is resolved, written or started before ``deploy``."""
+        """Nothing is resolved, written or started before ``deploy``. ``may_run``: the commands that the operator allowed."""
         data = str(Path(tempfile.gettempdir()) / f"{DATA_PREFIX}{marker}")
-        environment = cls(marker=marker, data=data, description=description)
+        environment = cls(marker=marker, data=data, description=description, may_run=may_run)
 
         def resolve() -> EnvironmentState:
             from meshkit_chaos.environments.resolving import resolve_members  # noqa: PLC0415  # the watchdog never resolves
@@ -80,7 +88,7 @@ class ProcessEnvironment:
                 owner=os.getuid(),
                 boot=boot_id(),
                 data=data,
-                description=description,
+                description=anchored(description),
                 members=resolve_members(description, given=given, data=data),
             )
             save_state(folder, state)
@@ -92,14 +100,18 @@ class ProcessEnvironment:
     @classmethod
     def load(cls, folder: Path) -> ProcessEnvironment | None:
         """The environment whose state lies in ``folder``; None if none was ever deployed there. Raises EnvironmentProblem."""
-        state = load_state(folder)
-        if state is None:
-            return None
-        if state.owner != os.getuid():
-            raise EnvironmentProblem(f"the environment in {folder} belongs to user {state.owner}")
-        if not _MARKER.fullmatch(state.marker):
-            raise EnvironmentProblem(f"the environment in {folder} has an impossible marker {state.marker[:40]!r}")
-        environment = cls(marker=state.marker, data=state.data, description=state.description)
+        state = owned_state(folder)
+        return cls.of(state) if state is not None else None
+
+    @classmethod
+    def of(cls, state: EnvironmentState) -> ProcessEnvironment:
+        """What was deployed earlier. Its own commands were allowed when it was."""
+        environment = cls(
+            marker=state.marker,
+            data=state.data,
+            description=state.description,
+            may_run=permission.allowed(permission.commands_of(state.description)),
+        )
         environment._adopt(state)
         return environment
 
@@ -182,7 +194,22 @@ class ProcessEnvironment:
         return frozenset(name for name, result in zip(names, results, strict=True) if result.ok)
 
     async def check(self, member: str, check: Check, timeout: Duration) -> CheckResult:  # noqa: ASYNC109  # part of the check
-        return await run_check(render_check(check, self._specs[member].values), client=self._client, timeout=timeout)
+        return await run_secretly(
+            check,
+            values=self._specs[member].values,
+            secrets=self.secrets,
+            may_run=self._may_run,
+            client=self._client,
+            timeout=timeout,
+            marker=self.marker,
+        )
+
+    def allow(self, more: Allowed) -> None:
+        self._may_run |= more
+
+    async def quiesce(self) -> tuple[str, ...]:
+        """Signals are done when they are sent: nothing of a dead runner still acts on a process."""
+        return ()
 
     def scrape_targets(self) -> dict[str, str]:
         return {name: spec.metrics for name, spec in self._specs.items() if spec.metrics}
@@ -224,8 +251,8 @@ class ProcessEnvironment:
             folder.mkdir(exist_ok=True, mode=0o700)
             with Path(spec.log).open("ab") as log:
                 child = subprocess.Popen(
-                    spec.argv,
-                    env={**spec.env, **variables},
+                    [self.secrets.reveal(text) for text in spec.argv],
+                    env={**{name: self.secrets.reveal(text) for name, text in spec.env.items()}, **variables},
                     cwd=folder,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -251,7 +278,8 @@ class ProcessEnvironment:
                         await asyncio.sleep(_READY_EVERY_S)
         except TimeoutError:
             raise EnvironmentProblem(
-                f"member {spec.name} was not ready within {ready.within}: {last.detail}", hint=_log_tail(spec)
+                f"member {spec.name} was not ready within {ready.within}: {last.detail}",
+                hint=_log_tail(spec, self.secrets.redactor),
             ) from None
 
     def _refuse_dead(self, spec: MemberSpec) -> None:
@@ -259,7 +287,9 @@ class ProcessEnvironment:
         spawned = self._spawned.get(spec.name)
         ended = spawned.poll() is not None if spawned is not None else True
         if ended and spec.name not in self._running():
-            raise EnvironmentProblem(f"member {spec.name} ended before it was ready", hint=_log_tail(spec))
+            raise EnvironmentProblem(
+                f"member {spec.name} ended before it was ready", hint=_log_tail(spec, self.secrets.redactor)
+            )
 
     async def _signal(self, spec: MemberSpec, number: signal.Signals) -> None:
         """Signal all processes of a member and wait until the effect can be seen."""
@@ -308,9 +338,9 @@ def _state_of(found: tuple[MarkedProcess, ...] | None) -> MemberState:
     )
 
 
-def _log_tail(spec: MemberSpec) -> str:
+def _log_tail(spec: MemberSpec, redactor: Redactor) -> str:
     try:
-        lines = Path(spec.log).read_bytes()[-2000:].decode(errors="replace").strip().splitlines()
+        lines = redactor.data(Path(spec.log).read_bytes())[-2000:].decode(errors="replace").strip().splitlines()
     except OSError:
         return ""
     return f"its last words: {lines[-1][:300]}" if lines else "it wrote nothing"

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
+from meshkit_chaos.environments.secrets import reference
 from meshkit_chaos.environments.state import MemberSpec
 from meshkit_chaos.environments.templates import render
 from meshkit_chaos.errors import EnvironmentProblem, UsageError
@@ -21,6 +22,11 @@ from meshkit_chaos.scenario.environment import EnvironmentDescription, MemberDes
 HOST: Final = "127.0.0.1"
 _PORTS: Final = range(20_000, 32_000)  # below what the kernel hands out for outgoing connections
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+_OF_OPERATORS: Final = (
+    *("USER", "LOGNAME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "SSH_AUTH_SOCK"),
+    *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "CONTAINER_HOST", "KUBECONFIG"),
+)
+"""What the commands of an attached mesh need besides, to reach it as the operator does. None of these is a secret itself."""
 
 
 def free_ports(count: int) -> list[int]:
@@ -77,8 +83,8 @@ def merged_vars(description: EnvironmentDescription, given: Mapping[str, str]) -
 def resolve_members(
     description: EnvironmentDescription, *, given: Mapping[str, str], data: str, seen: Mapping[str, str] | None = None
 ) -> tuple[MemberSpec, ...]:
-    """Fill every template. ``seen``: environment variables to pass on from (default: this process's)."""
-    variables = {f"var.{name}": text for name, text in merged_vars(description, given).items()}
+    """Fill every template but those of secrets. ``seen``: environment variables to pass on from (default: this process's)."""
+    variables = _of_document(description, given)
     ports = iter(free_ports(sum(len(member.ports) for member in description.members)))
     values = {
         member.name: {
@@ -91,14 +97,58 @@ def resolve_members(
         }
         for index, member in enumerate(description.members, start=1)
     }
-    joined = {
-        f"joined.{name}": text.separator.join(render(text.item, values[member.name]) for member in description.members)
-        for name, text in description.joined.items()
-    }
+    joined = _joined(description, values)
     return tuple(
         _spec(member, description, {**values[member.name], **joined}, os.environ if seen is None else seen)
         for member in description.members
     )
+
+
+def _of_document(description: EnvironmentDescription, given: Mapping[str, str]) -> dict[str, str]:
+    """Variables as they are; a secret stands for itself, so that its value gets into no state file."""
+    variables = {f"var.{name}": text for name, text in merged_vars(description, given).items()}
+    return {**variables, **{f"secret.{name}": reference(name) for name in description.secrets}}
+
+
+def _joined(description: EnvironmentDescription, values: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    return {
+        f"joined.{name}": text.separator.join(render(text.item, values[member.name]) for member in description.members)
+        for name, text in description.joined.items()
+    }
+
+
+def resolve_attached(
+    description: EnvironmentDescription, *, given: Mapping[str, str], seen: Mapping[str, str] | None = None
+) -> tuple[MemberSpec, ...]:
+    """The members of a mesh that already runs: hosts and ports as the document has them. ``env`` is that of their commands."""
+    variables = _of_document(description, given)
+    values = {member.name: _place_of(member, index, variables) for index, member in enumerate(description.members, start=1)}
+    joined = _joined(description, values)
+    there = os.environ if seen is None else seen
+    passed_on = {name: there[name] for name in (*_PASSED_ON, *_OF_OPERATORS) if name in there}
+    return tuple(
+        MemberSpec(
+            name=member.name,
+            argv=(),
+            env={
+                "PATH": os.defpath,
+                **passed_on,
+                **{name: render(text, {**values[member.name], **joined}) for name, text in member.env.items()},
+            },
+            folder="",
+            log="",
+            values={**values[member.name], **joined},
+            metrics=render(description.metrics.url, values[member.name]) if description.metrics else "",
+        )
+        for member in description.members
+    )
+
+
+def _place_of(member: MemberDescription, index: int, variables: Mapping[str, str]) -> dict[str, str]:
+    values = {**variables, "member.name": member.name, "member.index": str(index)}
+    if member.host:
+        values["member.host"] = render(member.host, values)
+    return {**values, **{f"member.port.{name}": str(number) for name, number in member.numbers.items()}}
 
 
 def _spec(

@@ -18,13 +18,14 @@ import httpx2
 
 from meshkit_chaos.clock import Clock
 from meshkit_chaos.environments.checks import run_check
+from meshkit_chaos.environments.secrets import reference
 from meshkit_chaos.environments.templates import render, render_check
 from meshkit_chaos.errors import EnvironmentProblem
 from meshkit_chaos.faults import Kill, LeverCall, LeverName, MemberState, Pause, Resume, Start, lever_name
 from meshkit_chaos.journal.events import MemberUp
 from meshkit_chaos.plan import Capabilities
 from meshkit_chaos.scenario.environment import EnvironmentDescription, SimulatedMesh
-from meshkit_chaos.slo import Check, CheckResult, Duration
+from meshkit_chaos.slo import Check, CheckResult, CommandCheck, Duration, TcpCheck
 
 _ANSWER_S: Final = 0.001
 _PUT: Final = "/v3/kv/put"
@@ -56,7 +57,11 @@ class _Member:
 
 @dataclass(slots=True)
 class Mesh:
-    """The model. Instants are monotonic ns; it moves only when it is told what time it is."""
+    """The model. Instants are monotonic ns; it moves only when it is told what time it is.
+
+    ``sticky``: a leader that was lost and is able again must be elected as any other; it does not just go on. Its time
+    counts from when a majority is there.
+    """
 
     members: dict[str, _Member]
     election_ns: int
@@ -64,6 +69,7 @@ class Mesh:
     leader: str | None = None
     changes: int = 0
     lost_at: int | None = None
+    sticky: bool = False
     _now: int = field(default=0)
 
     def advance(self, now: int) -> None:
@@ -72,13 +78,13 @@ class Mesh:
         able = [member for member in self.members.values() if member.able and member.ready_at <= now]
         majority = 2 * len(able) > len(self.members)
         leading = self.leader is not None and self.members[self.leader].able and majority
-        if leading:
+        if leading and not (self.sticky and self.lost_at is not None):
             self.lost_at = None
             return
         if self.lost_at is None:
             self.lost_at = now
         if not majority:
-            if self.leader is not None and now >= self.lost_at + self.election_ns:
+            if self.leader is not None and (self.sticky or now >= self.lost_at + self.election_ns):
                 self.leader = None
             if self.leader is None:
                 self.lost_at = now  # an election can only begin with a majority
@@ -151,6 +157,7 @@ class SimulatedEnvironment:
 
     def _values_of(self, name: str, ports: tuple[str, ...], given: Mapping[str, str]) -> dict[str, str]:
         variables = {f"var.{key}": text for key, text in {**self._description.vars, **given}.items()}
+        variables |= {f"secret.{key}": reference(key) for key in self._description.secrets}  # nothing real needs their values
         own = {"member.name": name, "member.index": str(self.mesh.members[name].number)}
         numbers = {f"member.port.{port}": str(2379 + index) for index, port in enumerate(ports)}
         return {**variables, **own, **numbers, "member.host": name, "member.dir": "/nowhere"}
@@ -212,6 +219,11 @@ class SimulatedEnvironment:
         return frozenset(name for name, result in zip(names, results, strict=True) if result.ok)
 
     async def check(self, member: str, check: Check, timeout: Duration) -> CheckResult:  # noqa: ASYNC109  # part of the check
+        """Over HTTP the simulated member answers; nothing else is asked, for there is nothing, and no command is run."""
+        if isinstance(check, CommandCheck):
+            return CheckResult(False, "a simulated mesh runs no command")
+        if isinstance(check, TcpCheck):
+            return CheckResult(self.mesh.members[member].up, "simulated")
         return await run_check(render_check(check, self._values[member]), client=self._client, timeout=timeout)
 
     def scrape_targets(self) -> dict[str, str]:

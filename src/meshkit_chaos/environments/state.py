@@ -5,9 +5,12 @@ It belongs to one user; what another user could have written is refused.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import re
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +25,7 @@ STATE: Final = "environment.json"
 LEASE: Final = "lease"
 QUARANTINE: Final = "quarantine.json"
 OPEN_RUN: Final = "open-run"
+_MARKER: Final = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 
 
 class MemberSpec(Struct, frozen=True, kw_only=True):
@@ -59,7 +63,8 @@ def write_durably(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        os.write(descriptor, data)
+        while data:  # a disk that is nearly full takes only a part
+            data = data[os.write(descriptor, data) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -89,6 +94,18 @@ def load_state(folder: Path) -> EnvironmentState | None:
         raise EnvironmentProblem(f"{path} cannot be read: {error}") from error
 
 
+def owned_state(folder: Path) -> EnvironmentState | None:
+    """``load_state``, and that it says the same of itself: this user's, with a marker that can be one."""
+    state = load_state(folder)
+    if state is None:
+        return None
+    if state.owner != os.getuid():
+        raise EnvironmentProblem(f"the environment in {folder} belongs to user {state.owner}")
+    if not _MARKER.fullmatch(state.marker):
+        raise EnvironmentProblem(f"the environment in {folder} has an impossible marker {state.marker[:40]!r}")
+    return state
+
+
 def _refuse_foreign(path: Path) -> None:
     found = path.lstat()
     if found.st_uid != os.getuid() or stat.S_ISLNK(found.st_mode) or found.st_mode & 0o022:
@@ -113,6 +130,16 @@ def take_lease(folder: Path, *, holder: str) -> int:
     os.ftruncate(descriptor, 0)
     os.write(descriptor, holder.encode())
     return descriptor
+
+
+@contextlib.contextmanager
+def leased(folder: Path, *, holder: str) -> Iterator[None]:
+    """Hold the environment for a while. Raises EnvironmentBusy."""
+    descriptor = take_lease(folder, holder=holder)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def quarantine(folder: Path, why: Quarantine) -> None:

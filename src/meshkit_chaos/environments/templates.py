@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -32,15 +32,20 @@ def render(text: str, values: Mapping[str, str]) -> str:
 
 def render_check(check: Check, values: Mapping[str, str]) -> Check:
     """The same check with every text filled in."""
+    return each_text(check, lambda text: render(text, values))
+
+
+def each_text(check: Check, change: Callable[[str], str]) -> Check:
+    """The same check with every text changed."""
     match check:
         case HttpCheck():
             return msgspec.structs.replace(
                 check,
-                url=render(check.url, values),
-                body=None if check.body is None else render(check.body, values),
-                headers={name: render(text, values) for name, text in check.headers.items()},
+                url=change(check.url),
+                body=None if check.body is None else change(check.body),
+                headers={name: change(text) for name, text in check.headers.items()},
             )
         case TcpCheck():
-            return TcpCheck(address=render(check.address, values))
+            return TcpCheck(address=change(check.address))
         case CommandCheck():
-            return CommandCheck(argv=tuple(render(text, values) for text in check.argv))
+            return CommandCheck(argv=tuple(map(change, check.argv)))

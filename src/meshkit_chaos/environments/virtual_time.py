@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import selectors
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -60,14 +61,14 @@ class VirtualClock:
 
 
 def run_virtually(loop: VirtualTimeLoop, work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end and close the loop."""
-    try:
-        return loop.run_until_complete(work)
-    finally:
-        pending = asyncio.all_tasks(loop)
-        for task in pending:
-            task.cancel()
-        if pending:
-            loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
+    """Run a coroutine to its end and close the loop, whatever ended it."""
+    with contextlib.closing(loop):
+        try:
+            return loop.run_until_complete(work)
+        finally:
+            pending = asyncio.all_tasks(loop)
+            for task in pending:
+                task.cancel()
+            if pending:
+                loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+            loop.run_until_complete(loop.shutdown_asyncgens())

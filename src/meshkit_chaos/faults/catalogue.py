@@ -37,7 +37,8 @@ class Fault:
     ``inject`` and ``revert`` give the lever calls for one member. ``effect`` compares the member before the injection with
     the member
     after it: ``None`` when the fault bit, otherwise a sentence that says what was seen instead.
-    ``momentary`` faults are over once injected (a restart): holding them means nothing.
+    ``momentary`` faults are over once injected (a restart): holding them means nothing. ``by_identity``: the effect is that
+    another process is there, which only an environment that tells processes apart can see.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Fault:
     example: str
     parameters: tuple[Parameter, ...] = ()
     momentary: bool = False
+    by_identity: bool = False
 
     @property
     def levers(self) -> frozenset[LeverName]:
@@ -108,6 +110,7 @@ RESTART: Final = Fault(
     effect_doc="another process runs in the member's place",
     example="- fault: restart\n  target: {count: 1}",
     momentary=True,
+    by_identity=True,
 )
 
 CATALOGUE: Final[Mapping[str, Fault]] = MappingProxyType({fault.kind: fault for fault in (KILL, PAUSE, RESTART)})

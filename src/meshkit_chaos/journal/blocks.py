@@ -165,7 +165,7 @@ def _series_in(form: _SeriesForm) -> Series:
 def _check_rounds(rounds: Sequence[Round]) -> None:
     last: dict[str, int] = {}
     for one in rounds:
-        if not one.tick <= one.start <= one.end:
+        if not max(one.tick, one.start) <= one.end:
             raise JournalDamaged(f"a round of {one.source!r} has tick {one.tick}, start {one.start}, end {one.end}", hint=_HINT)
         if one.source in last and one.tick <= last[one.source]:
             raise JournalDamaged(f"rounds of {one.source!r} are out of order: {one.tick} after {last[one.source]}", hint=_HINT)

@@ -256,11 +256,44 @@ class SamplesFlushed(Event, frozen=True, kw_only=True, tag="samples.flushed"):
     samples: int
 
 
+class SourceDescribed(Event, frozen=True, kw_only=True, tag="source.described"):
+    """The server whose samples the rounds of ``source`` are made of, as it introduced itself.
+
+    ``range_boundaries``: as in the settings of the evaluator. ``offset``: its clock minus our wall clock, in ns, known to
+    ``error``; rounds are widened by what is not known of it. ``every`` and ``lag`` as the environment says them, in ns.
+    """
+
+    source: str
+    server: str
+    flavour: str
+    version: str
+    range_boundaries: Literal["left-open", "closed"]
+    offset: int
+    error: int
+    every: int
+    lag: int
+
+
+class MetricMissing(Event, frozen=True, kw_only=True, tag="metric.missing"):
+    """A source has no series of a metric that an indicator reads. ``near``: what it has that looks like it."""
+
+    source: str
+    metric: str
+    near: tuple[str, ...]
+
+
 class LogCollected(Event, frozen=True, kw_only=True, tag="log.collected"):
     member: str
     path: str
     bytes: int
     truncated: bool
+
+
+class SecretLeaked(Event, frozen=True, kw_only=True, tag="secret.leaked"):
+    """A secret's value stands in a file of this run's record all the same. ``secret`` is its name, never its value."""
+
+    secret: str
+    file: str
 
 
 class ProblemNoted(Event, frozen=True, kw_only=True, tag="problem.noted"):
@@ -316,7 +349,10 @@ AnyEvent = (
     | TeardownIntended
     | TeardownDone
     | SamplesFlushed
+    | SourceDescribed
+    | MetricMissing
     | LogCollected
+    | SecretLeaked
     | ProblemNoted
     | RunFinished
 )

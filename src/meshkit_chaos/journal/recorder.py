@@ -1,9 +1,9 @@
 """Collects rounds as they come: a store that queries can read at once, and blocks for the journal.
 
-Takes a round with each member's samples. Gives them as growing series (a PromQL ``Storage``), as the block of everything
-since the last flush, and as ``Samples``. Writes staleness markers as Prometheus does: at the tick at which a series that was
-there is not there any more, be it dropped by its member or gone with the member's failed scrape. Refuses time that does not
-go forward. Pure: no clock, no I/O.
+Takes a round with each member's samples, of one instant or each of its own. Gives them as growing series (a PromQL
+``Storage``), as the block of everything since the last flush, and as ``Samples``. Writes staleness markers as Prometheus does:
+when a series that was there is seen to be gone, be it dropped by its member or gone with the member's failed scrape. Refuses
+time that does not go forward. Pure: no clock, no I/O.
 """
 
 from __future__ import annotations
@@ -19,6 +19,17 @@ from meshkit_chaos.promql.series import STALE, Labels, Series, label
 Sample = tuple[Labels, float]
 MemberSamples = Mapping[str, Sequence[Sample]]
 """What each member gave in one round. A member that gave nothing may be absent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timed:
+    """What a member gave in one round, with the instants at which it was scraped, oldest first.
+
+    ``at``: when what is not there any more was seen to be gone.
+    """
+
+    samples: Sequence[tuple[Labels, int, float]]
+    at: int
 
 
 @dataclass(slots=True)
@@ -56,24 +67,36 @@ class Recorder:
 
     def add(self, round_: Round, samples: MemberSamples) -> None:
         """Record one round. Samples of a failed member may only be what is said *about* it (``up`` 0)."""
+        tick = round_.tick
+        self.add_timed(
+            round_,
+            {
+                member: Timed(samples=[(labels, tick, value) for labels, value in several], at=tick)
+                for member, several in samples.items()
+            },
+        )
+
+    def add_timed(self, round_: Round, samples: Mapping[str, Timed]) -> None:
+        """Record one round whose samples have instants of their own, all after those of the round before."""
         past = self._rounds.setdefault(round_.source, [])
         if past and round_.tick <= past[-1].tick:
             raise ValueError(f"{round_.source!r} had a round at {past[-1].tick}; one at {round_.tick} cannot follow")
         before = {member for source, member in self._present if source == round_.source}
+        nothing = Timed(samples=(), at=round_.tick)
         for member in sorted(before | samples.keys()):
-            self._add_member(round_, member, samples.get(member, ()))
+            self._add_member(round_.source, member, samples.get(member, nothing))
         past.append(round_)
         self._unflushed.append(round_)
 
-    def _add_member(self, round_: Round, member: str, samples: Sequence[Sample]) -> None:
+    def _add_member(self, source: str, member: str, given: Timed) -> None:
         now: dict[Labels, None] = {}
-        for labels, value in samples:
-            self._append(labels, round_.tick, value)
+        for labels, time, value in given.samples:
+            self._append(labels, time, value)
             now[labels] = None
-        for labels in self._present.get((round_.source, member), {}):
+        for labels in self._present.get((source, member), {}):
             if labels not in now:
-                self._append(labels, round_.tick, STALE)
-        self._present[round_.source, member] = now
+                self._append(labels, given.at, STALE)
+        self._present[source, member] = now
 
     def _append(self, labels: Labels, time: int, value: float) -> None:
         series = self._series.get(labels)

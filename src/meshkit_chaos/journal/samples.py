@@ -1,7 +1,8 @@
 """Samples as the judge reads them: rounds and series. A value, built by the store and by tests alike.
 
 A *round* is one tick of one source (``scrape`` or a probe's name): all members asked at once. A sample's instant is its round's
-tick. Staleness markers stand where a series ended or its member's scrape failed, as Prometheus writes them.
+tick; where another server scraped, it is the sample's own, and the tick is the last of the round. Staleness markers stand where
+a series ended or its member's scrape failed, as Prometheus writes them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from meshkit_chaos.promql.series import Series
 class Round(Struct, frozen=True, kw_only=True):
     """``tick`` ≤ ``start`` ≤ ``end``, monotonic ns: when it was due, when its first request left, when its last answer came.
 
+    Where another server scraped: ``start`` ≤ ``tick`` ≤ ``end``: the earliest that its first sample can have been taken, the
+    instant of its last sample, the latest that this can have been taken. ``doubt``: why such a round tells nothing at all.
+
     ``failed`` maps members whose scrape gave nothing usable to the cause. A probe that *failed* is not there: it is a sample of
     value 0. Only a probe that itself broke (our fault, not the member's) is.
     """
@@ -26,6 +30,7 @@ class Round(Struct, frozen=True, kw_only=True):
     start: int
     end: int
     failed: dict[str, str] = {}
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

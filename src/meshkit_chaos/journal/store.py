@@ -6,6 +6,7 @@ torn last line and says so. A write that fails leaves the file as it was before 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import hashlib
@@ -24,11 +25,14 @@ from meshkit_chaos.slo.codec import convert, encode
 
 JOURNAL: Final = "journal.jsonl"
 SAMPLES: Final = "samples"
+CUT: Final = "journal.cut"
 _RESERVE: Final = ".journal.reserve"
 _RESERVE_BYTES: Final = 128 * 1024
 _LONGEST_LINE: Final = 8 * 1024 * 1024
 
 Reader = Callable[[ev.Entry], None]
+Hide = Callable[[ev.AnyEvent], ev.AnyEvent]
+"""Gives an event as it may be written: without secrets."""
 
 
 class Journal:
@@ -41,6 +45,7 @@ class Journal:
         self._seq = seq
         self._offset = offset
         self._readers: list[Reader] = []
+        self._hide: Hide | None = None
 
     @classmethod
     def create(cls, folder: Path, clock: Clock) -> Journal:
@@ -64,32 +69,53 @@ class Journal:
             raise _unwritable(folder, error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            entries, good = read_lines((folder / JOURNAL).read_bytes())[:2]
-            cut = os.fstat(descriptor).st_size - good
+            data = (folder / JOURNAL).read_bytes()
+            entries, good = read_lines(data)[:2]
+            cut = len(data) - good
+            if b"\n" in data[good:]:  # more than a torn last line: somebody damaged it, and what stands there is kept
+                (folder / CUT).write_bytes(data[good:])
             os.ftruncate(descriptor, good)
         except BlockingIOError:
             os.close(descriptor)
             raise
         journal = cls(folder, descriptor, clock, seq=len(entries), offset=good)
-        journal.append(ev.WriterChanged(writer=writer, pid=os.getpid(), cut=cut, reason=reason), sync=True)
+        try:
+            journal.append_from_reserve(ev.WriterChanged(writer=writer, pid=os.getpid(), cut=cut, reason=reason))
+        except JournalUnwritable:
+            journal.close()
+            raise
         return journal
 
     def follow(self, reader: Reader) -> None:
         """Show every further entry to a reader (console); what a reader raises is its own bug and surfaces."""
         self._readers.append(reader)
 
+    def hide(self, hide: Hide) -> None:
+        """Let every further event go through ``hide`` before it is written and shown."""
+        self._hide = hide
+
     def append(self, event: ev.AnyEvent, *, sync: bool = False) -> ev.Entry:
         """Write one event; ``sync``: it is on disk on return. Raises JournalUnwritable and leaves the file as it was."""
+        event = event if self._hide is None else self._hide(event)
         entry = ev.Entry(seq=self._seq, t=self._clock.monotonic_ns(), event=event)
         try:
             self._write(encode(entry) + b"\n", sync=sync)
         except OSError as error:
-            os.ftruncate(self._descriptor, self._offset)
+            with contextlib.suppress(OSError):  # on a disk that became read-only nothing can be cut off, either
+                os.ftruncate(self._descriptor, self._offset)
             raise _unwritable(self._folder, error) from error
         self._seq += 1
         for reader in self._readers:
             reader(entry)
         return entry
+
+    def append_from_reserve(self, event: ev.AnyEvent) -> None:
+        """Write one event, synced, and use the kept space where there is no other. Raises JournalUnwritable."""
+        try:
+            self.append(event, sync=True)
+        except JournalUnwritable:
+            self.release_reserve()
+            self.append(event, sync=True)
 
     def write_block(self, data: bytes) -> str:
         """Write a sample block, synced, and give its name. Raises JournalUnwritable."""
@@ -101,13 +127,15 @@ class Journal:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
             raise _unwritable(self._folder, error) from error
         return name
 
     def release_reserve(self) -> None:
         """Give back the space kept for bad times, so that the record of a rollback fits on a full disk."""
-        (self._folder / _RESERVE).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (self._folder / _RESERVE).unlink(missing_ok=True)
 
     def close(self) -> None:
         self.release_reserve()
@@ -125,6 +153,8 @@ class Journal:
         written = 0
         while written < len(line):
             written += os.write(self._descriptor, line[written:])
+        if os.fstat(self._descriptor).st_nlink == 0:  # somebody deleted it: what is written now, nobody will read
+            raise FileNotFoundError(errno.ENOENT, "the journal was deleted")
         if sync:
             os.fsync(self._descriptor)
         self._offset += len(line)
@@ -153,7 +183,7 @@ def _unwritable(folder: Path, error: OSError) -> JournalUnwritable:
         errno.EROFS: "the file system is read-only",
         errno.EACCES: "permission is denied",
         errno.EEXIST: "a record is already there",
-        errno.ENOENT: "there is no record",
+        errno.ENOENT: "it is not there (any more)",
     }
     cause = causes.get(error.errno or 0, error.strerror or str(error))
     return JournalUnwritable(

@@ -23,6 +23,16 @@ SCHEMA = 1
 _LEAST_ROUNDS = 2
 
 
+def secrets_kept(record: Record) -> Iterator[Finding]:
+    """Whether a secret was found in the run's own output: such a record must not be passed on, let alone believed."""
+    leaks = [(entry.seq, event) for entry, event in record.of(ev.SecretLeaked)]
+    if leaks:
+        told = listed(dict.fromkeys(f"{event.secret} in {event.file}" for _, event in leaks))
+        hint = "change the secret, delete the record, and keep the value out of what members print and serve"
+        sentence = f"a secret leaked into the run's output: {told}"
+        yield assumption("secrets-kept", "invalid", sentence, tuple(seq for seq, _ in leaks), hint=hint)
+
+
 def not_run(record: Record) -> Finding | None:
     """Why the scenario never began, where it did not: deployment failed, or a prerequisite was false."""
     for entry, failed in record.of(ev.DeployFailed):

@@ -10,12 +10,13 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
+from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.record import FaultWindow, Record, fault_windows
 from meshkit_chaos.journal.samples import Round
 from meshkit_chaos.judge.counters import CounterSpan, counter_spans
 from meshkit_chaos.judge.estimator import Instant
 from meshkit_chaos.judge.rounds import held_during, silence
-from meshkit_chaos.promql import EvaluationError, Evaluator, NoData, PromQLError, parse, single
+from meshkit_chaos.promql import EvaluationError, Evaluator, NoData, PromQLError, Settings, parse, single
 from meshkit_chaos.slo import Band, Goodness, Indicator
 
 
@@ -41,12 +42,18 @@ def series_of(record: Record, indicator: Indicator) -> tuple[Point, ...]:
     rounds = record.samples.rounds.get(indicator.source, ())
     windows = fault_windows(record)
     try:
-        evaluator = Evaluator(parse(indicator.query))
+        evaluator = Evaluator(parse(indicator.query), settings_of(record, indicator.source))
     except PromQLError as error:
         return tuple(_unknown(a_round, f"the query cannot be evaluated: {error}") for a_round in rounds)
     if indicator.kind == "event":
         return tuple(_classified(span, indicator.band) for span in counter_spans(record, evaluator, indicator.source))
     return tuple(_point(record, evaluator, a_round, indicator, windows) for a_round in rounds)
+
+
+def settings_of(record: Record, source: str) -> Settings:
+    """How the source's server evaluates; our own scraping evaluates as Prometheus 3 does."""
+    described = [event for _, event in record.of(ev.SourceDescribed) if event.source == source]
+    return Settings(range_boundaries=described[-1].range_boundaries) if described else Settings()
 
 
 def every_of(record: Record, indicator: Indicator) -> int:
@@ -81,11 +88,12 @@ def near_names(record: Record, query: str) -> str:
     except PromQLError:
         return ""
     recorded = sorted(record.samples.series)
+    told = {event.metric: event.near for _, event in record.of(ev.MetricMissing)}
     hints = []
     for name in names:
         if name in record.samples.series:
             continue
-        near = difflib.get_close_matches(name, recorded, n=3, cutoff=0.6)
+        near = told.get(name) or tuple(difflib.get_close_matches(name, recorded, n=3, cutoff=0.6))
         hints.append(f"no series named {name} was recorded" + (f"; near names: {', '.join(near)}" if near else ""))
     return "; ".join(hints)
 

@@ -12,7 +12,7 @@ from functools import partial
 
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.record import Record
-from meshkit_chaos.judge.assumptions import faults_bit, not_run, prerequisites_checked, record_whole, steady_state
+from meshkit_chaos.judge.assumptions import faults_bit, not_run, prerequisites_checked, record_whole, secrets_kept, steady_state
 from meshkit_chaos.judge.conduct import judge_deaths, judge_outcome, judge_problems, judge_steps, outcome_of
 from meshkit_chaos.judge.objectives import judge_objective, judge_rollback
 from meshkit_chaos.judge.surroundings import environment_of, judge_environment
@@ -97,6 +97,7 @@ def _unreadable(record: Record, scenario: Scenario | None) -> Verdict:
 
 def _findings(record: Record, scenario: Scenario) -> Iterator[Finding]:
     yield from _guarded("record-whole", "assumption", lambda: [record_whole(record)])
+    yield from _guarded("secrets-kept", "assumption", partial(secrets_kept, record))
     never_began = not_run(record)
     if never_began is not None:
         yield never_began

@@ -17,9 +17,11 @@ def held_during(windows: tuple[FaultWindow, ...], start: int, end: int) -> froze
 
 
 def silence(a_round: Round, held: frozenset[str]) -> str:
-    """Why a round tells nothing: a member that no fault held gave no answer. Empty where all others answered.
+    """Why a round tells nothing: its source says so, or a member that no fault held gave no answer. Empty where it tells.
 
     Any member counts, whichever series the query reads: a member that was not asked may be the one that is out of the band.
     """
+    if a_round.doubt:
+        return a_round.doubt
     failed = {member: cause for member, cause in a_round.failed.items() if member not in held}
     return "; ".join(f"no answer of {member}: {cause}" for member, cause in sorted(failed.items()))

@@ -120,11 +120,11 @@ def _sentence(objective: Objective, act: Act, answer: Measured, verdict: Verdict
     name, limit = objective.indicator, f"limit {say(measurement.limit)}"
     if measurement.hi is None:
         return _censored_sentence(name, act, answer, limit)
+    if measurement.hi == 0:
+        return f"{name} was good again before {act.name} ({limit})"
     if not answer.seen and not measurement.lo:
         longest = at_most(measurement.hi)
         return f"{name} was not seen out of its band after {act.name}: no disturbance longer than {longest} ({limit})"
-    if measurement.hi == 0:
-        return f"{name} was good again before {act.name} ({limit})"
     if verdict == "fail":
         return (
             f"{name} was good again {say_between(measurement.lo, measurement.hi)} after {act.name}, "

@@ -15,14 +15,18 @@ from typing import Final
 import httpx2
 
 from meshkit_chaos.clock import Clock
-from meshkit_chaos.journal.recorder import MemberSamples, Recorder
+from meshkit_chaos.journal import events as ev
+from meshkit_chaos.journal.recorder import MemberSamples, Recorder, Timed
 from meshkit_chaos.journal.samples import Round
+from meshkit_chaos.measure.annotations import Annotator
+from meshkit_chaos.measure.connecting import Connection
 from meshkit_chaos.measure.exposition import Wanted
+from meshkit_chaos.measure.external import ExternalSource
 from meshkit_chaos.measure.fetch import scrape_client
 from meshkit_chaos.measure.probes import Prober, RunCheck
 from meshkit_chaos.measure.scrape import SCRAPE, Scraper
 from meshkit_chaos.measure.watch import Evaluate, Reading, read
-from meshkit_chaos.promql import EvaluationError, Evaluator, NoData, Query, parse, single
+from meshkit_chaos.promql import EvaluationError, Evaluator, NoData, Query, Settings, parse, single
 from meshkit_chaos.slo import Duration, Indicator, Probe
 
 _MISSED_ROUNDS: Final = 3
@@ -32,7 +36,7 @@ _MISSED_ROUNDS: Final = 3
 class Sampler:
     """``every`` and ``timeout`` are of the scrapes (a time-out over the interval is cut to it); a probe has its own.
 
-    A ``client`` that is given is left open.
+    A ``client`` that is given is left open. With ``external``, a server that scrapes the members takes our place.
     """
 
     def __init__(
@@ -46,6 +50,8 @@ class Sampler:
         check: RunCheck,
         clock: Clock,
         client: httpx2.AsyncClient | None = None,
+        external: Connection | None = None,
+        annotator: Annotator | None = None,
     ) -> None:
         self.recorder = Recorder()
         self._clock, self._client, self._targets = clock, client, targets
@@ -58,6 +64,15 @@ class Sampler:
         ]
         self._fresh = {probe.name: _fresh_for(probe.every, probe.timeout) for probe in probes}
         self._fresh[SCRAPE] = _fresh_for(every, self._timeout)
+        self._external, self._annotator = external, annotator
+        if annotator is not None:
+            annotator.tell(lambda text: self._noted(ev.ProblemNoted(where="annotations", message=text)))
+        self._source: ExternalSource | None = None
+        if external is not None:
+            self._fresh[SCRAPE] = _fresh_for(every, timeout) + external.lag.ns
+        self._scraped = [self._queries[indicator.query] for indicator in indicators if indicator.source == SCRAPE]
+        self._notes: list[ev.AnyEvent] = []
+        self._listeners: list[Callable[[ev.AnyEvent], object]] = []
         self._followers: list[Callable[[Round], None]] = []
         self._scraper: Scraper | None = None
         self._stopped = False
@@ -66,25 +81,40 @@ class Sampler:
         """Be told of every round from now on, once it is recorded; rounds of one source come in the order of their ticks."""
         self._followers.append(listener)
 
+    def tell(self, listener: Callable[[ev.AnyEvent], object]) -> None:
+        """Be told of what a source says about itself, from its beginning."""
+        self._listeners.append(listener)
+        for event in self._notes:
+            listener(event)
+
     async def run(self) -> None:
-        """Sample until stopped or cancelled. Raises only for errors of ours."""
+        """Sample until stopped or cancelled. Raises only for errors of ours, or CannotRun where a source cannot be opened."""
         async with AsyncExitStack() as stack:
-            if self._targets and not self._stopped:
-                client = self._client
-                if client is None:
-                    client = await stack.enter_async_context(scrape_client(len(self._targets)))
-                self._scraper = self._make_scraper(client)
+            if not self._stopped:
+                await self._open(stack)
             group = await stack.enter_async_context(asyncio.TaskGroup())
-            for source in (self._scraper, *self._probers):
-                if source is not None:
-                    group.create_task(source.run())
+            for source in self._sources():
+                group.create_task(source.run())
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        if self._external is not None:
+            opened = self._external.open(self._scraped, on_round=self._on_timed_round, note=self._noted)
+            self._source = await stack.enter_async_context(opened)
+        elif self._targets:
+            client = self._client
+            if client is None:
+                client = await stack.enter_async_context(scrape_client(len(self._targets)))
+            self._scraper = self._make_scraper(client)
+
+    def _sources(self) -> list[Scraper | ExternalSource | Prober | Annotator]:
+        """Whatever runs until it is stopped."""
+        return [one for one in (self._source, self._scraper, *self._probers, self._annotator) if one is not None]
 
     def stop(self) -> None:
         """Begin no further round; ``run`` returns once those under way are complete (a time-out at most)."""
         self._stopped = True
-        for source in (self._scraper, *self._probers):
-            if source is not None:
-                source.stop()
+        for source in self._sources():
+            source.stop()
 
     @property
     def skipped(self) -> dict[str, int]:
@@ -99,10 +129,16 @@ class Sampler:
             return Reading(
                 indicator=indicator.name,
                 state="unknown",
-                detail=f"the last round of {indicator.source!r} is {Duration(age)} old",
+                detail=f"the last round of {indicator.source!r} is {Duration(age)} old{self._trouble(indicator)}",
                 tick=rounds[-1].tick,
             )
+        if not rounds and (trouble := self._trouble(indicator)):
+            return Reading(indicator=indicator.name, state="unknown", detail=f"no round of {indicator.source!r} yet{trouble}")
         return read(indicator, rounds=rounds, evaluate=self._evaluate(indicator), held=held)
+
+    def _trouble(self, indicator: Indicator) -> str:
+        trouble = self._source.trouble if self._source is not None and indicator.source == SCRAPE else ""
+        return f": {trouble}" if trouble else ""
 
     def _evaluate(self, indicator: Indicator) -> Evaluate:
         evaluator = self._evaluators.get(indicator.query) or Evaluator(parse(indicator.query))
@@ -130,6 +166,19 @@ class Sampler:
         self.recorder.add(round_, samples)
         for listener in self._followers:
             listener(round_)
+
+    def _on_timed_round(self, round_: Round, samples: Mapping[str, Timed]) -> None:
+        self.recorder.add_timed(round_, samples)
+        for listener in self._followers:
+            listener(round_)
+
+    def _noted(self, event: ev.AnyEvent) -> None:
+        if isinstance(event, ev.SourceDescribed):  # it decides how queries over its samples are evaluated
+            settings = Settings(range_boundaries=event.range_boundaries)
+            self._evaluators = {text: Evaluator(query, settings) for text, query in self._queries.items()}
+        self._notes.append(event)
+        for listener in self._listeners:
+            listener(event)
 
 
 def wanted_by(queries: Iterable[Query]) -> Wanted:

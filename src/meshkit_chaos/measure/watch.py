@@ -19,7 +19,7 @@ Evaluate = Callable[[int], float | NoData]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """``tick`` is the instant of the round that was read; None where there was none."""
+    """``tick`` is the instant that the round began at the earliest; None where there was none."""
 
     indicator: str
     state: Goodness
@@ -37,7 +37,7 @@ def read(
     """Assess the last round. Of a ``held`` member absence is a fact; of any other it makes the round unknown."""
     if not rounds:
         return Reading(indicator=indicator.name, state="unknown", detail=f"no round of {indicator.source!r} yet")
-    tick = rounds[-1].tick
+    tick = min(rounds[-1].tick, rounds[-1].start)
     value = _increase(rounds, evaluate, held) if indicator.kind == "event" else _value(rounds[-1], evaluate, held)
     if isinstance(value, NoData):
         return Reading(indicator=indicator.name, state="unknown", detail=value.reason, tick=tick)
@@ -47,6 +47,8 @@ def read(
 
 
 def _value(round_: Round, evaluate: Evaluate, held: Collection[str]) -> float | NoData:
+    if round_.doubt:
+        return NoData(round_.doubt)
     for member, cause in round_.failed.items():
         if member not in held:
             return NoData(f"{member} was not seen: {cause}")

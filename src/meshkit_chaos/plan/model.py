@@ -50,15 +50,19 @@ Node = InjectNode | HoldNode | UntilNode | RevertNode
 
 
 class Capabilities(Struct, frozen=True, kw_only=True):
-    """What an environment can do, said before planning: its members and the levers it has for each of them."""
+    """What an environment can do, said before planning: its members and the levers it has for each of them.
+
+    ``tells_identity``: whether it can be seen that a member was replaced by another process.
+    """
 
     members: tuple[str, ...]
     levers: tuple[LeverName, ...]
     roles: tuple[str, ...] = ()
+    tells_identity: bool = True
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """``observe_for``: how long the settle phase lasts at least, by the objectives that count from the injection or the revert.
+    """``sample_lag``: how long after an instant its round may become known; 0 where the members are scraped by us.
 
     ``limit``: the whole run's deadline, counted from the start of deployment; the watchdog keeps it.
     """
@@ -72,3 +76,4 @@ class Plan(Struct, frozen=True, kw_only=True):
     round_every: Duration
     limit: Duration
     blast_radius: int
+    sample_lag: Duration = Duration(0)

@@ -11,11 +11,22 @@ from meshkit_chaos.faults import CATALOGUE
 from meshkit_chaos.plan.model import Capabilities, HoldNode, InjectNode, Node, Plan, RevertNode, UntilNode
 from meshkit_chaos.plan.targets import blast_limit, wanted
 from meshkit_chaos.scenario.environment import EnvironmentDescription
-from meshkit_chaos.scenario.model import FaultStep, ParallelStep, RevertStep, Scenario, Step, UntilStep, WaitStep
+from meshkit_chaos.scenario.model import (
+    FaultStep,
+    MembersPrerequisite,
+    ParallelStep,
+    RevertStep,
+    Scenario,
+    Step,
+    UntilStep,
+    WaitStep,
+)
 from meshkit_chaos.slo import Duration
 
 _LEVER_TIME: Final = Duration(5 * 10**9)  # how long pulling the levers of one step may take before it counts as hung
 _ROUND: Final = Duration(200 * 10**6)
+STEADY_WITHIN: Final = Duration(10 * 10**9)
+"""How long a mesh that has just come up may take to reach its steady state, before the baseline begins."""
 
 
 def make_plan(scenario: Scenario, environment: EnvironmentDescription, capabilities: Capabilities, *, seed: int) -> Plan:
@@ -35,9 +46,23 @@ def make_plan(scenario: Scenario, environment: EnvironmentDescription, capabilit
         seed=seed,
         nodes=nodes,
         round_every=environment.metrics.every if environment.metrics else _ROUND,
-        limit=_start_time(environment) + scenario.timeout + scenario.rollback.within * 2 + _LEVER_TIME * 2,
+        limit=_longest(scenario, environment, injections=sum(isinstance(node, InjectNode) for node in nodes)),
         blast_radius=limit,
+        sample_lag=_sample_lag(environment),
     )
+
+
+def _sample_lag(environment: EnvironmentDescription) -> Duration:
+    external = environment.metrics.external if environment.metrics is not None else None
+    return external.sample_lag if external is not None else Duration(0)
+
+
+def _longest(scenario: Scenario, environment: EnvironmentDescription, *, injections: int) -> Duration:
+    """How long a run within all its own times may take: a longer one hangs. Each revert may take the time of the rollback."""
+    lag = _sample_lag(environment)
+    waits = [one.within + lag for one in scenario.prerequisites if not isinstance(one, MembersPrerequisite)]
+    before = sum(waits, _start_time(environment) + STEADY_WITHIN + lag * 3)
+    return before + scenario.timeout + scenario.rollback.within * (injections + 1) + _LEVER_TIME * 2
 
 
 def _refusals(scenario: Scenario, environment: EnvironmentDescription, capabilities: Capabilities, limit: int) -> Iterable[str]:
@@ -50,6 +75,8 @@ def _refusals(scenario: Scenario, environment: EnvironmentDescription, capabilit
         missing = sorted(fault.levers - set(capabilities.levers))
         if missing:
             yield f"step {step.id}: fault {step.fault} needs the levers {', '.join(missing)}, which {environment.kind} lacks"
+        if fault.by_identity and not capabilities.tells_identity:
+            yield f"step {step.id}: only a member's identity shows that {step.fault} bit, and there is no observe.identity"
         for role in {step.target.role, step.target.not_role} - {None, *capabilities.roles}:
             yield f"step {step.id}: the environment knows no role {role!r}" + _near(str(role), capabilities.roles)
         for name in sorted(set(step.target.names) - names):
@@ -57,8 +84,23 @@ def _refusals(scenario: Scenario, environment: EnvironmentDescription, capabilit
         count = _least_count(step, len(names))
         if count > limit:
             yield f"step {step.id}: {count} members exceed the blast radius of {limit}"
+    yield from _reverts_of_nothing(scenario.steps)
+    if environment.kind == "simulated" and _sample_lag(environment) > Duration(0):
+        yield "nothing real scrapes a simulated mesh: its environment must say `url` below `metrics`"
     if environment.metrics is None and any(indicator.source == "scrape" for indicator in scenario.indicators):
         yield "its indicators read metrics, and the environment says no address for them"
+
+
+def _reverts_of_nothing(steps: tuple[Step, ...]) -> Iterable[str]:
+    nodes = compile_steps(steps)
+    for node in nodes:
+        if isinstance(node, RevertNode) and not _stands_before(node, nodes):
+            yield f"step {node.id}: it reverts {node.injection!r}, which is not injected before it"
+
+
+def _stands_before(revert: RevertNode, nodes: tuple[Node, ...]) -> bool:
+    before = nodes[: nodes.index(revert)]
+    return any(isinstance(node, InjectNode) and node.id == revert.injection for node in before)
 
 
 def _least_count(step: FaultStep, members: int) -> int:
@@ -106,7 +148,8 @@ def _compile(step: Step, after: tuple[str, ...], nodes: list[Node]) -> tuple[str
         case UntilStep():
             nodes.append(UntilNode(id=step.id, after=after, indicator=step.until, timeout=step.timeout, or_go_on=step.or_go_on))
         case RevertStep():
-            nodes.append(RevertNode(id=step.id, after=after, injection=step.revert))
+            known = (step.revert,) if any(node.id == step.revert for node in nodes) else ()
+            nodes.append(RevertNode(id=step.id, after=tuple(dict.fromkeys((*after, *known))), injection=step.revert))
         case ParallelStep():
             ends = [_sequence(branch, after, nodes) for branch in step.branches]
             return tuple(dict.fromkeys(name for end in ends for name in end))
@@ -127,8 +170,9 @@ def _compile_fault(step: FaultStep, after: tuple[str, ...], nodes: list[Node]) -
 
 
 def _start_time(environment: EnvironmentDescription) -> Duration:
-    """How long (re)starting members may take."""
-    return (environment.ready.within if environment.ready else Duration(0)) + _LEVER_TIME
+    """How long (re)starting members may take; of an attached mesh, also what its commands may."""
+    by_commands = environment.lever_timeout * 3 * len(environment.members) if environment.kind == "attached" else Duration(0)
+    return (environment.ready.within if environment.ready else Duration(0)) + _LEVER_TIME + by_commands
 
 
 def with_deadlines(nodes: tuple[Node, ...], scenario: Scenario, environment: EnvironmentDescription) -> tuple[Node, ...]:
@@ -160,7 +204,7 @@ def _worst_case(nodes: tuple[Node, ...], environment: EnvironmentDescription) ->
             case HoldNode():
                 lasting = node.lasting.ns
             case UntilNode():
-                lasting = node.timeout.ns
+                lasting = node.timeout.ns + _sample_lag(environment).ns
             case _:
                 lasting = acting
         ends[node.id] = starts[node.id] + lasting

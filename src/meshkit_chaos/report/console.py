@@ -74,6 +74,8 @@ def verdict_table(
     rows = [_cells(repetition, invocation=invocation) for repetition in ordered]
     lines = ["", *_table(rows, room=room, colour=colour), *([""] if rows else [])]
     lines += _wrapped(_headline(invocation), room=room, paint=invocation.verdict if colour else None)
+    if invocation.what_if:
+        lines += _wrapped("what if: judged by other thresholds than were run; never a result", room=room, indent="  ")
     lines += _wrapped(_tally(invocation), room=room, indent="  ")
     lines += _wrapped(exit_meaning(invocation), room=room, indent="  ")
     lines += _wrapped(f"environment {ENVIRONMENT[invocation.environment]}", room=room, indent="  ")

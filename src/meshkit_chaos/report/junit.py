@@ -39,7 +39,8 @@ class _Case:
     seconds: float = 0.0
 
 
-def _legal(text: str) -> str:
+def legal(text: str) -> str:
+    """Text without the characters that XML cannot hold."""
     return _ILLEGAL.sub("\ufffd", visible(text))
 
 
@@ -102,7 +103,7 @@ def _plain_suite(cases: tuple[_Case, ...]) -> ET.Element:
 def _suite(
     repetition: Repetition, *, runs: tuple[Verdict, ...], times: Mapping[str, float], invocation: InvocationVerdict
 ) -> ET.Element:
-    suite = ET.Element("testsuite", name=_legal(one_line(repetition.scenario)))
+    suite = ET.Element("testsuite", name=legal(one_line(repetition.scenario)))
     suite.append(_properties(repetition, runs=runs, invocation=invocation))
     cases = (
         *_finding_cases(repetition, runs),
@@ -115,7 +116,7 @@ def _suite(
     for case in cases:
         suite.append(_case_element(case, classname=repetition.scenario))
     out = ET.SubElement(suite, "system-out")
-    out.text = _legal("\n".join((repetition.sentence, *_informational(runs))))
+    out.text = legal("\n".join((repetition.sentence, *_informational(runs))))
     return _summed(suite)
 
 
@@ -146,13 +147,13 @@ def _properties(repetition: Repetition, *, runs: tuple[Verdict, ...], invocation
         values["what-if"] = "judged with other thresholds than the recorded ones"
     holder = ET.Element("properties")
     for name, value in values.items():
-        ET.SubElement(holder, "property", name=name, value=_legal(one_line(value)))
+        ET.SubElement(holder, "property", name=name, value=legal(one_line(value)))
     return holder
 
 
 def _name(finding: Finding) -> str:
     own = finding.id if finding.id not in ("", finding.about) else ""
-    return _legal(one_line(f"{finding.about}: {own}" if own else finding.about))
+    return legal(one_line(f"{finding.about}: {own}" if own else finding.about))
 
 
 def _informational(runs: Iterable[Verdict]) -> list[str]:
@@ -173,7 +174,7 @@ def _finding_cases(repetition: Repetition, runs: tuple[Verdict, ...]) -> tuple[_
                 grouped.setdefault(_name(finding), []).append((run, finding))
     cases = [_finding_case(name, repetition=repetition, found=found) for name, found in grouped.items()]
     for objective, verdict in repetition.objectives.items():
-        name = _legal(one_line(f"objective: {objective}"))
+        name = legal(one_line(f"objective: {objective}"))
         if name not in grouped:
             judged: VerdictName = worst((verdict, "inconclusive"))
             cases.append(_Case(name=name, verdict=judged, headline=f"{objective}: no run has a finding about this objective"))
@@ -252,14 +253,14 @@ def _environment_case(runs: tuple[Verdict, ...]) -> tuple[_Case, ...]:
 
 def _case_element(case: _Case, *, classname: str) -> ET.Element:
     element = ET.Element(
-        "testcase", classname=_legal(one_line(classname)), name=case.name, time=f"{max(case.seconds, 0.0):.3f}"
+        "testcase", classname=legal(one_line(classname)), name=case.name, time=f"{max(case.seconds, 0.0):.3f}"
     )
-    body = _legal("\n".join(case.details))
+    body = legal("\n".join(case.details))
     if case.verdict == "pass":
         if body:
             ET.SubElement(element, "system-out").text = body
         return element
-    headline = _legal(one_line(case.headline)) or MEANING[case.verdict]
+    headline = legal(one_line(case.headline)) or MEANING[case.verdict]
     kind = "failure" if case.verdict == "fail" else "error"
     problem = ET.SubElement(element, kind, message=headline, type=_TYPE[case.verdict])
     problem.text = f"{headline}\n{body}" if body else headline

@@ -155,6 +155,14 @@ _SAFETY: Final[dict[type, _Teller]] = {
     ev.SamplesFlushed: lambda e: Told(
         "samples", f"{counted(e.samples, 'sample')} of {counted(e.rounds, 'round')}, {e.bytes} bytes", "noise"
     ),
+    ev.SourceDescribed: lambda e: Told(
+        "source",
+        f"{e.flavour} {e.version} at {e.server}, every {seconds(e.every)}; its clock minus ours: {seconds(e.offset)}",
+        "detail",
+    ),
+    ev.MetricMissing: lambda e: Told(
+        "source", f"there is no metric {e.metric}" + (f"; near names: {', '.join(e.near)}" if e.near else ""), "alarm"
+    ),
     ev.LogCollected: lambda e: Told(
         "log", f"{e.member}: {e.path}, {e.bytes} bytes" + (", cut" if e.truncated else ""), "detail"
     ),

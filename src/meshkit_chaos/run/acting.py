@@ -46,15 +46,17 @@ class Actor:
         node = next(node for node in self._plan.nodes if node.id == command.node)
         assert isinstance(node, InjectNode)
         fault = CATALOGUE[node.step.fault]
+        limit = self._lever_time(1)
         try:
             members = await self._resolve(node, command)
             before = await self._environment.observe()
             intent = self._intend(node, fault, members)
-            async with asyncio.timeout(self._lever_time().seconds):
+            limit = self._lever_time(len(intent.calls))
+            async with asyncio.timeout(limit.seconds):
                 for call in intent.calls:
                     await self._environment.pull(call)
         except (ChaosError, TimeoutError) as error:
-            self._fact(ev.FaultFailed(node=node.id, reason=_say(error, self._lever_time())))
+            self._fact(ev.FaultFailed(node=node.id, reason=_say(error, limit)))
             return
         self._fact(ev.FaultInjected(node=node.id))
         reason = await self._look(node.id, fault, members, before)
@@ -106,10 +108,10 @@ class Actor:
 
     async def _look(self, node: str, fault: Fault, members: tuple[str, ...], before: dict[str, MemberState]) -> str:
         """Observe each member until the effect is seen; say why not, where it is not."""
-        until = self._clock.monotonic_ns() + _EFFECT_WITHIN_NS
+        within = self._plan.environment.lever_timeout.ns if self._by_commands else _EFFECT_WITHIN_NS
+        until = self._clock.monotonic_ns() + within
         while True:
-            after = await self._environment.observe()
-            missing = {member: fault.effect(before[member], after[member]) for member in members}
+            missing = await self._missing(fault, members, before)
             if not any(missing.values()) or self._clock.monotonic_ns() >= until:
                 break
             await asyncio.sleep(_LOOK_EVERY_S)
@@ -117,6 +119,14 @@ class Actor:
             self._fact(ev.EffectObserved(node=node, member=member, bit=not wrong, detail=wrong or fault.effect_doc))
         failed = [f"{member}: {wrong}" for member, wrong in missing.items() if wrong]
         return f"the fault {fault.kind} did not bite ({'; '.join(failed)})" if failed else ""
+
+    async def _missing(self, fault: Fault, members: tuple[str, ...], before: dict[str, MemberState]) -> dict[str, str | None]:
+        """What is missing of the effect on each member; an effect that could not be seen is missing."""
+        try:
+            after = await self._environment.observe()
+        except EnvironmentProblem as error:
+            return dict.fromkeys(members, f"it could not be observed: {error.message}")
+        return {member: fault.effect(before[member], after[member]) for member in members}
 
     async def revert(self, injection: str) -> None:
         """Undo an injection, again and again until the rollback's time is up. Never raises."""
@@ -134,9 +144,15 @@ class Actor:
                 return
             await asyncio.sleep(_RETRY_EVERY_S)
 
-    def _lever_time(self) -> Duration:
+    def _lever_time(self, calls: int) -> Duration:
+        """A command has a time-out of its own, and says what it was that hung: only then is this one over."""
         ready = self._plan.environment.ready
-        return LEVER_TIME + (ready.within if ready else Duration(0))
+        by_commands = self._plan.environment.lever_timeout * 3 * calls if self._by_commands else Duration(0)
+        return LEVER_TIME + by_commands + (ready.within if ready else Duration(0))
+
+    @property
+    def _by_commands(self) -> bool:
+        return self._plan.environment.kind == "attached"
 
 
 async def undo(environment: Environment, calls: tuple[LeverCall, ...], within_ns: int) -> str:
@@ -172,6 +188,17 @@ def differences(before: dict[str, MemberState], after: dict[str, MemberState]) -
         if was.up and now.up and was.configuration_digest != now.configuration_digest:
             out.append(f"{name} was started with other arguments")
     return tuple(sorted(out))
+
+
+async def compared(
+    environment: Environment, before: dict[str, MemberState] | None
+) -> tuple[dict[str, MemberState] | None, tuple[str, ...]]:
+    """The environment now, and how it differs from before; that it cannot be seen is a difference too."""
+    try:
+        after = await environment.observe()
+    except EnvironmentProblem as error:
+        return None, (f"it could not be observed: {error.message}",)
+    return after, differences(before, after) if before is not None else ("there is no fingerprint from before",)
 
 
 def target_words(node: InjectNode) -> str:

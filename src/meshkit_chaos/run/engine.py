@@ -20,9 +20,10 @@ from meshkit_chaos.journal.recorder import Recorder
 from meshkit_chaos.journal.samples import Round
 from meshkit_chaos.journal.store import Journal
 from meshkit_chaos.measure.watch import Reading
-from meshkit_chaos.plan import Plan
+from meshkit_chaos.plan import STEADY_WITHIN, Plan
 from meshkit_chaos.run import commands as do
-from meshkit_chaos.run.acting import Actor, Fact, differences
+from meshkit_chaos.run.acting import Actor, Fact, compared
+from meshkit_chaos.run.deaths import Deaths
 from meshkit_chaos.run.machine import State, step
 from meshkit_chaos.run.prerequisites import check_prerequisites
 from meshkit_chaos.run.sight import Sight
@@ -30,16 +31,18 @@ from meshkit_chaos.slo import Duration, Indicator
 
 _FLUSH_EVERY_S: Final = 1.0
 _LOOK_EVERY_S: Final = 0.5
+_LOOK_BY_COMMANDS_S: Final = 2.0
+_HEAR_S: Final = 0.01
 _LAST_ROUNDS_S: Final = 2.0
-_STEADY_WITHIN: Final = Duration(10 * 10**9)
 
 
 class Sampling(Protocol):
-    """What the engine needs of the sampler: it runs until stopped, tells of every round, and reads indicators."""
+    """What the engine needs of the sampler: it runs until stopped, tells of rounds and of its sources, and reads indicators."""
 
     @property
     def recorder(self) -> Recorder: ...
     def follow(self, listener: Callable[[Round], None]) -> None: ...
+    def tell(self, listener: Callable[[ev.AnyEvent], object]) -> None: ...
     def latest(self, indicator: Indicator, held: Any) -> Reading: ...
     async def run(self) -> None: ...
     def stop(self) -> None: ...
@@ -61,6 +64,7 @@ class Engine:
         deploys: bool,
         make_sampler: Callable[[], Sampling],
         collect_logs: CollectLogs,
+        find_leaks: Callable[[], list[ev.SecretLeaked]] = list,
     ) -> None:
         self._plan = plan
         self._environment = environment
@@ -68,6 +72,7 @@ class Engine:
         self._clock = clock
         self._make_sampler = make_sampler
         self._collect_logs = collect_logs
+        self._find_leaks = find_leaks
         self._state = State(plan=plan, deploys=deploys)
         self._inputs: asyncio.Queue[tuple[do.Input, int]] = asyncio.Queue()
         self._acting: set[asyncio.Task[None]] = set()
@@ -78,7 +83,7 @@ class Engine:
         self._sampler: Sampling | None = None
         self._background: list[asyncio.Task[None]] = []
         self._before: dict[str, MemberState] | None = None
-        self._dead: set[str] = set()
+        self._deaths: Deaths | None = None
         self._lost = ""
         self._outcome: ev.Outcome | None = None
 
@@ -96,12 +101,20 @@ class Engine:
             await self._stop_all()
         return self._outcome
 
+    @property
+    def over(self) -> bool:
+        """Whether the journal has its end, behind which nothing may be written."""
+        return self._outcome is not None
+
     def fact(self, event: ev.AnyEvent, *, sync: bool = False) -> None:
-        """Append an event and feed it back.
+        """Append an event and feed it back; once the run is over, nothing.
 
         An intent that cannot be recorded raises JournalUnwritable; any other fact still reaches the machine.
         """
-        self._inputs.put_nowait((event, self._append(event, sync=sync)))
+        if isinstance(event, ev.FaultIntended) and self._deaths is not None:
+            self._deaths.expect(event.members)
+        if not self.over:
+            self._inputs.put_nowait((event, self._append(event, sync=sync)))
 
     def _append(self, event: ev.AnyEvent, *, sync: bool = False) -> int:
         must_be_on_disk = isinstance(event, ev.FaultIntended | ev.DeployIntended)
@@ -210,8 +223,16 @@ class Engine:
     def _start_sampling(self) -> None:
         sampler = self._make_sampler()
         self._sampler = sampler
-        sight = Sight(self._plan.scenario, sampler.latest, held=self._held, tripped=self._guard_tripped, changed=self._changed)
+        sight = Sight(
+            self._plan.scenario,
+            sampler.latest,
+            held=self._held,
+            tripped=self._guard_tripped,
+            changed=self._changed,
+            lag=self._plan.sample_lag,
+        )
         self._sight = sight
+        sampler.tell(self._append)
         sampler.follow(sight.on_round)
         for work in (sampler.run(), self._flush_often(), self._watch_members()):  # the sampler first: it is waited for
             task = asyncio.create_task(work)
@@ -237,10 +258,11 @@ class Engine:
         if held:  # give a mesh that has just come up time to reach its steady state; the baseline then says whether it did
             now = self._clock.monotonic_ns()
             waits = (
-                self._sight.until_good(name, after=now, within=_STEADY_WITHIN)
+                self._sight.until_good(name, after=now, within=STEADY_WITHIN)
                 for name in self._plan.scenario.steady_state.indicators
             )
             await asyncio.gather(*waits)
+        self._sight.guard()
         self._tell(do.PrerequisitesSettled(held))
 
     async def _check_steady_state(self, since: int) -> None:
@@ -254,6 +276,7 @@ class Engine:
 
     async def _take_fingerprint(self) -> None:
         self._before = await self._environment.observe()
+        self._deaths = Deaths(self._before)
         self.fact(ev.FingerprintTaken(when="before", members=self._before), sync=True)
 
     async def _await_condition(self, node_id: str) -> None:
@@ -270,13 +293,17 @@ class Engine:
         """Wait, for as long as a rollback may take, until the fingerprint and the indicators are as they were."""
         within = self._plan.scenario.rollback.within
         until = self._clock.monotonic_ns() + within.ns
-        after = await self._environment.observe()
-        while self._before is not None and differences(self._before, after) and self._clock.monotonic_ns() < until:
+        await self._look_at_members()
+        after, different = await compared(self._environment, self._before)
+        while self._before is not None and different and self._clock.monotonic_ns() < until:
             await asyncio.sleep(0.05)
-            after = await self._environment.observe()
+            after, different = await compared(self._environment, self._before)
         await self._await_verified_indicators(until)
-        self.fact(ev.FingerprintTaken(when="after", members=after))
-        different = differences(self._before, after) if self._before is not None else ("there is no fingerprint from before",)
+        after, different = await compared(
+            self._environment, self._before
+        )  # that took a while, and what is called clean must be so now
+        if after is not None:
+            self.fact(ev.FingerprintTaken(when="after", members=after))
         self.fact(ev.EnvironmentVerified(clean=not different, differences=different), sync=True)
 
     async def _await_verified_indicators(self, until: int) -> None:
@@ -291,15 +318,25 @@ class Engine:
         await self._stop_sampling()
         deadline = self._clock.monotonic_ns() + 10 * 10**9
         self.fact(ev.TeardownIntended(marker=self._environment.marker, deadline=deadline), sync=True)
-        for logged in self._collect_logs():
+        for logged in self._logs():
             self._append(logged)
         left = await self._environment.teardown()
         self.fact(ev.TeardownDone(left=left), sync=True)
 
+    def _logs(self) -> list[ev.LogCollected | ev.ProblemNoted]:
+        """Logs are never worth a teardown: where nothing was deployed, or nothing can be read, that is noted."""
+        try:
+            return self._collect_logs()
+        except (ChaosError, OSError) as error:
+            return [ev.ProblemNoted(where="logs", message=str(error))]
+
     async def _finish(self, outcome: ev.Outcome) -> None:
         await self._stop_sampling()
-        self._append(ev.RunFinished(outcome=outcome), sync=True)
-        self._outcome = outcome
+        await asyncio.sleep(_HEAR_S)  # a signal that came while teardown held this thread up is heard before the end
+        for leaked in self._find_leaks():
+            self._append(leaked)
+        self._outcome = "aborted" if self._state.abort else outcome
+        self._append(ev.RunFinished(outcome=self._outcome), sync=True)
         self._tell(do.TimerFired("over"))  # wake the loop
 
     async def _flush_often(self) -> None:
@@ -323,21 +360,24 @@ class Engine:
     async def _watch_members(self) -> None:
         """Notice a member that ends although no fault holds it."""
         while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
-            if self._before is None or self._state.stage in ("verifying", "tearing", "over"):
-                continue
-            held = self._held()
-            seen = await self._environment.observe()
-            for member, now in seen.items():
-                if not now.up and member not in held | self._held() | self._dead and self._before[member].up:
-                    self._dead.add(member)
-                    self.fact(ev.MemberDied(member=member, detail="its process ended although no fault held it"))
+            await asyncio.sleep(_LOOK_BY_COMMANDS_S if self._plan.environment.kind == "attached" else _LOOK_EVERY_S)
+            if self._state.stage not in ("verifying", "tearing", "over"):
+                await self._look_at_members()
+
+    async def _look_at_members(self) -> None:
+        if self._deaths is None:
+            return
+        held = self._held()
+        seen = (await compared(self._environment, self._before))[0] or {}  # that it cannot be seen now says nothing of a member
+        for died in self._deaths.look(seen, held | self._held()):
+            self.fact(died)
 
     async def _stop_sampling(self) -> None:
         """Let open rounds come to their end (a slow answer is evidence too), but no longer than the slowest may take."""
         background, self._background = self._background, []
         if self._sampler is not None:
             self._sampler.stop()
+        if background:  # empty for whoever stops second
             await asyncio.wait(background[:1], timeout=_LAST_ROUNDS_S)
         for task in background:
             task.cancel()

@@ -131,10 +131,12 @@ def _check_prerequisites(state: State) -> Steps:
 
 def _baseline(state: State, now: int) -> Steps:
     state, entered = _enter(replace(state, stage="baseline", baseline_since=now), "baseline")
-    scenario = state.plan.scenario
+    scenario, lag = state.plan.scenario, state.plan.sample_lag.ns
+    # Two rounds are the least that a baseline can be known by; where others scrape, they are seen only after a while.
+    lasting = max(scenario.steady_state.lasting.ns, 2 * state.plan.round_every.ns) if lag else scenario.steady_state.lasting.ns
     return state, (
         *entered,
-        do.SetTimer("baseline", now + scenario.steady_state.lasting.ns),
+        do.SetTimer("baseline", now + lasting + lag),
         do.SetTimer("timeout", now + scenario.timeout.ns),
     )
 
@@ -147,7 +149,9 @@ def _timer(state: State, name: str, now: int) -> Steps:
     if name == "observed" and state.stage == "observing":
         return _rollback(state, "the plan says so", now)
     if name == "settled" and state.stage == "settling":
-        return _verify(state)
+        return _verify(state) if not state.plan.sample_lag.ns else _await_samples(state, now)
+    if name == "arrived" and state.stage == "verifying":
+        return state, (do.Verify(),)
     if name.startswith("hold:") and state.stage == "steps":
         node = name.removeprefix("hold:")
         following = _node_done(state, node, now)
@@ -301,6 +305,12 @@ def _revert_ended(state: State, given: ev.RevertDone | ev.RevertFailed, now: int
         return _abort(state, f"the revert of {node} failed: {given.reason}")
     reverts = [item.id for item in state.plan.nodes if isinstance(item, RevertNode) and item.injection == node]
     return _schedule(replace(state, done=state.done.union(reverts)), now)
+
+
+def _await_samples(state: State, now: int) -> Steps:
+    """What was sampled in the settle phase must have become visible before the run may end."""
+    state, entered = _enter(replace(state, stage="verifying"), "verify")
+    return state, (*entered, do.SetTimer("arrived", now + state.plan.sample_lag.ns))
 
 
 def _verify(state: State) -> Steps:

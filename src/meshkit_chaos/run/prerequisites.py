@@ -7,6 +7,7 @@ from typing import Final
 
 from meshkit_chaos.clock import Clock
 from meshkit_chaos.environments.protocol import Environment
+from meshkit_chaos.errors import EnvironmentProblem
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.plan import Plan
 from meshkit_chaos.run.acting import Fact
@@ -41,13 +42,17 @@ async def _check(prerequisite: Prerequisite, environment: Environment, sight: Si
 
 
 async def _members(prerequisite: MembersPrerequisite, environment: Environment) -> tuple[str, bool, str]:
-    seen = await environment.observe()
+    name = f"members{f' with role {prerequisite.role}' if prerequisite.role else ''} {prerequisite.up}"
+    try:
+        seen = await environment.observe()
+    except EnvironmentProblem as error:
+        return name, False, f"they could not be observed: {error.message}"
     able = {name for name, state in seen.items() if state.up and not state.paused}
     if prerequisite.role is not None:
         able &= await environment.holders(prerequisite.role)
     of_role = f" with role {prerequisite.role}" if prerequisite.role else ""
     detail = f"{len(able)} members{of_role} are up; wanted {prerequisite.up}"
-    return f"members{of_role} {prerequisite.up}", prerequisite.up.assess(len(able)) == "good", detail
+    return name, prerequisite.up.assess(len(able)) == "good", detail
 
 
 async def _everywhere(prerequisite: CheckPrerequisite, environment: Environment) -> tuple[str, bool, str]:

@@ -6,19 +6,22 @@ member is started is read from the environment's own folder, never from the jour
 
 from __future__ import annotations
 
+import contextlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from meshkit_chaos.clock import Clock, boot_id
 from meshkit_chaos.environments import processes
+from meshkit_chaos.environments.leaks import find_leaks, hiding
 from meshkit_chaos.environments.logs import collect_logs
-from meshkit_chaos.environments.process import ProcessEnvironment
+from meshkit_chaos.environments.opening import StandingEnvironment, open_environment
+from meshkit_chaos.environments.process import DATA_PREFIX, ProcessEnvironment
 from meshkit_chaos.environments.registry import environment_folder
-from meshkit_chaos.environments.state import OPEN_RUN, Quarantine, lift_quarantine, quarantine
-from meshkit_chaos.errors import CannotRun, JournalDamaged, JournalUnwritable
+from meshkit_chaos.environments.state import OPEN_RUN, Quarantine, lift_quarantine, quarantine, quarantined
+from meshkit_chaos.errors import CannotRun, EnvironmentProblem, JournalDamaged, JournalUnwritable
 from meshkit_chaos.journal import events as ev
-from meshkit_chaos.journal.record import FaultWindow, Record, outstanding
+from meshkit_chaos.journal.record import FaultWindow, Record, fault_windows, outstanding
 from meshkit_chaos.journal.store import Journal, read_journal
 from meshkit_chaos.run.acting import differences, undo
 
@@ -48,32 +51,83 @@ def folder_of_environment(run_folder: Path, started: ev.RunStarted) -> Path:
 
 def refuse_foreign(run_folder: Path, started: ev.RunStarted) -> None:
     """Raises CannotRun for the record of another user or of another boot of the machine."""
-    owner = run_folder.lstat().st_uid
+    try:
+        owner = run_folder.lstat().st_uid
+    except FileNotFoundError:  # the results were deleted; only a watchdog comes here, with what it read itself
+        owner = started.owner
     if owner != os.getuid() or started.owner != os.getuid():
         raise CannotRun(f"the run in {run_folder} belongs to user {started.owner}", hint="let that user recover it")
-    if started.boot != boot_id():
+    if started.boot != boot_id() and started.plan.environment.kind != "attached":  # its members are not of this machine's boot
         raise CannotRun(
             f"the run in {run_folder} was of another boot of this machine: none of its processes is left",
             hint="`meshkit-chaos env down` forgets an environment that was up",
         )
 
 
-async def undo_run(run_folder: Path, clock: Clock, *, writer: ev.Writer, reason: str) -> Undone:
-    """Take the journal over and undo.
+async def undo_run(run_folder: Path, clock: Clock, *, writer: ev.Writer, reason: str, known: Record | None = None) -> Undone:
+    """Take the journal over and undo. ``known``: what was read of it earlier, for when it is not there any more.
 
-    Raises BlockingIOError while the runner lives, CannotRun, JournalDamaged, JournalUnwritable.
+    Raises BlockingIOError while the runner lives, CannotRun, JournalDamaged. A journal that cannot be written keeps nothing
+    from being undone.
     """
-    entries, _, _ = read_journal(run_folder)
-    record = Record(entries=tuple(entries))
+    record = _read(run_folder, known)
     if record.started is None:
         raise JournalDamaged(f"the journal in {run_folder} does not begin with run.started", hint="it cannot be acted upon")
     refuse_foreign(run_folder, record.started)
-    if settled(record):
-        return Undone(acted=False)
     folder = folder_of_environment(run_folder, record.started)
-    with Journal.take_over(run_folder, clock, writer=writer, reason=reason) as journal:
+    if not _to_be_undone(record, run_folder, folder):
+        return Undone(acted=False)
+    journal, unwritable = _take_over(run_folder, clock, writer=writer, reason=reason)
+    with journal or contextlib.nullcontext():
         recovery = _Recovery(run_folder, folder, record, journal, clock)
-        return await (recovery.end_environment() if record.started.deployed else recovery.undo_faults())
+        undone = await (recovery.end_environment() if record.started.deployed else recovery.undo_faults())
+    return replace(undone, left=(*undone.left, *unwritable)) if undone.acted else undone
+
+
+def _read(run_folder: Path, known: Record | None) -> Record:
+    """The journal, or what is known of it where that is more."""
+    try:
+        record = Record(entries=tuple(read_journal(run_folder)[0]))
+    except JournalDamaged:
+        if known is None:
+            raise
+        return known
+    return known if known is not None and len(known.entries) > len(record.entries) else record
+
+
+def _to_be_undone(record: Record, run_folder: Path, folder: Path) -> bool:
+    """Of a standing environment only the run that holds it is undone: since any other, it was put right or deployed anew."""
+    assert record.started is not None
+    if record.started.deployed:
+        return not settled(record)
+    if not holds(folder, run_folder):
+        return False
+    if settled(record) and not record.crashed:
+        close_books(folder)
+        return False
+    return True
+
+
+def holds(folder: Path, run_folder: Path) -> bool:
+    """Whether a run is the one that an environment is open or quarantined for."""
+    why = quarantined(folder)
+    named = [why.run] if why is not None else []
+    with contextlib.suppress(OSError):
+        named.append((folder / OPEN_RUN).read_text(encoding="utf-8"))
+    return str(run_folder.resolve()) in {str(Path(name).resolve()) for name in named if name}
+
+
+def close_books(folder: Path) -> None:
+    """Nothing on this environment is to be undone any more: the next run may come."""
+    lift_quarantine(folder)
+    (folder / OPEN_RUN).unlink(missing_ok=True)
+
+
+def _take_over(run_folder: Path, clock: Clock, *, writer: ev.Writer, reason: str) -> tuple[Journal | None, tuple[str, ...]]:
+    try:
+        return Journal.take_over(run_folder, clock, writer=writer, reason=reason), ()
+    except JournalUnwritable as error:
+        return None, (error.message,)
 
 
 def settled(record: Record) -> bool:
@@ -84,12 +138,35 @@ def settled(record: Record) -> bool:
         torn_down = record.last(ev.TeardownDone)
         return record.first(ev.DeployIntended) is None or (torn_down is not None and not torn_down[1].left)
     verified = record.last(ev.EnvironmentVerified)
-    return not outstanding(record) and (verified is None or verified[1].clean)
+    touched = max((seq for window in fault_windows(record) for seq in window.seqs), default=None)
+    if touched is None:
+        return verified is None or verified[1].clean
+    return verified is not None and verified[1].clean and verified[0].seq > touched
+
+
+async def look_without_record(folder: Path) -> Undone:
+    """For a standing environment whose run left no record: nothing says how to undo, so it only looks whether all run."""
+    environment = open_environment(folder)
+    if environment is None:
+        raise CannotRun(f"there is no environment in {folder}", hint="`meshkit-chaos env status` lists what is up")
+    seen = await environment.observe()
+    await environment.close()
+    wrong = [
+        f"{name} is {'paused' if state.paused else 'down'}" for name, state in seen.items() if state.paused or not state.up
+    ]
+    if not wrong:
+        close_books(folder)
+        return Undone(acted=False)
+    by_hand = "put them right by hand, then recover again"
+    anew = f"deploy it anew (`meshkit-chaos env down {folder.name}`, then `env up`)"
+    attached = environment.state.description.kind == "attached"
+    lost = f"the record of its last run is gone: {by_hand if attached else anew}"
+    return Undone(acted=False, left=(*wrong, lost))
 
 
 class _Recovery:
-    def __init__(self, run_folder: Path, folder: Path, record: Record, journal: Journal, clock: Clock) -> None:
-        self._run_folder = run_folder
+    def __init__(self, run_folder: Path, folder: Path, record: Record, journal: Journal | None, clock: Clock) -> None:
+        self._run_folder = run_folder.absolute()
         self._folder = folder
         self._record = record
         self._journal = journal
@@ -97,10 +174,17 @@ class _Recovery:
 
     def _note(self, event: ev.AnyEvent) -> None:
         """Record if it can be recorded; undoing goes on in any case."""
-        try:
-            self._journal.append(event, sync=True)
-        except JournalUnwritable:
-            self._journal.release_reserve()
+        if self._journal is not None:
+            with contextlib.suppress(JournalUnwritable):
+                self._journal.append_from_reserve(event)
+
+    def _hide(self, environment: StandingEnvironment) -> None:
+        if self._journal is not None:
+            self._journal.hide(hiding(environment.secrets.redactor))
+
+    def _tell_leaks(self, environment: StandingEnvironment) -> None:
+        for leaked in find_leaks(self._run_folder, environment.secrets.redactor):
+            self._note(leaked)
 
     async def end_environment(self) -> Undone:
         """Teardown is the undo of an environment that dies with its run."""
@@ -108,44 +192,79 @@ class _Recovery:
         marker = self._record.started.run
         self._note(ev.TeardownIntended(marker=marker, deadline=self._clock.monotonic_ns() + UNDO_WITHIN_NS))
         processes.kill_all(marker, within_s=2.0)  # first of all, and without needing anything but the marker
-        environment = ProcessEnvironment.load(self._folder)
-        left: tuple[str, ...] = ()
+        environment = open_environment(self._folder)
+        left = () if environment is not None else await self._remove_data(marker)
         if environment is not None:
-            for logged in collect_logs(environment.state, self._run_folder / "logs"):
+            self._hide(environment)
+            for logged in collect_logs(environment.state, self._run_folder / "logs", redactor=environment.secrets.redactor):
                 self._note(logged)
             left = await environment.teardown()
+            self._tell_leaks(environment)
             await environment.close()
         self._note(ev.TeardownDone(left=left))
         return Undone(acted=True, left=left)
 
+    async def _remove_data(self, marker: str) -> tuple[str, ...]:
+        """Without the environment's state there is only the intent to go by; what it names must still bear the marker."""
+        intended = self._record.last(ev.DeployIntended)
+        if intended is None or Path(intended[1].data).name != f"{DATA_PREFIX}{marker}":
+            return ()
+        assert self._record.started is not None
+        environment = ProcessEnvironment(
+            marker=marker, data=intended[1].data, description=self._record.started.plan.environment
+        )
+        left = await environment.teardown()
+        await environment.close()
+        return left
+
     async def undo_faults(self) -> Undone:
-        """Each fault is undone, newest first, then the fingerprint is compared."""
-        environment = ProcessEnvironment.load(self._folder)
+        """Each fault is undone, newest first, then the fingerprint is compared. An untouched environment is left alone."""
+        if not fault_windows(self._record):
+            close_books(self._folder)
+            return Undone(acted=False)
+        environment = open_environment(self._folder)
         if environment is None:
             raise CannotRun(f"there is no environment in {self._folder}", hint="`meshkit-chaos env status` lists what is up")
+        self._hide(environment)
         self._note(ev.RollbackStarted(reason="the runner is gone"))
+        acting = await environment.quiesce()  # what still acts would undo the undoing
         left = [window.node for window in outstanding(self._record) if not await self._revert(environment, window)]
         self._note(ev.RollbackFinished(left=tuple(left)))
-        different = await self._verify(environment)
+        different = (*acting, *await self._verify(environment))
+        self._tell_leaks(environment)
         await environment.close()
         if different:
             quarantine(self._folder, Quarantine(run=str(self._run_folder), differences=different))
         else:
-            lift_quarantine(self._folder)
-            (self._folder / OPEN_RUN).unlink(missing_ok=True)
+            close_books(self._folder)
         return Undone(acted=True, left=different)
 
-    async def _revert(self, environment: ProcessEnvironment, window: FaultWindow) -> bool:
-        deadline = self._clock.monotonic_ns() + UNDO_WITHIN_NS
+    async def _revert(self, environment: StandingEnvironment, window: FaultWindow) -> bool:
+        within = _undo_within(environment)
+        deadline = self._clock.monotonic_ns() + within
         self._note(ev.RevertIntended(node=window.node, members=window.members, calls=window.undo, deadline=deadline))
-        problem = await undo(environment, window.undo, UNDO_WITHIN_NS)
+        problem = await undo(environment, window.undo, within)
         self._note(ev.RevertFailed(node=window.node, reason=problem) if problem else ev.RevertDone(node=window.node))
         return not problem
 
-    async def _verify(self, environment: ProcessEnvironment) -> tuple[str, ...]:
-        after = await environment.observe()
+    async def _verify(self, environment: StandingEnvironment) -> tuple[str, ...]:
+        try:
+            after = await environment.observe()
+        except EnvironmentProblem as error:
+            unseen = (f"it could not be observed: {error.message}",)
+            self._note(ev.EnvironmentVerified(clean=False, differences=unseen))
+            return unseen
         before = next((event.members for _, event in self._record.of(ev.FingerprintTaken) if event.when == "before"), None)
         different = differences(before, after) if before is not None else ()
         self._note(ev.FingerprintTaken(when="after", members=after))
         self._note(ev.EnvironmentVerified(clean=not different, differences=different))
         return different
+
+
+def _undo_within(environment: StandingEnvironment) -> int:
+    """Commands may take as long as they are allowed to, each; members are undone side by side."""
+    description = environment.state.description
+    if description.kind != "attached":
+        return UNDO_WITHIN_NS
+    ready = description.ready.within.ns if description.ready is not None else 0
+    return UNDO_WITHIN_NS + description.lever_timeout.ns * 3 + ready

@@ -8,13 +8,16 @@ import os
 import platform
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from meshkit_chaos import __version__
 from meshkit_chaos.clock import Clock, boot_id
+from meshkit_chaos.environments.leaks import find_leaks, hiding
 from meshkit_chaos.environments.protocol import Environment
+from meshkit_chaos.environments.secrets import HIDES_NOTHING, Redactor
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.store import Journal, Reader
 from meshkit_chaos.plan import Plan
@@ -27,8 +30,8 @@ class Order:
     """What is to be run, where, and for whom.
 
     ``run``: the run's ULID, also the marker of an environment that it deploys. ``environment_folder``: as in ``RunStarted``.
-    ``leases``: descriptors that the watchdog must hold too. ``watched``: False only where nothing outside this process is
-    touched.
+    ``redactor``: hides the environment's secrets from the record. ``leases``: descriptors that the watchdog must hold too.
+    ``watched``: False only where nothing outside this process is touched.
     """
 
     run: str
@@ -43,6 +46,7 @@ class Order:
     repeat: int
     make_sampler: Callable[[], Sampling]
     collect_logs: CollectLogs
+    redactor: Redactor = HIDES_NOTHING
     readers: tuple[Reader, ...] = ()
     leases: tuple[int, ...] = ()
     watched: bool = True
@@ -52,8 +56,9 @@ class Order:
 async def run_once(order: Order, clock: Clock) -> ev.Outcome:
     """Raises JournalUnwritable if the record cannot even be begun, CannotRun if the watchdog does not start."""
     journal = Journal.create(order.folder, clock)
+    journal.hide(hiding(order.redactor))
     for reader in order.readers:
-        journal.follow(reader)
+        journal.follow(_while_it_can(reader))
     watchdog = None
     try:
         journal.append(_started(order, clock), sync=True)
@@ -65,16 +70,32 @@ async def run_once(order: Order, clock: Clock) -> ev.Outcome:
             deploys=order.deployed,
             make_sampler=order.make_sampler,
             collect_logs=order.collect_logs,
+            find_leaks=lambda: find_leaks(order.folder, order.redactor),
         )
         if order.watched:
             watchdog = Watchdog.start(order.folder, keep=order.leases)
             journal.append(ev.WatchdogStarted(pid=watchdog.pid), sync=True)
-        with _watched(engine, watchdog), _signals(engine, order) if order.watched else contextlib.nullcontext():
+        with _watched(engine, watchdog), _signals(engine, order):
             return await engine.run()
     finally:
         journal.close()
         if watchdog is not None:
             watchdog.finish()
+
+
+def _while_it_can(reader: Reader) -> Reader:
+    """A reader whose pipe was closed or whose terminal is gone is told nothing more: no run depends on being looked at."""
+    able = True
+
+    def read(entry: ev.Entry) -> None:
+        nonlocal able
+        if able:
+            try:
+                reader(entry)
+            except OSError:
+                able = False
+
+    return read
 
 
 def _started(order: Order, clock: Clock) -> ev.RunStarted:
@@ -114,22 +135,34 @@ def _watched(engine: Engine, watchdog: Watchdog | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _signals(engine: Engine, order: Order) -> Iterator[None]:
-    """The first signal aborts and rolls back; any further one only says that rollback goes on."""
-    loop = asyncio.get_running_loop()
-    seen: list[str] = []
+    """The first signal aborts and rolls back; any further one only says that rollback goes on.
 
-    def received(name: str) -> None:
-        if seen:
+    One that comes behind the end of the run's journal has nothing to roll back and ends the process, as it does between runs.
+    Only a process's main thread can be told of signals; in any other thread they stay the business of whoever started it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    seen: list[signal.Signals] = []
+    late: list[signal.Signals] = []
+
+    def received(number: signal.Signals) -> None:
+        if engine.over:
+            late.append(number)
+        elif seen:
             order.on_second_signal()
-            return
-        seen.append(name)
-        engine.fact(ev.SignalReceived(signal=name))
+        else:
+            seen.append(number)
+            engine.fact(ev.SignalReceived(signal=number.name))
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     for number in numbers:
-        loop.add_signal_handler(number, received, number.name)
+        loop.add_signal_handler(number, received, number)
     try:
         yield
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
+        for number in late:
+            signal.raise_signal(number)

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
+from typing import Final
 
 from meshkit_chaos.journal.samples import Round
+from meshkit_chaos.measure.scrape import SCRAPE
 from meshkit_chaos.measure.watch import Reading, Watch
 from meshkit_chaos.scenario.model import Scenario
 from meshkit_chaos.slo import Duration, Indicator
 
+NO_LAG: Final = Duration(0)
 ReadIndicator = Callable[[Indicator, Collection[str]], Reading]
 
 
 class Sight:
     """``held``: asks for the members that a fault holds now. ``tripped`` is told when a guard rail trips, once each;
-    ``changed`` whenever an indicator becomes good, bad or unknown.
+    ``changed`` whenever an indicator becomes good, bad or unknown. ``lag``: how much later than it was a scrape is known.
     """
 
     def __init__(
@@ -29,6 +32,7 @@ class Sight:
         held: Callable[[], Collection[str]],
         tripped: Callable[[str, str], None],
         changed: Callable[[Reading], None] = lambda _: None,
+        lag: Duration = NO_LAG,
     ) -> None:
         self._indicators = scenario.indicators
         self._read = read
@@ -36,7 +40,9 @@ class Sight:
         self._tripped = tripped
         self._told = changed
         self._guards = [Watch(indicator=guard.indicator, bad_for=guard.bad_for) for guard in scenario.guard_rails]
+        self._guarding = False
         self._history: dict[str, list[Reading]] = {indicator.name: [] for indicator in scenario.indicators}
+        self._lag = {indicator.name: lag if indicator.source == SCRAPE else NO_LAG for indicator in scenario.indicators}
         self._changed = asyncio.Event()
 
     def on_round(self, round_: Round) -> None:
@@ -52,7 +58,13 @@ class Sight:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
+    def guard(self) -> None:
+        """From now on guard rails watch. A mesh that is only just coming up has broken nothing yet."""
+        self._guarding = True
+
     def _feed_guards(self, reading: Reading) -> None:
+        if not self._guarding:
+            return
         for index, guard in enumerate(self._guards):
             if guard.indicator != reading.indicator or guard.tripped:
                 continue
@@ -67,7 +79,7 @@ class Sight:
     async def until_good(self, indicator: str, *, after: int, within: Duration) -> tuple[bool, str]:
         """Wait for a good round whose tick is at or after ``after`` (monotonic ns); say what was seen last where none came."""
         try:
-            async with asyncio.timeout(within.seconds):
+            async with asyncio.timeout((within + self._lag[indicator]).seconds):
                 while True:
                     reading = self.last(indicator)
                     if reading.state == "good" and reading.tick is not None and reading.tick >= after:

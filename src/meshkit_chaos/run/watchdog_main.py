@@ -7,6 +7,7 @@ deadlines; one that passes means that the runner hangs, and it is killed before 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import select
 import signal
@@ -19,9 +20,13 @@ from meshkit_chaos.environments.processes import stat_of
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.record import Record, outstanding
 from meshkit_chaos.journal.store import JOURNAL, read_lines
-from meshkit_chaos.run.recovery import undo_run
+from meshkit_chaos.run.recovery import Undone, undo_run
 
 _LOOK_EVERY_MS: Final = 100
+_FREE_WITHIN_NS: Final = 5 * 10**9
+_FREE_EVERY_S: Final = 0.005
+_GIVE_UP_NS: Final = 2 * 10**9
+"""A living runner stops undoing at the deadline itself and records that it failed; so long it may take to do so."""
 
 
 def main() -> int:
@@ -33,11 +38,27 @@ def main() -> int:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     clock = SystemClock()
-    reason = _watch(folder, runner, clock)
+    tail = _Tail(folder / JOURNAL)
+    reason = _watch(tail, runner, clock)
     if reason is None:
         return 0
-    undone = asyncio.run(undo_run(folder, clock, writer="watchdog", reason=reason))
-    return 3 if undone.left else 0
+    return 3 if asyncio.run(_undo(folder, reason, tail.record, clock)).left else 0
+
+
+async def _undo(folder: Path, reason: str, known: Record, clock: SystemClock) -> Undone:
+    """Undo, once the journal is free.
+
+    Its lock outlives the runner for as long as a child of it is between fork and exec: only when that has become a member does
+    it bear the marker by which it is found. Somebody else who has the journal for longer is undoing already.
+    """
+    until = clock.monotonic_ns() + _FREE_WITHIN_NS
+    while True:
+        try:
+            return await undo_run(folder, clock, writer="watchdog", reason=reason, known=known)
+        except BlockingIOError:
+            if clock.monotonic_ns() >= until:
+                raise
+            await asyncio.sleep(_FREE_EVERY_S)
 
 
 def _open_runner(pid: int, started: int) -> int | None:
@@ -49,9 +70,8 @@ def _open_runner(pid: int, started: int) -> int | None:
     return descriptor if stat is not None and stat[1] == started else None
 
 
-def _watch(folder: Path, runner: int | None, clock: SystemClock) -> str | None:
+def _watch(tail: _Tail, runner: int | None, clock: SystemClock) -> str | None:
     """Wait until the runner ends; None if its journal has its end, otherwise why to undo."""
-    tail = _Tail(folder / JOURNAL)
     poll = select.poll()
     if runner is not None:
         poll.register(runner, select.POLLIN)
@@ -68,7 +88,7 @@ def _watch(folder: Path, runner: int | None, clock: SystemClock) -> str | None:
 
 
 class _Tail:
-    """Reads what was appended since the last look."""
+    """Reads what was appended since the last look. What was read once is known, also when the journal is gone."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -80,25 +100,47 @@ class _Tail:
     def finished(self) -> bool:
         return bool(self._entries) and isinstance(self._entries[-1].event, ev.RunFinished)
 
+    @property
+    def record(self) -> Record:
+        return Record(entries=tuple(self._entries))
+
     def deadline(self) -> int | None:
         """The earliest deadline of what is in force."""
-        if self._path.stat().st_size > self._offset:
-            with self._path.open("rb") as file:
-                file.seek(self._offset)
-                entries, read, _ = read_lines(file.read(), first=len(self._entries))
-            self._offset += read
-            self._entries += entries
-            self._deadline = earliest_deadline(Record(entries=tuple(self._entries)))
+        with contextlib.suppress(OSError), self._path.open("rb") as file:
+            file.seek(self._offset)
+            entries, read, _ = read_lines(file.read(), first=len(self._entries))
+            if entries:
+                self._offset += read
+                self._entries += entries
+                self._deadline = earliest_deadline(self.record)
         return self._deadline
 
 
 def earliest_deadline(record: Record) -> int | None:
     """The first instant by which something in force must have been undone; None where nothing is."""
-    deadlines = [window.deadline for window in outstanding(record)]
+    windows = outstanding(record)
+    deadlines = [window.deadline for window in windows]
+    reverting = _reverting(record)
+    deadlines += [reverting[window.node] + _GIVE_UP_NS for window in windows if window.node in reverting]
     deployed, torn_down = record.last(ev.DeployIntended), record.last(ev.TeardownDone)
     if deployed is not None and torn_down is None:
         deadlines.append(deployed[1].deadline)
+        deadlines += [event.deadline + _GIVE_UP_NS for _, event in record.of(ev.TeardownIntended)]
     return min(deadlines, default=None)
+
+
+def _reverting(record: Record) -> dict[str, int]:
+    """The deadline of each revert that was begun and has not failed."""
+    deadlines: dict[str, int] = {}
+    for entry in record.entries:
+        match entry.event:
+            case ev.RevertIntended() as event:
+                deadlines[event.node] = event.deadline
+            case ev.RevertFailed() as event:
+                deadlines.pop(event.node, None)
+            case _:
+                continue
+    return deadlines
 
 
 if __name__ == "__main__":

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
+from msgspec import structs
+
 from meshkit_chaos.scenario import defaults
-from meshkit_chaos.scenario.checks import lint_check, lint_template, lint_url
+from meshkit_chaos.scenario.build_attached import built_levers, built_observe, lint_attached, lint_secrets
+from meshkit_chaos.scenario.build_metrics import built_metrics, lint_metrics
+from meshkit_chaos.scenario.checks import lint_check, lint_template
 from meshkit_chaos.scenario.environment import (
     EnvironmentDescription,
     Joined,
     MemberDescription,
-    Metrics,
     Ready,
+    SecretSource,
     SimulatedMesh,
 )
 from meshkit_chaos.scenario.findings import At
-from meshkit_chaos.scenario.grammar_environment import CountedMembers, EnvironmentText, MemberText, MetricsText
+from meshkit_chaos.scenario.grammar_environment import CountedMembers, EnvironmentText, MemberText
 from meshkit_chaos.scenario.grammar_values import IDENTIFIER
-from meshkit_chaos.scenario.templates import Known
+from meshkit_chaos.scenario.reachable import known_in
 from meshkit_chaos.slo import Duration
 
 _INDEX: Final = "${index}"
@@ -39,15 +44,22 @@ def built_environment(text: EnvironmentText, *, at: At, path: str, digest: str) 
         joined={name: _joined(found.item, found.separator) for name, found in (text.joined or {}).items()},
         ready=_ready(text),
         roles={name: role.value() for name, role in (text.roles or {}).items()},
-        metrics=_metrics(text.metrics),
+        metrics=built_metrics(text.metrics),
         logs=tuple(text.logs or ()),
         stop_within=text.stop_within or Duration.parse(defaults.STOP_WITHIN),
         simulated=_simulated(text),
+        env=dict(text.env or {}) if text.kind == "attached" else {},
+        secrets={name: SecretSource(env=found.env, file=found.file) for name, found in (text.secrets or {}).items()},
+        levers=built_levers(text.levers),
+        observe=built_observe(text.observe),
+        lever_timeout=text.lever_timeout or Duration.parse(defaults.LEVER_TIMEOUT),
     )
     _lint_kind(text, at)
     _lint_members(text, description, at)
     _lint_templates(text, description, at)
-    _lint_checks(description, at)
+    _lint_checks(text, description, at)
+    lint_attached(text, description, at)
+    lint_secrets(text, at)
     return description
 
 
@@ -61,13 +73,6 @@ def _ready(text: EnvironmentText) -> Ready | None:
     return Ready(check=text.ready.value(), within=text.ready.within or Duration.parse(defaults.READY_WITHIN))
 
 
-def _metrics(text: MetricsText | None) -> Metrics | None:
-    if text is None:
-        return None
-    every = text.every or Duration.parse(defaults.METRICS_EVERY)
-    return Metrics(url=text.url, every=every, timeout=text.timeout or every, names=tuple(text.names or ()))
-
-
 def _simulated(text: EnvironmentText) -> SimulatedMesh | None:
     if text.kind != "simulated":
         return None
@@ -79,27 +84,40 @@ def _simulated(text: EnvironmentText) -> SimulatedMesh | None:
 
 
 def _members(text: EnvironmentText, at: At) -> Iterator[MemberDescription]:
-    common = (text.command or (), dict(text.env or {}), tuple(text.ports or ()))
+    common = MemberDescription(
+        name="",
+        command=text.command or (),
+        env=dict(text.env or {}),
+        ports=tuple(text.ports or ()),
+        host=text.host or "",
+        numbers=_numbers(text.ports),
+    )
     if isinstance(text.members, CountedMembers):
         for index in range(1, text.members.count + 1):
-            yield _member(text.members.name.replace(_INDEX, str(index)), common)
+            yield structs.replace(common, name=text.members.name.replace(_INDEX, str(index)))
         return
     for place, member in enumerate(text.members):
         if isinstance(member, MemberText):
             if text.kind == "process" and member.command is None and text.command is None:
                 at.below("members", place).say("MC122", f"the member {member.name} has no command", hint="give it `command:`")
-            own = (member.command or common[0], {**common[1], **(member.env or {})}, _or(member.ports, common[2]))
-            yield _member(member.name, own)
+            yield _own(member, common)
         else:
-            yield _member(member, common)
+            yield structs.replace(common, name=member)
 
 
-def _or(own: list[str] | None, common: tuple[str, ...]) -> tuple[str, ...]:
-    return common if own is None else tuple(own)
+def _own(member: MemberText, common: MemberDescription) -> MemberDescription:
+    return MemberDescription(
+        name=member.name,
+        command=member.command or common.command,
+        env={**common.env, **(member.env or {})},
+        ports=common.ports if member.ports is None else tuple(member.ports),
+        host=member.host or common.host,
+        numbers=common.numbers if member.ports is None else _numbers(member.ports),
+    )
 
 
-def _member(name: str, parts: tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]) -> MemberDescription:
-    return MemberDescription(name=name, command=parts[0], env=parts[1], ports=parts[2])
+def _numbers(ports: dict[str, int] | tuple[str, ...] | None) -> dict[str, int]:
+    return dict(ports) if isinstance(ports, dict) else {}
 
 
 def _lint_kind(text: EnvironmentText, at: At) -> None:
@@ -134,22 +152,13 @@ def _lint_members(text: EnvironmentText, description: EnvironmentDescription, at
     return None
 
 
-def _known(description: EnvironmentDescription) -> Known:
-    ports = [frozenset(member.ports) for member in description.members]
-    return Known(
-        ports=frozenset.intersection(*ports) if ports else frozenset(),
-        vars=frozenset(description.vars),
-        joined=frozenset(description.joined),
-    )
-
-
 def _lint_templates(text: EnvironmentText, description: EnvironmentDescription, at: At) -> None:
-    known = _known(description)
+    known = known_in(description)
     for number, argument in enumerate(text.command or ()):
         lint_template(argument, at=at.below("command", number), known=known)
     for name, value in (text.env or {}).items():
         lint_template(value, at=at.below("env", name), known=known)
-    inside = Known(ports=known.ports, vars=known.vars, joined=frozenset())
+    inside = replace(known, joined=frozenset(), secrets=frozenset())
     for name, joined in (text.joined or {}).items():
         lint_template(joined.item, at=at.below("joined", name, "item"), known=inside)
     if isinstance(text.members, list):
@@ -161,24 +170,17 @@ def _lint_own(members: list[str | MemberText], description: EnvironmentDescripti
         if isinstance(written, str):
             continue
         place = at.below("members", number)
-        known = Known(ports=frozenset(built.ports), vars=frozenset(description.vars), joined=frozenset(description.joined))
+        known = replace(known_in(description), ports=frozenset(built.ports))
         for position, argument in enumerate(written.command or ()):
             lint_template(argument, at=place.below("command", position), known=known)
         for name, value in (written.env or {}).items():
             lint_template(value, at=place.below("env", name), known=known)
 
 
-def _lint_checks(description: EnvironmentDescription, at: At) -> None:
-    known = _known(description)
+def _lint_checks(text: EnvironmentText, description: EnvironmentDescription, at: At) -> None:
+    known = known_in(description)
     if description.ready is not None:
         lint_check(description.ready.check, at=at.below("ready"), known=known)
     for name, check in description.roles.items():
         lint_check(check, at=at.below("roles", name), known=known)
-    metrics = description.metrics
-    if metrics is None:
-        return
-    lint_url(metrics.url, at=at.below("metrics", "url"))
-    lint_template(metrics.url, at=at.below("metrics", "url"), known=known)
-    if metrics.timeout > metrics.every:
-        message = f"a scrape may take {metrics.timeout}, longer than its round of {metrics.every}"
-        at.below("metrics", "timeout").say("MC127", message, hint=f"write at most {metrics.every}")
+    lint_metrics(text.metrics, description, at=at.below("metrics"), known=replace(known, secrets=frozenset()))

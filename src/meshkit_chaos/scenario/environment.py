@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec import Struct
 
 from meshkit_chaos.faults import LeverName
+from meshkit_chaos.scenario.metric_sources import ExternalMetrics
 from meshkit_chaos.slo import Check, Duration
 
 
@@ -44,12 +45,16 @@ class Ready(Struct, frozen=True, kw_only=True):
 
 
 class Metrics(Struct, frozen=True, kw_only=True):
-    """Where each member exports Prometheus text. ``names``: metric names known to be there, for lint (empty: not known)."""
+    """Where each member exports Prometheus text, or the server that scrapes them (``external``; ``url`` is empty then).
+
+    ``names``: metric names known to be there, for lint (empty: not known).
+    """
 
     url: str
     every: Duration = Duration(200 * 10**6)
     timeout: Duration = Duration(200 * 10**6)
     names: tuple[str, ...] = ()
+    external: ExternalMetrics | None = None
 
 
 class SimulatedMesh(Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from meshkit_chaos.scenario import defaults
 from meshkit_chaos.scenario.environment import Sighting
 from meshkit_chaos.scenario.grammar_checks import ArgumentList, CheckText
+from meshkit_chaos.scenario.grammar_metrics import MetricsText
 from meshkit_chaos.scenario.grammar_values import (
     IDENTIFIER,
     TAG_MARK,
@@ -135,17 +136,6 @@ class ReadyText(CheckText):
     within: Span | None = key("Deployment fails after this long.", default=defaults.READY_WITHIN)
 
 
-class MetricsText(Strict):
-    """Where each member exports Prometheus text."""
-
-    url: Line = needed("Its address. May hold templates.", examples=["http://${member.host}:${member.port.client}/metrics"])
-    every: Span | None = key("The length of a round: all members are scraped at one tick.", default=defaults.METRICS_EVERY)
-    timeout: Span | None = key("When a scrape has failed; no longer than `every`. By default the value of `every`.")
-    names: list[Line] | None = key(
-        "Metrics known to be there; lint then finds misspelt ones.", examples=[["etcd_server_is_leader"]]
-    )
-
-
 class SimulatedText(Strict):
     """How the simulated mesh behaves, in virtual time."""
 
@@ -214,14 +204,18 @@ class ObserveText(Strict):
 class InjectingLeverText(Strict):
     """What pulls a lever that breaks something."""
 
-    do: ArgumentList = needed("An argument list, never a shell. May hold templates.", examples=[["docker", "kill", "${member.name}"]])
+    do: ArgumentList = needed(
+        "An argument list, never a shell. May hold templates.", examples=[["docker", "kill", "${member.name}"]]
+    )
     undo_with: Literal["start", "resume"] = needed("The lever that undoes it: `start` of `kill`, `resume` of `pause`.")
 
 
 class UndoingLeverText(Strict):
     """What pulls a lever that undoes something. Where the member already is as wanted, it is not run."""
 
-    do: ArgumentList = needed("An argument list, never a shell. May hold templates.", examples=[["docker", "start", "${member.name}"]])
+    do: ArgumentList = needed(
+        "An argument list, never a shell. May hold templates.", examples=[["docker", "start", "${member.name}"]]
+    )
 
 
 class LeversText(Strict):
@@ -270,7 +264,7 @@ class EnvironmentText(Strict):
     joined: dict[Identifier, JoinedText] | None = key("Texts about all members: `${joined.NAME}`.")
     ready: ReadyText | None = key("When a member is ready.")
     roles: dict[Identifier, CheckText] | None = key("How to find who has a role: the members on which the check holds.")
-    metrics: MetricsText | None = key("Where each member exports Prometheus text.")
+    metrics: MetricsText | None = key("Where the members' metrics are.")
     logs: list[Line] | None = key(
         "Files to keep besides standard output, relative to the member's folder.", examples=[["data/x.log"]]
     )

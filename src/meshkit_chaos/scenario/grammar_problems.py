@@ -16,6 +16,8 @@ from meshkit_chaos.scenario.grammar_shape import Place, fields_by_key, model_at
 from meshkit_chaos.scenario.grammar_values import TAG_MARK, close_names, flow, told
 from meshkit_chaos.scenario.yaml_positions import Node
 
+_MOST_TOLD: Final = 200
+"""So many problems help an author; finding the nearest name for each of 100,000 takes seconds."""
 _EXPECTED: Final = {
     "dict_type": "a mapping",
     "model_type": "a mapping",
@@ -54,7 +56,8 @@ def position(root: Node, place: Place, *, of_key: bool = False) -> tuple[int, in
 
 def grammar_problems(error: ValidationError, *, model: type[BaseModel], root: Node, path: str) -> list[Problem]:
     """One Problem an error. A key that is missing because it is misspelt is told once, as misspelt."""
-    errors = error.errors(include_url=False)
+    every = error.errors(include_url=False)
+    errors = every[:_MOST_TOLD]
     nearest = {found["loc"]: _nearest_key(model, found["loc"]) for found in errors if found["type"] == "extra_forbidden"}
     misspelt = {(*place[:-1], near) for place, near in nearest.items() if near is not None}
     problems: list[Problem] = []
@@ -66,6 +69,9 @@ def grammar_problems(error: ValidationError, *, model: type[BaseModel], root: No
         message, hint = _said(found, model=model, near=nearest.get(place))
         rule = _RULES.get(kind) or ("MC013" if kind in _EXPECTED else "MC014")
         problems.append(Problem(path=path, line=line, column=column, rule=rule, message=message, hint=hint))
+    if len(every) > len(errors):
+        more = f"{len(every) - len(errors)} more problems of the grammar are not told"
+        problems.append(Problem(path=path, line=root.line, column=root.column, rule="MC004", message=more))
     return problems
 
 

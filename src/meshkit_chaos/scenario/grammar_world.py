@@ -28,7 +28,7 @@ from meshkit_chaos.scenario.grammar_values import (
     one_of_keys,
     told,
 )
-from meshkit_chaos.scenario.world import ABSENT, Behind, Environments, Exporter, Mark, Outcomes, Verdicts, WorldValue
+from meshkit_chaos.scenario.world import Behind, Environments, Exporter, Mark, Outcomes, Verdicts, WorldValue
 from meshkit_chaos.slo import Duration
 
 NEVER = "never"
@@ -43,27 +43,29 @@ def _value(given: Any) -> WorldValue:
         return float(given)
     if given == "NaN":
         return math.nan
-    if given == ABSENT:
-        return ABSENT
-    raise _refuse(f"expected a number, NaN or absent, got {told(given)}")
+    if given == "absent":
+        return "absent"
+    near = next((word for word in ("NaN", "absent") if isinstance(given, str) and given.lower() == word.lower()), "")
+    raise _refuse(f"expected a number, NaN or absent, got {told(given)}", f"write {near}" if near else "")
 
 
 def _span_or_never(given: Any) -> Duration | Literal["never"]:
     if given == NEVER:
-        return NEVER
+        return "never"
     if isinstance(given, str):
         try:
             return Duration.parse(given)
         except ValueError as error:
             raise _refuse(str(error)) from None
-    raise _refuse(f"expected a duration such as 3s, or never, got {told(given)}")
+    hint = f"write {given}s" if isinstance(given, int | float) and not isinstance(given, bool) else ""
+    raise _refuse(f"expected a duration such as 3s, or never, got {told(given)}", hint)
 
 
 _SPAN_OR_NEVER = {"type": "string", "pattern": r"^(never|([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h|d))+)$"}
 Value = Annotated[
     WorldValue,
     PlainValidator(_value),
-    Looks("value", anyOf=[{"type": "number"}, {"type": "string", "enum": ["NaN", ABSENT]}]),
+    Looks("value", anyOf=[{"type": "number"}, {"type": "string", "enum": ["NaN", "absent"]}]),
 ]
 SpanOrNever = Annotated[
     Duration | Literal["never"], PlainValidator(_span_or_never), Looks("duration or never", **_SPAN_OR_NEVER)
@@ -105,10 +107,24 @@ class ProbesWindowText(WindowText):
     )
 
 
-Windows = Annotated[list[WindowText], Field(min_length=1), BeforeValidator(_as_list)]
-MetricsWindows = Annotated[list[MetricsWindowText], Field(min_length=1), BeforeValidator(_as_list)]
-MembersWindows = Annotated[list[MembersWindowText], Field(min_length=1), BeforeValidator(_as_list)]
-ProbesWindows = Annotated[list[ProbesWindowText], Field(min_length=1), BeforeValidator(_as_list)]
+Windows = Annotated[
+    list[WindowText], Field(min_length=1), BeforeValidator(_as_list, json_schema_input_type=WindowText | list[WindowText])
+]
+MetricsWindows = Annotated[
+    list[MetricsWindowText],
+    Field(min_length=1),
+    BeforeValidator(_as_list, json_schema_input_type=MetricsWindowText | list[MetricsWindowText]),
+]
+MembersWindows = Annotated[
+    list[MembersWindowText],
+    Field(min_length=1),
+    BeforeValidator(_as_list, json_schema_input_type=MembersWindowText | list[MembersWindowText]),
+]
+ProbesWindows = Annotated[
+    list[ProbesWindowText],
+    Field(min_length=1),
+    BeforeValidator(_as_list, json_schema_input_type=ProbesWindowText | list[ProbesWindowText]),
+]
 
 
 class DeathText(Strict):
@@ -116,10 +132,14 @@ class DeathText(Strict):
 
     at: SpanOrZero = needed("When, after the mark.", examples=["2s"])
     member: Line | None = key("Which one. By default the last one that does not lead and that no fault holds.")
-    after: Mark | None = key("The mark: the first injection, the last finished revert, or the start of the run.", default="fault")
+    after: Mark | None = key(
+        "The mark: the first injection, the last finished revert, or the start of the run.", default="fault"
+    )
 
 
-Deaths = Annotated[list[DeathText], Field(min_length=1), BeforeValidator(_as_list)]
+Deaths = Annotated[
+    list[DeathText], Field(min_length=1), BeforeValidator(_as_list, json_schema_input_type=DeathText | list[DeathText])
+]
 
 
 class FollowsText(Strict):
@@ -234,11 +254,18 @@ class WorldText(Strict):
     )
 
 
+def _as_lines(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Lines = Annotated[list[Line], Field(min_length=1), BeforeValidator(_as_lines, json_schema_input_type=Line | list[Line])]
+
+
 class ExpectedText(Strict):
     """What must come out. At least one key."""
 
     verdict: Verdicts | None = key("The verdict of the run.", examples=["fail"])
-    objective: Annotated[list[Line], BeforeValidator(lambda given: [given] if isinstance(given, str) else given)] | None = key(
+    objective: Lines | None = key(
         "The objective (or list of objectives) that must have this verdict too: the reason, not just the result.",
         examples=["converge-one-leader"],
     )
@@ -254,7 +281,7 @@ def _expected(value: Any) -> Any:
     return {"verdict": value} if isinstance(value, str) else value
 
 
-Expect = Annotated[ExpectedText, BeforeValidator(_expected)]
+Expect = Annotated[ExpectedText, BeforeValidator(_expected, json_schema_input_type=Verdicts | ExpectedText)]
 
 
 class WorldTestText(Strict):

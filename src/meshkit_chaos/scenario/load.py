@@ -17,6 +17,7 @@ from meshkit_chaos.errors import Problem
 from meshkit_chaos.scenario.build import Draft, built_scenario
 from meshkit_chaos.scenario.build_environment import built_environment
 from meshkit_chaos.scenario.environment import EnvironmentDescription
+from meshkit_chaos.scenario.exported import Exported
 from meshkit_chaos.scenario.findings import At, Findings
 from meshkit_chaos.scenario.grammar import DefaultsText, ScenariosText
 from meshkit_chaos.scenario.grammar_environment import EnvironmentText
@@ -46,49 +47,55 @@ class Loaded(Generic[Value]):
 
 
 def load_scenarios(
-    data: bytes, *, path: str, environment: EnvironmentDescription | None = None, round_every: Duration | None = None
+    data: bytes,
+    *,
+    path: str,
+    environment: EnvironmentDescription | None = None,
+    round_every: Duration | None = None,
+    exported: Exported | None = None,
 ) -> Loaded[ScenarioFile]:
     """Read a scenario document. What depends on the environment is checked where one is given.
 
-    ``round_every`` is the length of a scraping round; by default the environment's, or 200ms.
+    ``round_every`` is the length of a scraping round; by default the environment's, or 200ms. ``exported``: what a target was
+    seen to export; queries are then checked against it.
     """
     composed = compose(data, path=path)
     if composed.root is None:
-        return _loaded(None, composed.problems)
+        return loaded(None, composed.problems)
     read = _admitted_scenarios(composed.root, path=path)
     findings = Findings(path, composed.root)
     drafts: list[Draft] = []
     if read.text is not None:
         metrics = environment.metrics if environment is not None else None
         every = round_every or (metrics.every if metrics is not None else _USUAL_ROUND)
-        drafts = _linted(read, findings, Surroundings(environment=environment, round_every=every))
-    problems = _without_echoes(composed, (*read.problems, *findings.problems))
+        drafts = _linted(read, findings, Surroundings(environment=environment, round_every=every, exported=exported))
+    problems = without_echoes(composed, (*read.problems, *findings.problems))
     scenarios = tuple(draft.scenario for draft in drafts)
     named = read.text.environment if read.text is not None else None
     value = ScenarioFile(path=path, digest=hashlib.sha256(data).hexdigest(), environment=named, scenarios=scenarios)
-    return _loaded(value, problems)
+    return loaded(value, problems)
 
 
 def load_environment(data: bytes, *, path: str) -> Loaded[EnvironmentDescription]:
     """Read an environment document."""
     composed = compose(data, path=path)
     if composed.root is None:
-        return _loaded(None, composed.problems)
+        return loaded(None, composed.problems)
     text, problems = _admitted(EnvironmentText, composed.root.data, root=composed.root, path=path)
     findings = Findings(path, composed.root)
     value = None
     if text is not None:
         value = built_environment(text, at=At(findings, ()), path=path, digest=hashlib.sha256(data).hexdigest())
-    return _loaded(value, _without_echoes(composed, (*problems, *findings.problems)))
+    return loaded(value, without_echoes(composed, (*problems, *findings.problems)))
 
 
-def _loaded(value: Value | None, problems: Iterable[Problem]) -> Loaded[Value]:
+def loaded(value: Value | None, problems: Iterable[Problem]) -> Loaded[Value]:
     ordered = sorted(set(problems), key=lambda problem: (problem.line, problem.column, problem.rule, problem.message))
     wrong = any(problem.severity == "error" for problem in ordered)
     return Loaded(None if wrong else value, tuple(ordered))
 
 
-def _without_echoes(composed: Composed, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+def without_echoes(composed: Composed, problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Leave out what the grammar said of a place that YAML itself was already wrong about."""
     told = {(problem.line, problem.column) for problem in composed.problems}
     return (*composed.problems, *(problem for problem in problems if (problem.line, problem.column) not in told))

@@ -12,6 +12,7 @@ from typing import Final
 from meshkit_chaos.scenario import defaults
 from meshkit_chaos.scenario.checks import lint_check
 from meshkit_chaos.scenario.environment import EnvironmentDescription
+from meshkit_chaos.scenario.exported import Exported, lint_exported
 from meshkit_chaos.scenario.findings import At
 from meshkit_chaos.scenario.grammar import IndicatorText, ProbeText
 from meshkit_chaos.scenario.grammar_values import close_names
@@ -37,10 +38,14 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What lies outside the scenario document: ``environment`` where it is known, and the length of a scraping round."""
+    """What lies outside the scenario document: ``environment`` where it is known, and the length of a scraping round.
+
+    ``exported``: what a target exports, where somebody looked.
+    """
 
     environment: EnvironmentDescription | None
     round_every: Duration
+    exported: Exported | None = None
 
     @property
     def known_templates(self) -> Known:
@@ -117,6 +122,8 @@ def _lint_purpose(facts: QueryFacts, band: Band, *, at: At) -> None:
 
 
 def _lint_metrics(facts: QueryFacts, *, text: IndicatorText, at: At, around: Surroundings) -> None:
+    if around.exported is not None and text.probe is None:
+        lint_exported(facts.query, around.exported, known=_ALWAYS_THERE, at=at)
     environment = around.environment
     if environment is None:
         return
@@ -127,7 +134,7 @@ def _lint_metrics(facts: QueryFacts, *, text: IndicatorText, at: At, around: Sur
         )
         return
     names = environment.metrics.names if environment.metrics is not None else ()
-    for metric in wanted if names else ():
+    for metric in wanted if names and around.exported is None else ():  # what was seen counts for more than what is listed
         if metric not in names:
             near = close_names(metric, names)
             hint = f"did you mean {near[0]}?" if near else f"add it to metrics.names in {environment.path}, if it is there"

@@ -32,11 +32,13 @@ Documents are YAML 1.2: `yes`, `no`, `on` and `off` are texts, and `010` is ten.
 merge keys are errors. A key that is not in the tables is an error.
 
 Texts marked with "may hold templates" may refer to `${member.name}`, `${member.index}` (from 1), `${member.host}`,
-`${member.dir}`, `${member.port.NAME}`, `${var.NAME}` and `${joined.NAME}`.
+`${member.dir}`, `${member.port.NAME}`, `${var.NAME}`, `${joined.NAME}` and `${secret.NAME}`. A secret's value is read when it
+is used, and replaced by `[secret NAME]` wherever it would be written. An attached mesh has no `${member.dir}`.
 """
 _OPENINGS: Final[dict[DocumentKind, str]] = {
     "scenarios": "## The scenario document: `chaos-scenarios.yaml`",
     "environment": "## The environment document",
+    "tests": "## The test document: `chaos-scenarios.test.yaml`",
 }
 
 

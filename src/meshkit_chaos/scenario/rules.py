@@ -177,7 +177,8 @@ _TABLE: Final = (
     ),
     Rule(
         id="MC122", name="environment",
-        reason="Members that are processes need a command, and do not do as a simulated mesh is told.",
+        reason="Each kind of environment has keys of its own: processes need a command, an attached mesh levers and `observe`, "
+        "and only a simulated mesh does as it is told.",
         bad="kind: process\nsimulated: {election: 1s}", good="kind: simulated\nsimulated: {election: 1s}",
     ),
     Rule(
@@ -200,6 +201,56 @@ _TABLE: Final = (
     Rule(
         id="MC127", name="rounds", reason="A scrape that outlasts its round would answer in the next one.",
         bad="metrics: {every: 200ms, timeout: 1s}", good="metrics: {every: 200ms, timeout: 200ms}",
+    ),
+    Rule(
+        id="MC128", name="levers",
+        reason="What cannot be undone is not done, and what cannot be seen to bite proves nothing.",
+        bad="levers:\n  kill: {do: [docker, kill, x], undo_with: start}  # and no start",
+        good="levers:\n  kill: {do: [docker, kill, x], undo_with: start}\n  start: {do: [docker, start, x]}",
+    ),
+    Rule(
+        id="MC129", name="secrets",
+        reason="A secret's value must reach no record, and variables and the address of metrics are recorded.",
+        bad='metrics: {url: "http://${secret.USER}@host/metrics"}', good='headers: {Authorization: "Bearer ${secret.TOKEN}"}',
+    ),
+    Rule(
+        id="MC130", name="metric-source",
+        reason="Keys of a metric source that say nothing, or say two things, would be ignored in silence.",
+        bad='prometheus: {url: "https://prom:9090", every: 1s, tenant: team-a}',
+        good='prometheus: {url: "https://mimir/prometheus", every: 1s, flavour: mimir, tenant: team-a}',
+    ),
+    Rule(
+        id="MC131", name="unknown-label",
+        reason="A misspelt label or value selects nothing. Checked against what a target or a saved page exports: an unknown "
+        "label is an error, a value that is not there now is a warning.",
+        bad='promql: sum(my_shards{stat="ok"})', good='promql: sum(my_shards{state="ok"})',
+    ),
+    Rule(
+        id="MC201", name="unknown-scenario", reason="A test of a scenario that is not there tests nothing.",
+        bad="scenario: leader-kiled", good="scenario: leader-killed",
+    ),
+    Rule(
+        id="MC202", name="unknown-objective", reason="What is expected of an objective that is not there can never come out.",
+        bad="expect: {verdict: fail, objective: converge-one-leder}",
+        good="expect: {verdict: fail, objective: converge-one-leader}",
+    ),
+    Rule(
+        id="MC203", name="world-metric",
+        reason="A world exports only what it is told. A query over anything else is empty there, whatever the scenario is.",
+        bad="world: {}  # for a query over my_shards",
+        good="world:\n  series:\n    my_shards: {good: 12, bad: 9}",
+    ),
+    Rule(
+        id="MC204", name="world-name", reason="A window about a member, probe or role that is not there changes nothing.",
+        bad="scrapes fail: {members: [etdc-1]}", good="scrapes fail: {members: [etcd-1]}",
+    ),
+    Rule(
+        id="MC205", name="world-series", reason="A world's series is one series: a name, and labels given by equality.",
+        bad="series: {'sum(my_shards)': {good: 1, bad: 0}}", good="series: {my_shards: {good: 1, bad: 0}}",
+    ),
+    Rule(
+        id="MC206", name="no-expectation", reason="A test that expects nothing cannot fail.",
+        bad="expect: {}", good="expect: pass",
     ),
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""JSON Schema of both documents, for editors and other tools: draft 7, which all of them know.
+"""JSON Schema of the documents, for editors and other tools: draft 7, which all of them know.
 
 Made from the grammar. It holds the structure; what needs more than one place to be seen (references, queries, the environment)
 only lint can tell.
@@ -13,12 +13,25 @@ from pydantic import BaseModel
 from meshkit_chaos.scenario.grammar import ScenariosText
 from meshkit_chaos.scenario.grammar_checks import CheckText
 from meshkit_chaos.scenario.grammar_environment import EnvironmentText
+from meshkit_chaos.scenario.grammar_metrics import DatasourceText, MetricsText, ReferenceText
 from meshkit_chaos.scenario.grammar_values import KIND
+from meshkit_chaos.scenario.grammar_world import TestsText
 
-DocumentKind = Literal["scenarios", "environment"]
-_MODELS: Final[dict[str, type[BaseModel]]] = {"scenarios": ScenariosText, "environment": EnvironmentText}
-_TITLES: Final = {"scenarios": "meshkit-chaos scenarios", "environment": "meshkit-chaos environment"}
-_ONE_CHECK: Final = ("CheckText", "ProbeText", "ReadyText")
+DocumentKind = Literal["scenarios", "environment", "tests"]
+_MODELS: Final[dict[str, type[BaseModel]]] = {
+    "scenarios": ScenariosText,
+    "environment": EnvironmentText,
+    "tests": TestsText,
+}
+_TITLES: Final = {kind: f"meshkit-chaos {kind}" for kind in _MODELS}
+_ONE_CHECK: Final = ("CheckText", "ProbeText", "ReadyText", "SightingText")
+
+
+def _name(model: str) -> str:
+    return model.removesuffix("Text")
+
+
+_ONE_KEY: Final = {_name(model.__name__): model.ONE_OF for model in (MetricsText, ReferenceText, DatasourceText)}
 
 
 def json_schema(document: DocumentKind) -> dict[str, Any]:
@@ -28,15 +41,14 @@ def json_schema(document: DocumentKind) -> dict[str, Any]:
     for name in _ONE_CHECK:
         if (check := definitions.get(_name(name))) is not None:
             check["oneOf"] = [{"required": [key]} for key in CheckText.CHECKS]
+    for name, keys in _ONE_KEY.items():
+        if (found := definitions.get(name)) is not None:
+            found["oneOf"] = [{"required": [key]} for key in keys]
     if "Parallel" in definitions:
         _allow_single_steps(definitions["Parallel"])
     body = _draft_7(raw)
     body["title"] = _TITLES[document]
     return {"$schema": "http://json-schema.org/draft-07/schema#", **body, "definitions": definitions}
-
-
-def _name(model: str) -> str:
-    return model.removesuffix("Text")
 
 
 def _draft_7(schema: Any) -> Any:

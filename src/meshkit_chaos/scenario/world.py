@@ -21,9 +21,8 @@ Verdicts = Literal["pass", "fail", "inconclusive", "invalid", "not-run"]
 Environments = Literal["clean", "dirty"]
 Outcomes = Literal["completed", "aborted"]
 
-ABSENT = "absent"
-"""The value of a series that is not exported at all."""
 WorldValue = float | Literal["absent"]
+"""A value, NaN included, or that the series is not exported at all."""
 BUILT_IN: tuple[str, ...] = ("etcd_server_has_leader", "etcd_server_is_leader", "etcd_server_leader_changes_seen_total")
 """The metrics that every simulated mesh exports without being told."""
 

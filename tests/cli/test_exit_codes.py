@@ -1,0 +1,256 @@
+"""Every command and every exit code that it can give: 0 pass, 1 fail, 2 undecided, 3 dirty, 4 usage or document, 5 ours."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_lines import Ended, command, write_documents
+from virtual_runs import ENVIRONMENT, INDICATORS, Staged, document, invoke, scenario_text
+
+from meshkit_chaos.cli import app
+from meshkit_chaos.environments.registry import environment_folder
+from meshkit_chaos.environments.state import Quarantine, quarantine, take_lease
+
+FAST = "[{converge: one-leader, within: 500ms}]"
+UNSEEN = "[{converge: typo, within: 5s}]"
+TYPO = INDICATORS + '  typo: {promql: sum(etcd_server_is_leadr), good: "== 1"}\n'
+UP_LISTED = 'prerequisites: [{members: ">= 9"}]'
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every test has its own working folder and its own state folder."""
+    monkeypatch.setenv("MESHKIT_CHAOS_STATE", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def passing(tmp_path: Path) -> Path:
+    return write_documents(tmp_path / "docs")
+
+
+def missing_objective(tmp_path: Path) -> Path:
+    return write_documents(tmp_path / "docs", document(scenario_text(objectives=FAST)))
+
+
+def unseen(tmp_path: Path) -> Path:
+    return write_documents(tmp_path / "docs", document(scenario_text(objectives=UNSEEN), indicators=TYPO))
+
+
+def not_run(tmp_path: Path) -> Path:
+    return write_documents(tmp_path / "docs", document(scenario_text(more=UP_LISTED)))
+
+
+def wrong(tmp_path: Path) -> Path:
+    return write_documents(tmp_path / "docs", document().replace("rollback:", "roolback:"))
+
+
+def out_of(tmp_path: Path, staged: Staged | None = None, text: str | None = None) -> Path:
+    return invoke(tmp_path / "out", text, staged=staged).out
+
+
+def dirty(tmp_path: Path) -> Path:
+    return out_of(tmp_path, Staged(misbehaviour={"start": "raises"}))
+
+
+def quarantined_lab(tmp_path: Path) -> str:
+    quarantine(environment_folder("lab"), Quarantine(run=str(tmp_path / "gone"), differences=("node-1 is down",)))
+    return "lab"
+
+
+Arguments = Callable[[Path], tuple[object, ...]]
+
+
+def run_of(documents: Callable[[Path], Path], *more: object) -> Arguments:
+    return lambda tmp_path: ("run", "--file", documents(tmp_path), "--out", tmp_path / "results", *more)
+
+
+TABLE: dict[str, tuple[int, Arguments]] = {
+    "help": (0, lambda tmp: ("--help",)),
+    "version": (0, lambda tmp: ("--version",)),
+    "nothing": (4, lambda tmp: ()),
+    "no such command": (4, lambda tmp: ("rnu",)),
+    "no such option": (4, lambda tmp: ("run", "--flie", "x")),
+    "lint, good": (0, lambda tmp: ("lint", passing(tmp))),
+    "lint, an environment": (0, lambda tmp: ("lint", passing(tmp).parent / "lab.yaml")),
+    "lint, wrong": (4, lambda tmp: ("lint", wrong(tmp))),
+    "lint, wrong as json": (4, lambda tmp: ("lint", wrong(tmp), "--format", "json")),
+    "lint, wrong for github": (4, lambda tmp: ("lint", wrong(tmp), "--format", "github")),
+    "lint, no such file": (4, lambda tmp: ("lint", tmp / "none.yaml")),
+    "lint, a folder": (4, lambda tmp: ("lint", tmp)),
+    "lint, no file given": (4, lambda tmp: ("lint",)),
+    "schema": (0, lambda tmp: ("schema", "scenarios")),
+    "schema, environment": (0, lambda tmp: ("schema", "environment")),
+    "schema, verdict": (0, lambda tmp: ("schema", "verdict")),
+    "schema, unknown": (4, lambda tmp: ("schema", "nonsense")),
+    "plan": (0, lambda tmp: ("plan", "--file", passing(tmp))),
+    "plan, json": (0, lambda tmp: ("plan", "--file", passing(tmp), "--format", "json", "--seed", "3")),
+    "plan, nothing selected": (2, lambda tmp: ("plan", "x*", "--file", passing(tmp))),
+    "plan, no such scenario": (4, lambda tmp: ("plan", "nonsense", "--file", passing(tmp))),
+    "plan, wrong document": (4, lambda tmp: ("plan", "--file", wrong(tmp))),
+    "plan, no such environment": (4, lambda tmp: ("plan", "--file", passing(tmp), "--env", tmp / "none.yaml")),
+    "plan, bad seed": (4, lambda tmp: ("plan", "--file", passing(tmp), "--seed", "-1")),
+    "run, pass": (0, run_of(passing)),
+    "run, pass as json": (0, run_of(passing, "--format", "json")),
+    "run, fail": (1, run_of(missing_objective)),
+    "run, fail in repeats": (1, run_of(missing_objective, "--repeat", "3")),
+    "run, inconclusive": (2, run_of(unseen)),
+    "run, not run": (2, run_of(not_run)),
+    "run, nothing selected": (2, lambda tmp: ("run", "x*", "--file", passing(tmp), "--out", tmp / "results")),
+    "run, wrong document": (4, run_of(wrong)),
+    "run, no file": (4, lambda tmp: ("run",)),
+    "run, no such scenario": (4, lambda tmp: ("run", "nonsense", "--file", passing(tmp), "--out", tmp / "results")),
+    "run, no such environment file": (4, run_of(passing, "--env", "nonsense.yaml")),
+    "run, no such environment": (4, run_of(passing, "--env", "nonsense")),
+    "run, no such variable": (4, run_of(passing, "--var", "x=1")),
+    "run, bad variable": (4, run_of(passing, "--var", "x")),
+    "run, bad subject": (4, run_of(passing, "--subject", "=1")),
+    "run, subject twice": (4, run_of(passing, "--subject", "a=1", "--subject", "a=2")),
+    "run, bad wait": (4, run_of(passing, "--wait", "soon")),
+    "run, bad repeat": (4, run_of(passing, "--repeat", "0")),
+    "run, out is a file": (4, lambda tmp: ("run", "--file", passing(tmp), "--out", passing(tmp))),
+    "run, out is not empty": (4, lambda tmp: ("run", "--file", passing(tmp), "--out", passing(tmp).parent)),
+    "judge, pass": (0, lambda tmp: ("judge", out_of(tmp))),
+    "judge, one run": (0, lambda tmp: ("judge", out_of(tmp) / "runs" / "leader-killed" / "001")),
+    "judge, fail": (1, lambda tmp: ("judge", out_of(tmp, text=document(scenario_text(objectives=FAST))))),
+    "judge, what if": (1, lambda tmp: ("judge", out_of(tmp), "--file", missing_objective(tmp))),
+    "judge, dirty": (3, lambda tmp: ("judge", dirty(tmp))),
+    "judge, dirty run": (3, lambda tmp: ("judge", dirty(tmp) / "runs" / "leader-killed" / "001")),
+    "judge, no record": (2, lambda tmp: ("judge", tmp)),
+    "judge, no such folder": (2, lambda tmp: ("judge", tmp / "none")),
+    "judge, wrong file": (4, lambda tmp: ("judge", out_of(tmp), "--file", wrong(tmp))),
+    "report, pass": (0, lambda tmp: ("report", out_of(tmp))),
+    "report, dirty": (3, lambda tmp: ("report", dirty(tmp))),
+    "report, no record": (2, lambda tmp: ("report", tmp)),
+    "report, nothing given": (4, lambda tmp: ("report",)),
+    "recover, nothing to do": (0, lambda tmp: ("recover",)),
+    "recover, json": (0, lambda tmp: ("recover", "--format", "json")),
+    "recover, clean invocation": (0, lambda tmp: ("recover", out_of(tmp))),
+    "recover, what is nothing": (4, lambda tmp: ("recover", "nonsense")),
+    "recover, what is no id": (4, lambda tmp: ("recover", "Non/Sense")),
+    "env status": (0, lambda tmp: ("env", "status")),
+    "env status, dirty": (3, lambda tmp: ("env", "status", quarantined_lab(tmp))),
+    "env down, unknown": (4, lambda tmp: ("env", "down", "nonsense")),
+    "env down, no id": (4, lambda tmp: ("env", "down", "Non Sense")),
+    "env up, no file": (4, lambda tmp: ("env", "up", tmp / "none.yaml")),
+    "env up, simulated": (4, lambda tmp: ("env", "up", passing(tmp).parent / "lab.yaml")),
+    "env up, wrong": (4, lambda tmp: ("env", "up", wrong(tmp))),
+    "env, nothing": (4, lambda tmp: ("env",)),
+    "doctor": (0, lambda tmp: ("doctor",)),
+    "doctor, json": (0, lambda tmp: ("doctor", "--format", "json")),
+    "doctor, dirty environment": (2, lambda tmp: ("doctor", "--format", "json", *quarantined_lab(tmp)[:0])),
+    "demo, out is not empty": (4, lambda tmp: ("demo", "--simulated", "--out", passing(tmp).parent)),
+}
+
+
+@pytest.mark.parametrize("case", TABLE)
+def test_every_command_gives_its_exit_code(tmp_path: Path, case: str) -> None:
+    """Each command line ends with the code that the table says, and never with a traceback."""
+    code, arguments = TABLE[case]
+    ended = command(*arguments(tmp_path))
+    assert ended.code == code, ended
+    assert "Traceback" not in ended.out + ended.err
+    assert code == 0 or (ended.out + ended.err).strip(), "whoever does not get a 0 is told why"
+
+
+def test_the_demo_comes_out_as_expected(tmp_path: Path) -> None:
+    """The simulated demo ends with 0 although one of its scenarios fails: that one is meant to."""
+    ended = command("demo", "--simulated", "--out", tmp_path / "results")
+    assert ended.code == 0, ended.err
+    assert "SIMULATED" in ended.err
+    verdicts = {
+        one["scenario"]: one["verdict"] for one in json.loads((tmp_path / "results" / "verdict.json").read_bytes())["scenarios"]
+    }
+    assert "fail" in verdicts.values()
+
+
+def test_an_error_of_ours_is_5(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever escapes is ours: exit 5, one line, and how to see more; a traceback only where it is asked for."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("by design")
+
+    monkeypatch.setattr("meshkit_chaos.cli.run.run_campaign", broken)
+    ended = command("run", "--file", passing(tmp_path), "--out", tmp_path / "results")
+    assert ended.code == 5
+    assert "internal error (ours): ZeroDivisionError: by design" in ended.err
+    assert "Traceback" not in ended.err
+    monkeypatch.setenv("MESHKIT_CHAOS_TRACEBACK", "1")
+    assert "Traceback" in command("run", "--file", passing(tmp_path), "--out", tmp_path / "results").err
+
+
+def test_ctrl_c_outside_of_a_run_is_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupt where nothing is under way ends the command, and is no pass."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("meshkit_chaos.cli.run.run_campaign", interrupted)
+    assert command("run", "--file", passing(tmp_path), "--out", tmp_path / "results").code == 2
+
+
+def test_the_process_ends_with_the_code(tmp_path: Path) -> None:
+    """What the function gives is what the process ends with: pass, fail and usage."""
+    for documents, code in ((passing, 0), (missing_objective, 1), (wrong, 4)):
+        file = documents(tmp_path / str(code))
+        process = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "meshkit_chaos",
+                "run",
+                "--file",
+                file,
+                "--out",
+                tmp_path / str(code) / "results",
+                "--format",
+                "json",
+            ],
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        assert process.returncode == code, process.stderr
+        if code != 4:
+            assert json.loads(process.stdout)["verdict"] == ("pass" if code == 0 else "fail")
+
+
+def test_every_command_is_in_the_table() -> None:
+    """A new command gets its row here."""
+    known = set(app._COMMANDS)
+    tested = {case.partition(",")[0].partition(" ")[0] for case in TABLE}
+    mine = {"demo", "doctor", "lint", "schema", "plan", "run", "judge", "report", "recover", "env"}
+    assert mine <= known
+    assert mine <= tested
+
+
+def test_a_pipe_that_closes_is_no_crash(tmp_path: Path) -> None:
+    """``meshkit-chaos schema | head -1`` says nothing of a traceback."""
+    process = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m meshkit_chaos schema scenarios | head -c 1"],
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert b"Traceback" not in process.stderr
+    assert b"Exception ignored" not in process.stderr
+
+
+def test_a_lease_that_is_held_is_2(tmp_path: Path, own_state: Path) -> None:
+    """An environment that somebody holds is refused with 2 by every command that would touch it."""
+    folder = environment_folder("lab")
+    take_lease(folder, holder="run 7")
+    lab = write_documents(tmp_path / "docs", environment=PROCESS).parent / "lab.yaml"
+    ended: Ended = command("env", "up", lab, "--name", "lab")
+    assert ended.code == 2
+    assert "held by run 7" in ended.err
+
+
+PROCESS = ENVIRONMENT.replace("kind: simulated", "kind: process\ncommand: [sleep, '300']").replace(
+    "simulated: {election: 1500ms, rejoin: 200ms}\n", ""
+)

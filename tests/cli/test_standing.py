@@ -1,0 +1,174 @@
+"""An environment that outlives its runs: leases, quarantine, recovery. Members are real processes of the simplest kind."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command_lines import command, write_documents
+from listening_lab import LISTENERS, one_killed
+
+from meshkit_chaos.environments import processes
+from meshkit_chaos.environments.registry import environment_folder
+from meshkit_chaos.environments.state import OPEN_RUN, Quarantine, load_state, quarantine, quarantined, take_lease
+
+LAB = "listeners"
+
+
+@pytest.fixture
+def docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A standing environment of listeners, ended after the test whatever became of it; gives its scenario file."""
+    monkeypatch.setenv("MESHKIT_CHAOS_STATE", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    file = write_documents(tmp_path / "docs", one_killed(), environment=LISTENERS)
+    up = command("env", "up", file.parent / "lab.yaml")
+    assert up.code == 0, up
+    marker = marker_of(environment_folder(LAB))
+    yield file
+    command("env", "down", LAB)
+    assert processes.kill_all(marker, within_s=2) == ()
+
+
+def marker_of(folder: Path) -> str:
+    state = load_state(folder)
+    assert state is not None
+    return state.marker
+
+
+def pids() -> set[int]:
+    return {process.pid for process in processes.find_marked(marker_of(environment_folder(LAB)))}
+
+
+def run(docs: Path, name: str, *more: object) -> object:
+    return command("run", "--file", docs, "--env", LAB, "--out", docs.parent / name, *more)
+
+
+def test_a_run_leaves_a_standing_environment_as_it_was(docs: Path) -> None:
+    """The fault is undone, the members that it did not hit are untouched, and the next run may come."""
+    before = pids()
+    ended = run(docs, "first")
+    assert ended.code == 0, ended
+    after = pids()
+    assert len(after) == 3
+    assert len(before & after) == 2
+    document = json.loads((docs.parent / "first" / "verdict.json").read_bytes())
+    assert document["environment"] == "clean"
+    assert not (environment_folder(LAB) / OPEN_RUN).exists()
+    assert "node-1 up, node-2 up, node-3 up" in command("env", "status").out
+
+
+def test_trap_20_two_runs_on_one_environment(docs: Path) -> None:
+    """While one run holds an environment, a second one is refused with 2 and says how to wait; nothing of it begins."""
+    held = take_lease(environment_folder(LAB), holder="run 01J of jo")
+    try:
+        ended = run(docs, "second")
+        assert ended.code == 2
+        assert "is held by run 01J of jo" in ended.err
+        assert "--wait" in ended.err
+        assert not (docs.parent / "second").exists()
+        assert command("env", "down", LAB).code == 2
+        assert run(docs, "second", "--wait", "300ms").code == 2
+    finally:
+        os.close(held)
+
+
+def test_trap_20_the_second_run_can_wait(docs: Path) -> None:
+    """With ``--wait`` the second run begins as soon as the first one lets go."""
+    held = take_lease(environment_folder(LAB), holder="another run")
+    letting_go = threading.Timer(0.3, os.close, (held,))
+    letting_go.start()
+    ended = run(docs, "second", "--wait", "20s")
+    letting_go.join()
+    assert ended.code == 0, ended
+
+
+def test_trap_03_the_next_run_refuses_a_dirty_environment(docs: Path) -> None:
+    """A dirty environment ends the next run with 3 before it begins, names what is left and ``recover``."""
+    quarantine(environment_folder(LAB), Quarantine(run=str(docs.parent / "gone"), differences=("node-2 is down",)))
+    for _ in range(2):
+        ended = run(docs, "next")
+        assert ended.code == 3, ended
+        assert "node-2 is down" in ended.err
+        assert f"meshkit-chaos recover {LAB}" in ended.err
+        assert not (docs.parent / "next").exists()
+    status = command("env", "status", "--format", "json")
+    assert status.code == 3
+    assert status.data[0]["dirty"] == ["node-2 is down"]
+    assert command("doctor").code == 2
+
+
+def test_recover_undoes_what_a_crashed_run_left(docs: Path) -> None:
+    """After a crash between injection and undo ``recover`` undoes, verifies, and lets the next run come."""
+    assert run(docs, "crashed").code == 0
+    folder = docs.parent / "crashed" / "runs" / "one-killed" / "001"
+    lines = (folder / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    cut = next(number for number, line in enumerate(lines) if b'"fault.injected"' in line)
+    (folder / "journal.jsonl").write_bytes(b"".join(lines[: cut + 1]) + b'{"seq":')
+    (environment_folder(LAB) / OPEN_RUN).write_text(str(folder), encoding="utf-8")
+    for process in processes.find_marked(marker_of(environment_folder(LAB))):
+        if process.member == "node-2":
+            processes.send(process, 9)
+    assert run(docs, "next").code == 3
+    undone = command("recover", LAB, "--format", "json")
+    assert undone.code == 0, undone
+    assert len(pids()) == 3
+    assert not (environment_folder(LAB) / OPEN_RUN).exists()
+    judged = command("judge", docs.parent / "crashed", "--format", "json")
+    assert judged.code == 2
+    assert judged.data["runs"][0]["outcome"] == "crashed"
+    assert command("recover", LAB).code == 0
+
+
+def test_recover_says_what_is_still_wrong(docs: Path) -> None:
+    """Where the mesh cannot be brought back, ``recover`` ends with 3, names the difference, and quarantine stays."""
+    assert run(docs, "crashed").code == 0
+    folder = docs.parent / "crashed" / "runs" / "one-killed" / "001"
+    lines = (folder / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    cut = next(number for number, line in enumerate(lines) if b'"revert.done"' in line)
+    (folder / "journal.jsonl").write_bytes(b"".join(lines[: cut + 1]))
+    (environment_folder(LAB) / OPEN_RUN).write_text(str(folder), encoding="utf-8")
+    for process in processes.find_marked(marker_of(environment_folder(LAB))):
+        if process.member == "node-3":
+            processes.send(process, 9)
+    undone = command("recover", LAB)
+    assert undone.code == 3
+    assert "node-3 is down" in undone.out
+    why = quarantined(environment_folder(LAB))
+    assert why is not None
+    assert why.differences == ("node-3 is down",)
+    assert run(docs, "next").code == 3
+
+
+def test_an_environment_that_is_up_is_not_started_again(docs: Path) -> None:
+    """``env up`` of what is up is refused and leaves it alone."""
+    before = pids()
+    ended = command("env", "up", docs.parent / "lab.yaml")
+    assert ended.code == 2
+    assert "already up" in ended.err
+    assert pids() == before
+
+
+def test_down_leaves_nothing(docs: Path) -> None:
+    """After ``env down`` no process, no data and no state is left, and going down twice is an error of usage."""
+    state = load_state(environment_folder(LAB))
+    assert state is not None
+    assert command("env", "down", LAB).code == 0
+    assert processes.find_marked(state.marker) == ()
+    assert not Path(state.data).exists()
+    assert not environment_folder(LAB).exists()
+    assert command("env", "down", LAB).code == 4
+
+
+def test_an_out_folder_that_cannot_be_written_blocks_nothing(docs: Path) -> None:
+    """Where not even the record can be begun, nothing is touched and the environment stays usable."""
+    (docs.parent / "file").touch()
+    before = pids()
+    ended = command("run", "--file", docs, "--env", LAB, "--out", docs.parent / "file" / "results")
+    assert ended.code == 2, ended
+    assert pids() == before
+    assert not (environment_folder(LAB) / OPEN_RUN).exists()
+    assert run(docs, "next").code == 0

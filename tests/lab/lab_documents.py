@@ -1,0 +1,81 @@
+"""The lab's documents: three etcd members with fast elections, and scenarios short enough to be broken off often."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def write_documents(folder: Path) -> None:
+    """Write the lab's scenario file and its environment into a folder."""
+    (folder / "etcd-lab.yaml").write_text(ENVIRONMENT, encoding="utf-8")
+    (folder / "chaos-scenarios.yaml").write_text(SCENARIOS, encoding="utf-8")
+
+
+ENVIRONMENT = """\
+version: 1
+name: etcd-lab
+kind: process
+vars: {etcd: etcd}
+members: {count: 3, name: "etcd-${index}"}
+ports: [client, peer]
+command:
+  - ${var.etcd}
+  - --name=${member.name}
+  - --data-dir=${member.dir}/data
+  - --listen-client-urls=http://${member.host}:${member.port.client}
+  - --advertise-client-urls=http://${member.host}:${member.port.client}
+  - --listen-peer-urls=http://${member.host}:${member.port.peer}
+  - --initial-advertise-peer-urls=http://${member.host}:${member.port.peer}
+  - --initial-cluster=${joined.cluster}
+  - --heartbeat-interval=20
+  - --election-timeout=200
+  - --unsafe-no-fsync
+  - --log-level=warn
+joined:
+  cluster: {item: "${member.name}=http://${member.host}:${member.port.peer}"}
+ready:
+  http: {url: "http://${member.host}:${member.port.client}/health", path: health, equals: "true"}
+  within: 10s
+roles:
+  leader:
+    http:
+      method: POST
+      url: http://${member.host}:${member.port.client}/v3/maintenance/status
+      body: "{}"
+      path: leader
+      equals_path: header.member_id
+metrics: {url: "http://${member.host}:${member.port.client}/metrics", every: 100ms}
+"""
+
+SCENARIOS = """\
+version: 1
+environment: etcd-lab.yaml
+defaults:
+  steady_state: {for: 400ms, indicators: [one-leader]}
+  rollback: {within: 8s, verify: [one-leader]}
+indicators:
+  one-leader: {promql: sum(etcd_server_is_leader), good: "== 1"}
+scenarios:
+  - id: leader-paused
+    title: A frozen leader is replaced within two seconds
+    prerequisites: [{members: ">= 3"}, {indicator: one-leader, within: 5s}]
+    timeout: 30s
+    steps: [{fault: pause, id: freeze, target: {role: leader}, hold: 1500ms}]
+    objectives: [{converge: one-leader, within: 2s, settle: 300ms}]
+  - id: leader-killed
+    title: A killed leader is replaced within two seconds
+    prerequisites: [{members: ">= 3"}, {indicator: one-leader, within: 5s}]
+    timeout: 30s
+    steps: [{fault: kill, id: strike, target: {role: leader}, hold: 1500ms}]
+    objectives: [{converge: one-leader, within: 2s, settle: 300ms}]
+  - id: leader-paused-long
+    title: A fault that is still in force when something else goes wrong
+    timeout: 30s
+    steps: [{fault: pause, id: freeze, target: {role: leader}, hold: 20s}]
+    objectives: [{converge: one-leader, within: 2s, settle: 300ms}]
+  - id: leader-killed-long
+    title: A member that is down when something else goes wrong
+    timeout: 30s
+    steps: [{fault: kill, id: strike, target: {role: leader}, hold: 20s}]
+    objectives: [{converge: one-leader, within: 2s, settle: 300ms}]
+"""
