@@ -70,6 +70,7 @@ def test_all_kinds_of_scenarios_are_tried(more: tuple[str, ...]) -> None:
         "sum(my_ok) / sum(my_all) > 0.9 within 3s",
         "sum(is_coordinator) == 1 within 5s",
         "count(my_node) >= 3 within 6s",
+        'sum(etcd_server_is_leader{job="mesh"}) == 1 within 5s',
         "sum(my_free) between 3 and 5 within 4s",
         "sum(my_lost) < 1 within 4s",
         "sum(my_state) != 3 within 4s",
@@ -108,7 +109,7 @@ def test_comments_and_order_stay(tmp_path: Path) -> None:
 
 
 def test_a_document_without_tests_and_defaults_gets_them(tmp_path: Path) -> None:
-    """Where there is no default, the scenario says itself what normal is; where there is no test document, one is written."""
+    """Without a default the scenario says itself what normal is; without a test document, one is written."""
     Path("only.yaml").write_text(
         "version: 1\nenvironment: simulated-mesh.yaml\nindicators:\n  writes: {promql: max(etcd_server_has_leader), good: '== 1'}\n"
         "# the list\nscenarios:\n- id: one\n  title: x\n  steady_state: {for: 1s, indicators: [writes]}\n"

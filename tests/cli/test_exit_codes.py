@@ -144,6 +144,15 @@ TABLE: dict[str, tuple[int, Arguments]] = {
     "doctor": (0, lambda tmp: ("doctor",)),
     "doctor, json": (0, lambda tmp: ("doctor", "--format", "json")),
     "doctor, dirty environment": (2, lambda tmp: ("doctor", "--format", "json", *quarantined_lab(tmp)[:0])),
+    "init": (0, lambda tmp: ("init", tmp / "new")),
+    "init, in the way": (4, lambda tmp: ("init", passing(tmp).parent)),
+    "new, no file": (4, lambda tmp: ("new", "x", "--fault", "kill", "--target", "count=1", "--slo", "up == 1 within 5s")),
+    "test, no file": (4, lambda tmp: ("test",)),
+    "rule": (0, lambda tmp: ("rule", "MC105")),
+    "rule, unknown": (4, lambda tmp: ("rule", "MC999")),
+    "mutate": (0, lambda tmp: ("mutate", out_of(tmp))),
+    "mutate, nothing passed": (2, lambda tmp: ("mutate", out_of(tmp, text=document(scenario_text(objectives=FAST))))),
+    "mutate, no run": (4, lambda tmp: ("mutate", tmp)),
     "demo, out is not empty": (4, lambda tmp: ("demo", "--simulated", "--out", passing(tmp).parent)),
 }
 

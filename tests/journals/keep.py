@@ -1,7 +1,7 @@
 """Keep a run's record for ever: ``python tests/journals/keep.py RUN_FOLDER NAME "what it shows"``.
 
-Copies the journal and the sample blocks that it names into ``tests/journals/NAME``, judges it, and writes the verdict that every
-later version must give, byte for byte. Look at that verdict before you commit it: from then on it is what is right.
+Copies the journal and the sample blocks that it names into ``tests/journals/NAME``, judges it, and writes the verdict that
+every later version must give, byte for byte. Look at that verdict before you commit it: from then on it is what is right.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import shutil
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(Path(__file__).parent))
 
 from kept import EXPECTED, judged
 
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.store import JOURNAL, SAMPLES, read_journal
 
+HERE = Path(__file__).parent
 LARGEST = 60_000
 
 
@@ -32,7 +32,8 @@ def keep(run: Path, name: str, why: str) -> Path:
             shutil.copyfile(run / SAMPLES / entry.event.block, folder / SAMPLES / entry.event.block)
     (folder / "README").write_text(why.strip() + "\n", encoding="utf-8")
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    private = [text for text in (b"/home/", b"/root/", b"/work/", b"/Users/") if text in (folder / JOURNAL).read_bytes()]
+    places = (b"/home/", b"/root/", b"/Users/", str(HERE.parents[1]).encode())
+    private = [text for text in places if text in (folder / JOURNAL).read_bytes()]
     if size > LARGEST or private:
         shutil.rmtree(folder)
         reason = f"it names {private}" if private else f"{size} bytes, at most {LARGEST} are kept: make a shorter run"

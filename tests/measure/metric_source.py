@@ -136,12 +136,13 @@ def watch(
     handler: Handler | None = None,
     query: str = "sum(leads)",
     described: ExternalMetrics | None = None,
+    members: tuple[str, ...] = (),
     meanwhile: Any = None,
 ) -> Witness:
     """Let a source watch the mesh for a while, and give what it said."""
     witness = Witness()
     described = described or external()
-    members = {member: member for member in mesh.phases}
+    known = {member: member for member in members or mesh.phases}
 
     async def main() -> None:
         clock = OurClock(loop)
@@ -150,8 +151,8 @@ def watch(
         asked = Asked(
             server="http://prom",
             external=described,
-            members=members,
-            selectors=selectors_of(queries, label="instance", members=members),
+            members=known,
+            selectors=selectors_of(queries, label="instance", members=known),
             metrics=tuple(name for one in queries for name in one.metric_names),
         )
         chosen = api or PrometheusApi(Exchange(way, clock), flavour=described.flavour)

@@ -12,7 +12,7 @@ from virtual_time import VirtualLoop
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.measure.fake_prometheus import FakePrometheus
 from meshkit_chaos.measure.loopback import Answer, Request
-from meshkit_chaos.promql import NoData, evaluate, parse, single
+from meshkit_chaos.promql import NoData, evaluate, labels_of, parse, single
 from meshkit_chaos.slo import Duration
 
 PHASES = {"a": 100, "b": 350, "c": 600}
@@ -88,6 +88,31 @@ def test_members_that_come_later_get_intervals_of_their_own(loop: VirtualLoop) -
     assert len(late) >= 4
     assert not any(round_.failed or round_.doubt for round_ in late)
     assert all("c" in round_.failed for round_ in seen.rounds if round_.tick < 6 * SECOND)
+
+
+def test_other_meshes_on_the_same_server_are_left_out(loop: VirtualLoop) -> None:
+    """What members export is read from members alone, and it is said that others have it too."""
+    mesh = ScrapedMesh(loop, phases={**PHASES, "elsewhere": 800})
+    seen = watch(loop, mesh, seconds=6, members=tuple(PHASES), query="count(leads)")
+    assert seen.rounds
+    query = parse("count(leads)")
+    assert {single(evaluate(query, seen.recorder, round_.tick), text="") for round_ in seen.rounds} == {3.0}
+    assert "leads is read from the members alone; others have it too, such as elsewhere" in seen.problems()
+
+
+def test_what_no_member_exports_is_read_from_whoever_does(loop: VirtualLoop) -> None:
+    """A recording rule or another exporter belongs to no member; it is there, and gone when its samples end."""
+    mesh = ScrapedMesh(loop, phases=PHASES)
+
+    async def rule() -> None:
+        for number in range(6):
+            mesh.server.add(labels_of("job:leads:sum", {"job": "mesh"}), mesh.server.now(), 1.0 + number)
+            await asyncio.sleep(1)
+
+    seen = watch(loop, mesh, seconds=12, query="job:leads:sum", meanwhile=rule)
+    values = [single(evaluate(parse("job:leads:sum"), seen.recorder, round_.tick), text="") for round_ in seen.rounds]
+    assert isinstance(values[1], float)
+    assert isinstance(values[-1], NoData)
 
 
 def test_a_warning_makes_its_rounds_unknown_and_is_quoted(loop: VirtualLoop) -> None:

@@ -9,11 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meshkit_chaos.scenario.load import Loaded, load_environment, load_scenarios
+from meshkit_chaos.scenario.load_tests import load_tests
 from meshkit_chaos.scenario.render import github_annotations, render_problems
 
 HERE = Path(__file__).parent
 DOCUMENTS = [file.read_bytes() for file in sorted((HERE / "good").glob("*.yaml"))]
 ENVIRONMENT = load_environment((HERE / "good" / "everything-environment.yaml").read_bytes(), path="e.yaml").value
+SCENARIOS = load_scenarios((HERE / "good" / "everything-scenarios.yaml").read_bytes(), path="s.yaml").value
 WORDS = [
     b"[",
     b"]",
@@ -51,6 +53,7 @@ def load_both(data: bytes) -> None:
     check(load_environment(data, path="x.yaml"), data)
     check(load_scenarios(data, path="x.yaml"), data)
     check(load_scenarios(data, path="x.yaml", environment=ENVIRONMENT), data)
+    check(load_tests(data, path="x.yaml", scenarios=SCENARIOS, environment=ENVIRONMENT), data)
 
 
 @st.composite
@@ -75,6 +78,7 @@ def test_damaged_documents_give_problems_not_tracebacks(data: bytes) -> None:
 KEYS = """
     version scenarios indicators id title steps objectives fault target hold parallel wait converge stay within steady_state for
     promql good probe http url members count name kind command a x defaults prerequisites check with names share metrics roles
+    tests world expect series steps bad leader others rises by scenario record verdict objective probes from after at member
 """
 LEAVES = ["x", "5s", "5%", "== 1", "kill", "a", "", "up", "sum(up)", "${member.name}", "1e999s"]
 JSONISH = st.recursive(
@@ -97,6 +101,7 @@ def test_any_structure_gives_problems_not_tracebacks(first: object, second: obje
             {"version": 1, "scenarios": [first, second], "indicators": {"a": third}, "members": first, "roles": {"a": second}}
         )
     )
+    load_both(_yaml({"version": 1, "scenarios": "x", "series": third, "tests": [{"world": first, "expect": second}, third]}))
     load_both(_yaml({"version": 1, "name": "x", "kind": "process", "members": [second], "command": first, "metrics": third}))
 
 

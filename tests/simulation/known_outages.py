@@ -2,7 +2,7 @@
 
 Takes a seed; gives a ``Known``: a whole ``Record`` with one fault in it, the objective, and the truth. What is drawn: state and
 event indicators, scrapes and probes, 50 ms to 5 s between rounds, members asked at different instants of a round, late onsets,
-several outages, members that die (the fault's and others), counters that are reset, failed scrapes, NaN, rounds that are missing.
+several outages, members that die (the fault's and others), counters that are reset, failed scrapes, NaN, missing rounds.
 """
 
 from __future__ import annotations
@@ -143,7 +143,12 @@ def known(seed: int, *, least: int = 1) -> Known:
     truth = _truth(draw, hit if form == "converge" else restored)
     indicator = _indicator(rng, shape, every)
     objective = Objective(
-        id="o", form=form, indicator=indicator.name, within=Duration(limit), settle=Duration(settle), disturbance=rng.choice(["required", "optional"])
+        id="o",
+        form=form,
+        indicator=indicator.name,
+        within=Duration(limit),
+        settle=Duration(settle),
+        disturbance=rng.choice(["required", "optional"]),
     )
     samples = _sampled(draw, indicator)
     entries = _entries(draw, indicator, objective, acts=(begun, begun + acting, reverting, reverting + undoing))
@@ -158,8 +163,15 @@ def known(seed: int, *, least: int = 1) -> Known:
         every=every,
         acting=acting if form == "converge" else undoing,
         longest_round=max((one.end - one.tick for one in samples.rounds[indicator.source]), default=0),
-        told=f"seed {seed}: {shape}, every {every / 1e9:g} s, {form}, outages {[((a - hit) / 1e9, (b - hit) / 1e9) for a, b in draw.outages]} "
-        f"after the hit, victim {draw.victim}, dies {draw.dies}, noise {noise}, rounds up to {longest / 1e9:g} s",
+        told=_told(draw, seed, form),
+    )
+
+
+def _told(draw: _Draw, seed: int, form: str) -> str:
+    outages = [((start - draw.hit) / 1e9, (end - draw.hit) / 1e9) for start, end in draw.outages]
+    return (
+        f"seed {seed}: {draw.shape}, every {draw.every / 1e9:g} s, {form}, outages {outages} s after the hit, victim {draw.victim},"
+        f" dies {draw.dies}, unknown {draw.unknown}, dropped {draw.dropped}, rounds up to {draw.longest / 1e9:g} s"
     )
 
 
@@ -210,7 +222,9 @@ def _indicator(rng: Random, shape: Shape, every: int) -> Indicator:
     query, _ = QUERIES[shape]
     if shape in ("any", "all") and rng.random() < 0.5:
         probe = Probe(name="knock", check=TcpCheck(address="h:1"), every=Duration(every), timeout=Duration(every))
-        return Indicator(name="i", query=query.replace("ok", "probe_success"), band=Band("==", 1.0), source="knock", probe=probe)
+        return Indicator(
+            name="i", query=query.replace("ok", "probe_success"), band=Band("==", 1.0), source="knock", probe=probe
+        )
     band = Band("==", 0.0 if shape == "errors" else 1.0)
     return Indicator(name="i", query=query, band=band, kind="event" if shape == "errors" else "state")
 
@@ -319,5 +333,3 @@ def _started(draw: _Draw, indicator: Indicator, objective: Objective) -> ev.RunS
         environment_id="e",
         environment_folder="f",
     )
-
-

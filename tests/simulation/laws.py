@@ -53,7 +53,8 @@ def no_fault_comes_after_an_abort(run: Simulated) -> Iterator[str]:
         aborted = aborted or isinstance(entry.event, ev.AbortDecided)
         looked = looked or (isinstance(entry.event, ev.FingerprintTaken) and entry.event.when == "before")
         if isinstance(entry.event, ev.FaultIntended) and (aborted or not looked):
-            yield f"{entry.event.node} was intended at seq {entry.seq}, {'after an abort' if aborted else 'before a fingerprint'}"
+            when = "after an abort" if aborted else "before a fingerprint"
+            yield f"{entry.event.node} was intended at seq {entry.seq}, {when}"
 
 
 def every_stop_is_an_abort(run: Simulated) -> Iterator[str]:
@@ -134,7 +135,9 @@ def _differences(run: Simulated, now: State) -> list[str]:
     """Where the mesh is not as before the first fault; a member that vanished by itself may be either way."""
     before = run.truth.before or {}
     return [
-        f"{name}: {before[name]} → {now[name]}" for name in before if before[name] != now[name] and name not in run.truth.vanished
+        f"{name}: {before[name]} → {now[name]}"
+        for name in before
+        if before[name] != now[name] and name not in run.truth.vanished
     ]
 
 
@@ -160,7 +163,7 @@ def the_environment_is_what_it_is_said_to_be(run: Simulated) -> Iterator[str]:
 
 
 def the_run_ends_in_time(run: Simulated) -> Iterator[str]:
-    """No deadline on disk passes while the runner lives, unless the environment never returned, or an undo cannot be recorded."""
+    """No deadline on disk passes while the runner lives, but where the environment never returned or nothing can be recorded."""
     if run.truth.overdue and not run.world.may_hang and not run.truth.disk_lost:
         last = run.record.entries[-1]
         yield f"{run.truth.overdue}; the last entry was {type(last.event).__name__} at {(last.t - run.began) / SECOND:g} s"
@@ -244,9 +247,7 @@ def _last_long_outage(run: Simulated, *, since: int, until: int) -> int | None:
     longest = max((one.end - one.tick for one in rounds), default=0)
     least = 2 * (run.plan.round_every.ns + longest)
     ends = [t for t, _ in run.truth.leaders[1:]] + [until]
-    outages = [
-        (max(t, since), min(end, until)) for (t, count), end in zip(run.truth.leaders, ends, strict=True) if count != 1
-    ]
+    outages = [(max(t, since), min(end, until)) for (t, count), end in zip(run.truth.leaders, ends, strict=True) if count != 1]
     return max((end for start, end in outages if end - start > least), default=None)
 
 

@@ -1,4 +1,4 @@
-"""Replay simulated runs: ``python tests/simulation/replay.py SEED`` tells one whole run, ``FIRST-LAST`` counts what many give."""
+"""Replay simulated runs: ``python tests/simulation/replay.py SEED`` tells one whole run, ``FIRST-LAST`` counts many."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from worlds import draw
 from meshkit_chaos.slo.codec import encode
 
 MEMORY = Path("/dev/shm")
-LONGEST_S = 4
+LONGEST_S = 30
 """Real seconds for one run; usually it takes hundredths. More means that virtual time stands still: the run hangs."""
 
 

@@ -1,7 +1,7 @@
 """The troubles of a world at work: a mesh whose levers, looks and pages misbehave, and a journal whose disk does.
 
-Both also watch: at every pull of a lever the mesh asks the *disk* (what was synced to it, not what was written) whether the pull
-was announced there, and keeps what truly happened, so that what the record says can be compared with it.
+Both also watch: at every pull of a lever the mesh asks the *disk* (what was synced to it, not what was written) whether the
+pull was announced there, and keeps what truly happened, so that what the record says can be compared with it.
 """
 
 from __future__ import annotations
@@ -230,7 +230,8 @@ class TroubledMesh(SimulatedEnvironment):
         assert self.journal is not None
         plain = builtins(call)
         return any(
-            event["kind"] == "fault.intended" and plain in (*event["calls"], *event["undo"]) for event in self.journal.announced()
+            event["kind"] == "fault.intended" and plain in (*event["calls"], *event["undo"])
+            for event in self.journal.announced()
         )
 
     def _die(self) -> NoReturn:

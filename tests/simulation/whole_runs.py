@@ -183,6 +183,8 @@ class _Stage:
         self.deadline = None if deadline is None else self.loop.call_at(deadline / 1e9 + 0.1, self._overdue, deadline)
 
     def _overdue(self, deadline: int) -> None:
+        if self.truth.dead:
+            return
         self.truth.overdue = f"a deadline passed at {(deadline - self.entries[0].t) / 1e9:g} s"
         self.truth.dead = True
         raise Killed

@@ -62,7 +62,7 @@ class Vanishing:
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """``signal_at``, ``watchdog_dies_at``: the entry of the journal after which it happens; ``death``: where the runner dies."""
+    """``signal_at``, ``watchdog_dies_at``: the entry of the journal after which it happens. ``death``: where the runner dies."""
 
     seed: int
     scenarios: str
@@ -233,7 +233,8 @@ class _Author:
             "objectives": self._objectives(used),
         }
         if rng.random() < 0.3:
-            scenario["guard_rails"] = [{"indicator": rng.choice(["one-leader", used[-1]]), "bad_for": rng.choice(["500ms", "9s"])}]
+            guarded = rng.choice(["one-leader", used[-1]])
+            scenario["guard_rails"] = [{"indicator": guarded, "bad_for": rng.choice(["500ms", "9s"])}]
         if rng.random() < 0.4:
             scenario["prerequisites"] = [
                 {"members": f">= {rng.choice([1, self.members, self.members, self.members, self.members + 1])}"},
@@ -296,8 +297,7 @@ class _Author:
         rng = self.rng
         if indicator == "elections" or rng.random() < 0.2:
             during = rng.choice(["baseline", "settle"])
-            stay: dict[str, Any] = {"stay": indicator, "id": f"o{number}", "during": during, "allowed": rng.choice(["1%", "40%"])}
-            return stay
+            return {"stay": indicator, "id": f"o{number}", "during": during, "allowed": rng.choice(["1%", "40%"])}
         one: dict[str, Any] = {
             rng.choice(["converge", "converge", "recover"]): indicator,
             "id": f"o{number}",

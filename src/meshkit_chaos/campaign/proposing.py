@@ -36,7 +36,7 @@ class Proposal:
 def propose(
     scenario: Scenario, description: EnvironmentDescription, *, folder: Path, shared: Mapping[str, Any] | None = None
 ) -> Proposal:
-    """``folder`` takes the records of what is tried. ``shared``: what the test document says for all worlds, as plain values."""
+    """``folder`` takes the records of what is tried. ``shared``: what the test document says for all worlds, plain values."""
     trial = _Trial(scenario, description, folder, shared or {})
     exported = {name for text in (shared or {}).get("series", {}) for name in promql.parse(text).metric_names}
     for series in _series_choices(scenario, frozenset(exported)):
@@ -155,7 +155,7 @@ def _series_choices(scenario: Scenario, exported: frozenset[str]) -> Iterator[st
         for indicator in scenario.indicators
         if indicator.source == "scrape"
         for selector in promql.parse(indicator.query).selectors
-        if selector.metric and selector.metric not in {*BUILT_IN, *exported, "up"}
+        if selector.metric and not _there(selector, exported)
     ]
     if not missing:
         yield ""
@@ -163,6 +163,13 @@ def _series_choices(scenario: Scenario, exported: frozenset[str]) -> Iterator[st
     for form in ("follows", "first", "each", "leads"):
         named = {_key(selector): _form(form, indicator, selector) for indicator, selector in missing}
         yield "series: {" + ", ".join(f"{key}: {value}" for key, value in named.items()) + "}"
+
+
+def _there(selector: promql.Selector, exported: frozenset[str]) -> bool:
+    """Whether every world has it: built-in metrics bear no labels but the member's."""
+    if selector.metric in exported or selector.metric == "up":
+        return True
+    return selector.metric in BUILT_IN and not _equalities(selector)
 
 
 def _key(selector: promql.Selector) -> str:

@@ -12,7 +12,7 @@ import click
 
 from meshkit_chaos.cli.app import USAGE, say
 from meshkit_chaos.cli.options import ENVIRONMENT, FILE, FORMAT, SEED, TAGS, json_text
-from meshkit_chaos.cli.reading import SCENARIOS, load_both, read_document
+from meshkit_chaos.cli.reading import SCENARIOS, load_both, load_scenarios_for, read_document
 from meshkit_chaos.cli.rehearse import TESTS
 from meshkit_chaos.cli.timeline import timeline
 from meshkit_chaos.errors import CannotRun, Problem, UsageError
@@ -147,6 +147,19 @@ def schema_command(document: Literal["scenarios", "environment", "tests", "verdi
     return 0
 
 
+def load_for_plan(file: Path, environment: str | None) -> tuple[ScenarioFile, EnvironmentDescription]:
+    """The documents of a plan; ``environment`` is a file, or the id of an environment that is up."""
+    from meshkit_chaos.environments.registry import environment_folder, registered  # noqa: PLC0415  # start-up time
+    from meshkit_chaos.environments.state import load_state  # noqa: PLC0415  # start-up time
+
+    if environment is not None and not Path(environment).exists() and environment in registered():
+        state = load_state(environment_folder(environment))
+        if state is not None:
+            return load_scenarios_for(file, state.description), state.description
+    scenarios, described, _ = load_both(file, Path(environment) if environment else None)
+    return scenarios, described
+
+
 @click.command("plan", epilog="Example: meshkit-chaos plan leader-killed --file chaos-scenarios.yaml --seed 7")
 @click.argument("selection", nargs=-1)
 @FILE
@@ -167,7 +180,7 @@ def plan_command(
     from meshkit_chaos.environments.opening import capabilities_by_kind  # noqa: PLC0415  # start-up time
     from meshkit_chaos.plan import make_plan  # noqa: PLC0415  # start-up time
 
-    scenarios, described, _ = load_both(file, Path(environment) if environment else None)
+    scenarios, described = load_for_plan(file, environment)
     chosen = select(scenarios.scenarios, patterns=selection, tags=tags)
     plans, refusals = [], []
     for scenario in chosen:

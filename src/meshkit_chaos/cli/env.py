@@ -21,7 +21,7 @@ from meshkit_chaos.environments.process import ProcessEnvironment
 from meshkit_chaos.environments.registry import environment_folder, registered
 from meshkit_chaos.environments.secrets import Secrets
 from meshkit_chaos.environments.state import OPEN_RUN, EnvironmentState, leased, quarantined
-from meshkit_chaos.errors import CannotRun, EnvironmentDirty, EnvironmentProblem, UsageError
+from meshkit_chaos.errors import CannotRun, EnvironmentBusy, EnvironmentDirty, EnvironmentProblem, UsageError
 from meshkit_chaos.slo import Duration
 
 _INTERRUPTS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -157,23 +157,27 @@ def _end(loaded: StandingEnvironment, folder: Path, environment_id: str) -> bool
 def status_command(environment_id: str | None, form: str) -> int:
     """Show every environment (or ID): its members, whether it is dirty, whether a run on it is open.
 
-    Ends with 3 if one is dirty.
+    Ends with 3 if one is dirty, or a run on it crashed and was never undone.
     """
-    names = (environment_id,) if environment_id else registered()
-    told = [status_of(name) for name in names]
+    if environment_id is not None and environment_id not in registered():
+        raise UsageError(f"there is no environment {environment_id!r}", hint=f"there are: {', '.join(registered()) or 'none'}")
+    told = [status_of(name) for name in ((environment_id,) if environment_id else registered())]
     if form == "json":
         click.echo(json_text(told))
     elif not told:
         click.echo("no environment is up")
     else:
         click.echo("\n".join(_line(status) for status in told))
-    return EnvironmentDirty.exit_code if any(status["dirty"] for status in told) else 0
+    return EnvironmentDirty.exit_code if any(status["dirty"] or status["needs_recover"] for status in told) else 0
 
 
 def status_of(environment_id: str) -> dict[str, object]:
     """One environment as data."""
     folder = environment_folder(environment_id)
-    loaded = open_environment(folder)
+    try:
+        loaded = open_environment(folder)
+    except EnvironmentProblem as error:  # one that cannot be read must not hide the others
+        return {"id": environment_id, "members": {}, "dirty": [error.message], "open_run": "", "needs_recover": False}
 
     async def look() -> dict[str, str]:
         if loaded is None:
@@ -193,7 +197,17 @@ def status_of(environment_id: str) -> dict[str, object]:
         "members": asyncio.run(look()),
         "dirty": list(why.differences) if why else [],
         "open_run": open_run.read_text(encoding="utf-8") if open_run.exists() else "",
+        "needs_recover": open_run.exists() and not _is_held(folder),
     }
+
+
+def _is_held(folder: Path) -> bool:
+    """Whether a run or its watchdog is at work there: an open run that nobody holds has crashed."""
+    try:
+        with leased(folder, holder="`env status`"):
+            return False
+    except EnvironmentBusy:
+        return True
 
 
 def _line(status: dict[str, object]) -> str:
@@ -204,4 +218,6 @@ def _line(status: dict[str, object]) -> str:
     assert isinstance(dirty, list)
     more = f"; DIRTY: {'; '.join(dirty)}" if dirty else ""
     run = f"; a run on it is open: {status['open_run']}" if status["open_run"] else ""
+    if status["needs_recover"]:
+        run = f"; a run on it crashed: meshkit-chaos recover {status['id']}"
     return f"{status['id']}: {said}{more}{run}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -172,6 +173,8 @@ def _replace(texts: dict[Path, str]) -> None:
         for path, text in texts.items():
             fresh[path.resolve()].write_bytes(text.encode())
         for path, written in fresh.items():
+            if path.exists():
+                shutil.copymode(path, written)
             written.replace(path)
     except OSError as error:
         for written in fresh.values():

@@ -54,12 +54,13 @@ def write_documents(out: Path, results: Results, *, recover: str, redactor: Reda
 
 
 def show(results: Results, places: list[tuple[str, str]], *, form: str, recover: str) -> int:
-    """Print the verdict (data, on stdout) and give the exit code."""
-    if form == "json":
-        click.echo(verdict_json(results.verdict), nl=False)
-    else:
-        width = shutil.get_terminal_size((100, 24)).columns
-        click.echo(verdict_table(results.verdict, colour=coloured(), width=width, reports=places, recover=recover), nl=False)
+    """Print the verdict (data, on stdout) and give the exit code, which stands whether anybody reads to the end or not."""
+    width = shutil.get_terminal_size((100, 24)).columns
+    table = verdict_table(results.verdict, colour=coloured(), width=width, reports=places, recover=recover)
+    try:
+        click.echo(verdict_json(results.verdict) if form == "json" else table, nl=False)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return exit_code(results.verdict)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NotRequired, Protocol, TypedDict, Unpack
 
 from meshkit_chaos.campaign.campaign import RunOf
+from meshkit_chaos.cli.app import say
 from meshkit_chaos.cli.sources import annotator_for, connection_for
 from meshkit_chaos.clock import Clock, SystemClock, ulid
 from meshkit_chaos.environments import state as env_state
@@ -327,12 +328,16 @@ def _lease(folder: Path, wait: Duration) -> int:
     """Take the lease now, or try again until ``wait`` is over."""
     clock = SystemClock()
     until = clock.monotonic_ns() + wait.ns
+    told = False
     while True:
         try:
             return env_state.take_lease(folder, holder="another run of this user")
-        except EnvironmentBusy:
+        except EnvironmentBusy as error:
             if clock.monotonic_ns() >= until:
                 raise
+            if not told:
+                say(f"{error.message}; waiting for it, at most {wait}")
+            told = True
             time.sleep(0.2)
 
 

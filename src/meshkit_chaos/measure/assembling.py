@@ -4,7 +4,7 @@ Takes raw series as they become visible (again and again the same ones) and how 
 once, when its lag is over. Members are scraped at staggered phases, so the border between two intervals is put into the widest
 gap between the phases: then each member's scrape falls into an interval of its own. A member without a good scrape in an
 interval is failed there, with the cause. Samples that come after their round was given make the next round doubtful: the lag
-is longer than was said. Never fills a gap.
+is longer than was said. Series of others than members are left out where members have the same metric. Never fills a gap.
 """
 
 from __future__ import annotations
@@ -91,6 +91,9 @@ class Assembler:
         self._aligned: set[Labels] = set()
         self._first = begin
         self._late = 0
+        self._ours: set[str] = set()
+        self.foreign: dict[str, str] = {}
+        """Metrics of which series were left out that are of no member, with the label value of one of those."""
         self._spacings: deque[int] = deque(maxlen=30)
 
     @property
@@ -113,13 +116,31 @@ class Assembler:
 
     def take(self, series: Iterable[RawSeries]) -> None:
         """Put what was fetched beside what is there; what is known changes nothing."""
-        for one in series:
+        fetched = tuple(series)
+        self._learn_ours(fetched)
+        for one in fetched:
+            if self._is_foreign(one.labels):
+                continue
             labels = self._labelled(one.labels)
             kept = self._series.get(labels)
             if kept is None:
                 kept = self._series[labels] = _Kept(labels, self._schedule.member_of(one.labels))
             for time, value in zip(one.times, one.values, strict=True):
                 self._take_one(kept, time, value)
+
+    def _learn_ours(self, fetched: Iterable[RawSeries]) -> None:
+        """What a member exports is read from members alone, as where we scrape them: a server may know other meshes as well."""
+        for one in fetched:
+            if self._schedule.member_of(one.labels):
+                self._ours.add(label(one.labels, "__name__"))
+        for labels in [labels for labels, kept in self._series.items() if not kept.member and self._is_foreign(labels)]:
+            del self._series[labels]
+
+    def _is_foreign(self, labels: Labels) -> bool:
+        if self._schedule.member_of(labels) or label(labels, "__name__") not in self._ours:
+            return False
+        self.foreign.setdefault(label(labels, "__name__"), label(labels, self._schedule.member_label))
+        return True
 
     def _take_one(self, kept: _Kept, time: int, value: float) -> None:
         if self._border is None or time >= self._border:

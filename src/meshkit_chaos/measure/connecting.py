@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from meshkit_chaos.clock import Clock
+from meshkit_chaos.errors import CannotRun
 from meshkit_chaos.measure.access import Door, Secrets, open_door
 from meshkit_chaos.measure.exchange import Exchange
 from meshkit_chaos.measure.external import Asked, ExternalSource, Note, OnTimedRound
@@ -57,7 +58,7 @@ class Connection:
         """A source for one run; its connections are closed afterwards."""
         external, door = self.external, self._door()
         async with door.client:
-            members = {value: member for member, value in self.values.items()}
+            members = self._members()
             asked = Asked(
                 server=door.url,
                 external=external,
@@ -67,6 +68,16 @@ class Connection:
             )
             api = self._api(Exchange(door, self.clock))
             yield ExternalSource(api, asked, clock=self.clock, on_round=on_round, note=note)
+
+    def _members(self) -> dict[str, str]:
+        """Label value → member. Two members of one value would be one to the source, and the other never missed."""
+        members = {value: member for member, value in self.values.items()}
+        if len(members) < len(self.values):
+            raise CannotRun(
+                f"member_value {self.external.member_value!r} gives several members the same value",
+                hint="write what tells them apart, such as ${member.host}:${member.port.client}",
+            )
+        return members
 
     def _api(self, exchange: Exchange) -> SourceApi:
         if self.external.grafana is not None:

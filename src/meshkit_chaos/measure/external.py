@@ -240,6 +240,10 @@ class ExternalSource:
             self._present |= {dict(labels)["__name__"] for timed in samples.values() for labels, _, _ in timed.samples}
             self._emitted += 1
             self._on_round(round_, samples)
+        for metric, other in self._assembler.foreign.items():
+            self._say(
+                f"{metric} is read from the members alone; others have it too, such as {other or 'one without the label'}"
+            )
         if (spacing := self._assembler.odd_spacing()) is not None:
             every = self._asked.external.every
             self._say(f"it scrapes every {Duration(spacing // _MS * _MS)}, and the environment says every: {every}")

@@ -252,9 +252,7 @@ def _environment_case(runs: tuple[Verdict, ...]) -> tuple[_Case, ...]:
 
 
 def _case_element(case: _Case, *, classname: str) -> ET.Element:
-    element = ET.Element(
-        "testcase", classname=legal(one_line(classname)), name=case.name, time=f"{max(case.seconds, 0.0):.3f}"
-    )
+    element = ET.Element("testcase", classname=legal(one_line(classname)), name=case.name, time=f"{max(case.seconds, 0.0):.3f}")
     body = legal("\n".join(case.details))
     if case.verdict == "pass":
         if body:

@@ -41,12 +41,12 @@ def rehearsal_text(rehearsal: Rehearsal) -> str:
     width = max(map(len, names), default=0)
     lines = [_plain(rehearsal.path)]
     for result in rehearsal.results:
-        lines.append(f"  {'✓' if result.ok else '✗'} {result.scenario:<{width}}  {_plain(result.test.name)}")
+        lines.append(f"  {'✓' if result.ok else '✗'} {_plain(result.scenario):<{width}}  {_plain(result.test.name)}")
         lines += [f"      line {result.test.line}: {_plain(difference)}" for difference in result.differences]
     if rehearsal.untested:
         word = "✗" if rehearsal.strict else "!"
         lines.append("  No test makes these objectives fail, so nobody has seen that they can:")
-        lines += [f"  {word} {found.scenario:<{width}}  {_plain(found.objective)}" for found in rehearsal.untested]
+        lines += [f"  {word} {_plain(found.scenario):<{width}}  {_plain(found.objective)}" for found in rehearsal.untested]
     lines.append(_sum(rehearsal))
     return "\n".join(lines) + "\n"
 

@@ -1,7 +1,7 @@
 """Members that ended although no fault held them.
 
-Takes the fingerprint from before the faults, then look after look with the members that a fault holds; gives each death once, as
-an event. A member that died and came back between two looks has another identity: that is a death too.
+Takes the fingerprint from before the faults, then look after look with the members that a fault holds; gives each death once,
+as an event. A member that died and came back between two looks has another identity: that is a death too.
 """
 
 from __future__ import annotations

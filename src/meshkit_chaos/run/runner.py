@@ -18,6 +18,7 @@ from meshkit_chaos.clock import Clock, boot_id
 from meshkit_chaos.environments.leaks import find_leaks, hiding
 from meshkit_chaos.environments.protocol import Environment
 from meshkit_chaos.environments.secrets import HIDES_NOTHING, Redactor
+from meshkit_chaos.errors import CannotRun
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.store import Journal, Reader
 from meshkit_chaos.plan import Plan
@@ -54,7 +55,7 @@ class Order:
 
 
 async def run_once(order: Order, clock: Clock) -> ev.Outcome:
-    """Raises JournalUnwritable if the record cannot even be begun, CannotRun if the watchdog does not start."""
+    """Raises JournalUnwritable if the record cannot even be begun."""
     journal = Journal.create(order.folder, clock)
     journal.hide(hiding(order.redactor))
     for reader in order.readers:
@@ -73,7 +74,12 @@ async def run_once(order: Order, clock: Clock) -> ev.Outcome:
             find_leaks=lambda: find_leaks(order.folder, order.redactor),
         )
         if order.watched:
-            watchdog = Watchdog.start(order.folder, keep=order.leases)
+            try:
+                watchdog = Watchdog.start(order.folder, keep=order.leases)
+            except CannotRun as error:  # nothing was touched yet: the record says why, and has its end
+                journal.append(ev.AbortDecided(reason=error.message))
+                journal.append(ev.RunFinished(outcome="aborted"), sync=True)
+                return "aborted"
             journal.append(ev.WatchdogStarted(pid=watchdog.pid), sync=True)
         with _watched(engine, watchdog), _signals(engine, order):
             return await engine.run()

@@ -114,6 +114,9 @@ def _lint_server(text: MetricsText, external: ExternalMetrics, *, at: At, known:
     if _USERINFO.match(url):
         at.below("url").say("MC129", "the address holds a user or a password, which would be recorded", hint="use `basic:`")
     lint_template(external.member_value, at=at.below("member_value"), known=known)
+    if "${member." not in external.member_value:
+        message = f"{external.member_value!r} is the same for all members"
+        at.below("member_value").say("MC130", message, hint="write ${member.name}, or ${member.host}:${member.port.…}")
     if not _LABEL.fullmatch(external.member_label):
         at.below("member_label").say("MC130", f"{external.member_label!r} cannot be a label", hint="letters, digits and '_'")
     if external.tenant and external.flavour != "mimir":
