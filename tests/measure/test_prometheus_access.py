@@ -12,18 +12,22 @@ from typing import TypeVar
 
 import pytest
 from metric_source import door, external
+from misbehaving_targets import closed_address
 
-from meshkit_chaos.clock import ManualClock
+from meshkit_chaos.clock import ManualClock, SystemClock
 from meshkit_chaos.errors import CannotRun
+from meshkit_chaos.journal import events as ev
 from meshkit_chaos.measure.access import Secrets, open_door, tls_context
+from meshkit_chaos.measure.connecting import Connection
 from meshkit_chaos.measure.exchange import Exchange
 from meshkit_chaos.measure.fake_prometheus import FakePrometheus
 from meshkit_chaos.measure.loopback import Answer, Handler, Request, serving
 from meshkit_chaos.measure.prometheus_api import PrometheusApi
+from meshkit_chaos.measure.sampler import Sampler
 from meshkit_chaos.measure.source import Fetched, NoAnswer, Window
 from meshkit_chaos.promql import labels_of
 from meshkit_chaos.scenario.metric_sources import Access, BasicAuth, Flavour, SecretRef, TlsFiles
-from meshkit_chaos.slo import Duration
+from meshkit_chaos.slo import Band, Check, CheckResult, Duration, Indicator
 
 T = TypeVar("T")
 SECOND = 10**9
@@ -278,3 +282,55 @@ def test_a_server_that_stalls_is_given_up_in_time() -> None:
 def test_lag_and_interval_give_the_time_to_wait() -> None:
     """A round is known after its interval, its lag and one more request."""
     assert external(every=Duration(SECOND), lag=Duration(2 * SECOND)).sample_lag == Duration(4 * SECOND)
+
+
+def test_an_indicator_says_why_nothing_is_known(tmp_path: Path) -> None:
+    """As long as the server cannot be reached, readings are unknown and name the cause; the journal is told once."""
+    indicator = Indicator(name="one-leader", query="sum(leads)", band=Band.parse("== 1"))
+    described = external(access=Access(url=closed_address().removesuffix("/metrics")))
+    clock = SystemClock()
+    sampler = Sampler(
+        indicators=[indicator],
+        members=["a"],
+        targets={},
+        every=described.every,
+        timeout=described.access.timeout,
+        check=_never,
+        clock=clock,
+        external=Connection(external=described, values={"a": "a:1"}, folder=tmp_path, clock=clock),
+    )
+    told: list[ev.AnyEvent] = []
+    sampler.tell(told.append)
+
+    async def main() -> None:
+        task = asyncio.create_task(sampler.run())
+        async with asyncio.timeout(5):
+            while not told:  # noqa: ASYNC110  # the sampler is asked, as the engine asks it
+                await asyncio.sleep(0.01)
+        sampler.stop()
+        await task
+
+    asyncio.run(main())
+    reading = sampler.latest(indicator)
+    assert reading.state == "unknown"
+    assert "no round of 'scrape' yet: cannot connect" in reading.detail
+    (problem,) = told
+    assert isinstance(problem, ev.ProblemNoted)
+    assert "cannot connect" in problem.message
+
+
+def test_members_that_look_alike_to_the_source_are_refused(tmp_path: Path) -> None:
+    """Of two members with one label value the second would never be missed."""
+    clock = SystemClock()
+    connection = Connection(external=external(), values={"a": "same", "b": "same"}, folder=tmp_path, clock=clock)
+
+    async def main() -> None:
+        async with connection.open([], on_round=lambda *_: None, note=lambda _: None):
+            pass
+
+    with pytest.raises(CannotRun, match="gives several members the same value"):
+        asyncio.run(main())
+
+
+async def _never(member: str, check: Check, within: Duration) -> CheckResult:
+    raise AssertionError("no probe was asked for")

@@ -170,8 +170,8 @@ def known(seed: int, *, least: int = 1) -> Known:
 def _told(draw: _Draw, seed: int, form: str) -> str:
     outages = [((start - draw.hit) / 1e9, (end - draw.hit) / 1e9) for start, end in draw.outages]
     return (
-        f"seed {seed}: {draw.shape}, every {draw.every / 1e9:g} s, {form}, outages {outages} s after the hit, victim {draw.victim},"
-        f" dies {draw.dies}, unknown {draw.unknown}, dropped {draw.dropped}, rounds up to {draw.longest / 1e9:g} s"
+        f"seed {seed}: {draw.shape}, every {draw.every / 1e9:g} s, {form}, outages {outages} s after the hit,"
+        f" victim {draw.victim}, dies {draw.dies}, unknown {draw.unknown}, dropped {draw.dropped}, rounds up to {draw.longest / 1e9:g} s"
     )
 
 

@@ -163,7 +163,7 @@ def the_environment_is_what_it_is_said_to_be(run: Simulated) -> Iterator[str]:
 
 
 def the_run_ends_in_time(run: Simulated) -> Iterator[str]:
-    """No deadline on disk passes while the runner lives, but where the environment never returned or nothing can be recorded."""
+    """No deadline passes while the runner lives, but where the environment never returned or nothing can be recorded."""
     if run.truth.overdue and not run.world.may_hang and not run.truth.disk_lost:
         last = run.record.entries[-1]
         yield f"{run.truth.overdue}; the last entry was {type(last.event).__name__} at {(last.t - run.began) / SECOND:g} s"

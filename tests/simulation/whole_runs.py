@@ -1,7 +1,7 @@
 """One whole run of a world in virtual time: documents → plan → engine and journal → record → verdict, and the truth beside it.
 
-What a real run has around the engine is played here: signals, the watchdog's death, and the watchdog itself, which kills a runner
-that lets a deadline pass.
+What a real run has around the engine is played here: signals, the watchdog's death, and the watchdog itself, which kills a
+runner that lets a deadline pass.
 """
 
 from __future__ import annotations

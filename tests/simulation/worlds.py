@@ -52,7 +52,7 @@ class BadPages:
 
 @dataclass(frozen=True, kw_only=True)
 class Vanishing:
-    """A member ends by itself, ``at`` seconds after deployment or after a phase began; ``back``: when it comes back by itself."""
+    """A member ends by itself, ``at`` seconds after deployment or a phase's begin; ``back``: when it comes back by itself."""
 
     member: str
     at: float
@@ -62,7 +62,7 @@ class Vanishing:
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """``signal_at``, ``watchdog_dies_at``: the entry of the journal after which it happens. ``death``: where the runner dies."""
+    """``signal_at``, ``watchdog_dies_at``: the journal's entry after which it happens. ``death``: where the runner dies."""
 
     seed: int
     scenarios: str

@@ -40,9 +40,15 @@ def judge_environment(record: Record) -> Finding:
         id="environment",
         verdict=verdict,
         sentence=f"{words.get(state, f'the environment is {state}')}: {reason}",
-        hint="run `meshkit-chaos recover`" if state == "dirty" else "",
+        hint=_hint(record) if state == "dirty" else "",
         evidence=evidence,
     )
+
+
+def _hint(record: Record) -> str:
+    if _torn_down(record):
+        return "all of it was torn down since, so nothing runs any more; but its rollback did not work, and must elsewhere"
+    return "run `meshkit-chaos recover`"
 
 
 def _left_broken(record: Record) -> Iterator[tuple[str, tuple[int, ...]]]:
