@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of every reader, for who has time: needs the package ``atheris``, which is not among our dependencies.
+"""Coverage-guided fuzzing of every reader, for who has time: needs ``atheris``, which is not among our dependencies.
 
 ``pip install atheris && python tests/fuzz/atheris_harness.py READER -max_total_time=600 CORPUS_FOLDER`` where READER is one of
 documents, journal, block, page, query. Ends with the input that broke it.

@@ -326,3 +326,20 @@ def test_fault_windows_of_every_kept_journal() -> None:
     """The examples that are mangled hold what is to be mangled: faults, damage, crashes."""
     assert sum(len(fault_windows(record)) for record in RECORDS.values()) > 10
     assert PASSING
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"status":"success","data":{"version":"2.0","revision":' + b"[" * 3000 + b"]" * 3000 + b"}}",
+        b'{"status":"success","data":{"version":"2.4\x98s"}}',
+        b'{"status":"success","data":{"resultType":"scalar","result":[1,"1e400"]}}',
+    ],
+    ids=["nested without end", "not UTF-8", "infinite time"],
+)
+def test_answers_that_were_raised_once(data: bytes) -> None:
+    """What mangling found: an answer that cannot be read is the cause why there is none, wherever the part is that cannot."""
+    api = PrometheusApi(Says(data), flavour="prometheus")  # type: ignore[arg-type]  # as much of an exchange as it needs
+    assert isinstance(asyncio.run(api.raw("up", WINDOW)), NoAnswer)
+    assert isinstance(asyncio.run(api.now()), NoAnswer)
+    asyncio.run(api.introduce())

@@ -174,6 +174,36 @@ def test_what_an_unreachable_server_kept_is_fetched_later(loop: VirtualLoop) -> 
     assert asked < 70, "it was left alone for three seconds"
 
 
+def test_a_server_that_wants_to_be_left_alone_is_not_even_asked_at_the_end(loop: VirtualLoop) -> None:
+    """The last look is left out while Retry-After lasts."""
+    mesh = ScrapedMesh(loop, phases=PHASES)
+    asked: list[int] = []
+
+    async def handle(request: Request) -> Answer:
+        asked.append(loop.monotonic_ns())
+        if loop.monotonic_ns() < 3 * SECOND:
+            return await mesh.server.handle(request)
+        return Answer.of({"status": "error", "error": "quota"}, status=429, Retry_After="60")
+
+    watch(loop, mesh, seconds=8, handler=handle)
+    assert sum(at >= 3 * SECOND for at in asked) == 1
+
+
+@pytest.mark.parametrize(("status", "works"), [(403, True), (404, True), (401, False)])
+def test_a_version_that_may_not_be_asked_for_is_not_told(loop: VirtualLoop, status: int, works: bool) -> None:
+    """A gateway that serves queries only is good enough; without credentials nothing is."""
+    mesh = ScrapedMesh(loop, phases=PHASES)
+
+    async def handle(request: Request) -> Answer:
+        if "buildinfo" in request.path:
+            return Answer.of({"error": "no"}, status=status)
+        return await mesh.server.handle(request)
+
+    seen = watch(loop, mesh, seconds=6, handler=handle)
+    assert bool(seen.rounds) is works
+    assert [described.version for described in seen.noted(ev.SourceDescribed)] == ["not told"] * works
+
+
 def test_an_answer_that_is_cut_gives_no_round(loop: VirtualLoop) -> None:
     """Half a body is not half the data; nothing of it is used."""
     mesh = ScrapedMesh(loop, phases=PHASES)

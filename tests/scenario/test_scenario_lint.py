@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -183,16 +182,15 @@ def many(count: int) -> bytes:
     return (HEAD + "scenarios:\n" + body).encode()
 
 
-def test_five_thousand_scenarios_are_read_quickly() -> None:
-    """Lint of 5,000 scenarios takes about a second of computing, and not much more when all of them are wrong."""
+def test_five_thousand_scenarios_are_told_as_far_as_it_helps() -> None:
+    """Of mistakes in the grammar the first 200 are told, and how many are not; mistakes in meaning are all told."""
     data = many(5_000)
     documents = (
         (data, 0),
-        (data.replace(b"hold: 4s", b"hold: 4"), 5_000),
+        (data.replace(b"hold: 4s", b"hold: 4"), 201),
         (data.replace(b"converge: a", b"converge: b"), 5_000),
     )
     for text, problems in documents:
-        before = time.process_time()
         loaded = load_scenarios(text, path="x.yaml", environment=LAB)
         assert len(loaded.problems) == problems
-        assert time.process_time() - before < 4
+        assert problems != 201 or "4800 more problems" in loaded.problems[0].message

@@ -171,7 +171,8 @@ def _told(draw: _Draw, seed: int, form: str) -> str:
     outages = [((start - draw.hit) / 1e9, (end - draw.hit) / 1e9) for start, end in draw.outages]
     return (
         f"seed {seed}: {draw.shape}, every {draw.every / 1e9:g} s, {form}, outages {outages} s after the hit,"
-        f" victim {draw.victim}, dies {draw.dies}, unknown {draw.unknown}, dropped {draw.dropped}, rounds up to {draw.longest / 1e9:g} s"
+        f" victim {draw.victim}, dies {draw.dies}, unknown {draw.unknown}, dropped {draw.dropped},"
+        f" rounds up to {draw.longest / 1e9:g} s"
     )
 
 

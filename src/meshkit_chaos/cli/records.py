@@ -124,7 +124,13 @@ def _recover(run: Path, environment: Path | None) -> dict[str, object]:
     except ChaosError as error:
         return {"run": str(run), "left": [error.message], "said": f"refused: {error.message} {error.hint}".rstrip()}
     left = list(undone.left)
-    said = f"still wrong: {'; '.join(left)}" if left else "undone; nothing is left" if undone.acted else "nothing is left of it: the record says so"
+    said = (
+        f"still wrong: {'; '.join(left)}"
+        if left
+        else "undone; nothing is left"
+        if undone.acted
+        else "nothing is left of it: the record says so"
+    )
     return {"run": str(run), "left": left, "said": said}
 
 

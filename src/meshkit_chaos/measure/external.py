@@ -69,6 +69,7 @@ class ExternalSource:
         self._assembler: Assembler | None = None
         self._noted: set[str] = set()
         self._failures = 0
+        self._alone_until = 0
         self._present: set[str] = set()
         self._emitted = 0
         self.trouble = ""
@@ -84,7 +85,8 @@ class ExternalSource:
         while not self._stopped.is_set():
             await self._persistently(self._poll)
             await self._pause(self._until_next())
-        await self._poll()
+        if self._clock.monotonic_ns() >= self._alone_until:
+            await self._poll()
 
     async def _persistently(self, step: Callable[[], Awaitable[NoAnswer | None]]) -> bool:
         """Do it until it succeeds; false if stopped before."""
@@ -106,6 +108,7 @@ class ExternalSource:
         self._failures += 1
         usual = max(_SHORTEST_BACK_OFF_S, min(1.0, self._asked.external.every.seconds)) * 2.0 ** min(self._failures - 1, 10)
         wanted = failed.wait.seconds if failed.wait is not None else 0.0
+        self._alone_until = self._clock.monotonic_ns() + round(wanted * 10**9)
         return max(wanted, min(usual, _LONGEST_BACK_OFF_S))
 
     async def _pause(self, seconds: float) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from meshkit_chaos.measure.source import Fetched, RawSeries, Window
+from meshkit_chaos.measure.source import UNREADABLE, Fetched, RawSeries, Window
 
 REF_ID: Final = "A"
 _MS: Final = 10**6
@@ -84,7 +84,7 @@ def fetched(body: bytes, *, expression: str, window: Window) -> Fetched:
     """The samples inside the window. Raises Refused."""
     try:
         answer = msgspec.json.decode(body, type=_Answer, strict=False)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as wrong:
+    except UNREADABLE as wrong:
         raise Refused(f"its answer is not the query API's, or cut short: {wrong}") from wrong
     result = answer.results.get(REF_ID)
     if result is None:

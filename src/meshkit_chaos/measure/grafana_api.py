@@ -17,7 +17,7 @@ from msgspec import Struct
 from meshkit_chaos.measure.exchange import Exchange
 from meshkit_chaos.measure.frames import REF_ID, Refused, fetched
 from meshkit_chaos.measure.prometheus_api import PrometheusApi, boundaries_of
-from meshkit_chaos.measure.source import Fetched, Introduction, NoAnswer, SourceApi, Window
+from meshkit_chaos.measure.source import UNREADABLE, Fetched, Introduction, NoAnswer, SourceApi, Window
 from meshkit_chaos.scenario.metric_sources import ExternalMetrics, GrafanaDetails
 
 _MS: Final = 10**6
@@ -48,7 +48,7 @@ async def find_datasource(exchange: Exchange, details: GrafanaDetails) -> _Datas
         )
     try:
         found = msgspec.json.decode(answer, type=_Datasource)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as wrong:
+    except UNREADABLE as wrong:
         return NoAnswer(cause=f"the data source {details.uid or details.name!r} cannot be read: {wrong}")
     if "prometheus" not in found.type:
         return NoAnswer(cause=f"the data source {found.uid} is of type {found.type!r}; expected a Prometheus", final=True)

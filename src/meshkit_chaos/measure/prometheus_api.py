@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from meshkit_chaos.measure.exchange import Exchange
-from meshkit_chaos.measure.source import Fetched, Introduction, NoAnswer, RangeBoundaries, RawSeries, Window
+from meshkit_chaos.measure.source import UNREADABLE, Fetched, Introduction, NoAnswer, RangeBoundaries, RawSeries, Window
 from meshkit_chaos.promql.series import Labels
 from meshkit_chaos.scenario.metric_sources import Flavour
 
@@ -69,10 +69,15 @@ class PrometheusApi:
         answer = await self._exchange.ask("GET", f"{self._prefix}/status/buildinfo")
         envelope = _envelope(answer)
         if isinstance(envelope, NoAnswer):
-            if isinstance(answer, NoAnswer) and "status 404" not in answer.cause:
+            if isinstance(answer, NoAnswer) and (not answer.final or "status 401" in answer.cause):
                 return answer
-            return _introduction({}, self._flavour)  # some of the kin have no such page
-        found = msgspec.json.decode(envelope.data)
+            return _introduction(
+                {}, self._flavour
+            )  # some of the kin have no such page, and some gateways do not let it be asked
+        try:
+            found = msgspec.json.decode(envelope.data)
+        except UNREADABLE as wrong:
+            return NoAnswer(cause=f"what it says of itself cannot be read: {wrong}")
         return _introduction(found if isinstance(found, dict) else {}, self._flavour)
 
     async def now(self) -> int | NoAnswer:
@@ -81,7 +86,7 @@ class PrometheusApi:
             return envelope
         try:
             return _instant(msgspec.json.decode(envelope.data))
-        except (msgspec.MsgspecError, ValueError, KeyError, IndexError, TypeError) as wrong:
+        except (*UNREADABLE, KeyError, IndexError, TypeError) as wrong:
             return NoAnswer(cause=f"its time cannot be read: {wrong}")
 
     async def raw(self, selector: str, window: Window) -> Fetched | NoAnswer:
@@ -95,7 +100,7 @@ class PrometheusApi:
             if matrix.resultType != "matrix":
                 return NoAnswer(cause=f"answered with a {matrix.resultType} where raw samples were asked for")
             series = tuple(raw_series(one.metric, one.values, window) for one in matrix.result)
-        except (msgspec.MsgspecError, ValueError) as wrong:
+        except UNREADABLE as wrong:
             return NoAnswer(cause=f"its samples cannot be read: {wrong}")
         warnings = list(envelope.warnings or ())
         if envelope.isPartial:
@@ -112,7 +117,7 @@ class PrometheusApi:
             return ()
         try:
             return tuple(msgspec.json.decode(envelope.data, type=list[str]))
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             return ()
 
     async def _query(self, text: str, **more: str) -> _Envelope | NoAnswer:
@@ -125,7 +130,7 @@ def _envelope(answer: bytes | NoAnswer) -> _Envelope | NoAnswer:
         return answer
     try:
         envelope = msgspec.json.decode(answer, type=_Envelope)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as wrong:
+    except UNREADABLE as wrong:
         return NoAnswer(cause=f"its answer is not the Prometheus API's, or cut short: {wrong}")
     if envelope.status != "success":
         return NoAnswer(cause=f"answered with an error: {envelope.error or envelope.status}")

@@ -6,12 +6,16 @@ Instants are nanoseconds of the source's own clock since 1970: only ``offset`` t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
+
+import msgspec
 
 from meshkit_chaos.promql.series import Labels
 from meshkit_chaos.slo import Duration
 
 RangeBoundaries = Literal["left-open", "closed"]
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
+"""What reading an answer raises, whatever is in it: not JSON, not UTF-8, nested without end, a number beyond all bounds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
