@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -106,9 +106,7 @@ def spans_of(record: Record, samples: Samples) -> list[tuple[int, int]]:
     return [(one.lo, one.hi or 0) for one in found]
 
 
-def test_three_witnesses_agree_and_the_faster_one_is_narrower(
-    tmp_path: Path, record_property: Callable[[str, object], None]
-) -> None:
+def test_three_witnesses_agree_and_the_faster_one_is_narrower(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Their intervals overlap in every run, and usually each is narrower than the one of the slower witness."""
     needed()
     clock = SystemClock()
@@ -134,9 +132,8 @@ def test_three_witnesses_agree_and_the_faster_one_is_narrower(
         return found
 
     witnesses = [spans_of(record, samples) for record, samples in asyncio.run(runs())]
-    record_property(
-        "spans in ms: Prometheus, own rounds, probe", [[(lo // MS, hi // MS) for lo, hi in spans] for spans in witnesses]
-    )
+    told = [[(lo // MS, hi // MS) for lo, hi in spans] for spans in witnesses]
+    request.node.user_properties.append(("spans in ms: Prometheus, own rounds, probe", told))
     for spans in witnesses:
         assert max(lo for lo, _ in spans) <= min(hi for _, hi in spans), spans
     # Single runs may be wider where the machine was busy: a round that comes late says so by its length.

@@ -117,6 +117,7 @@ _COURSE: Final[dict[type, _Teller]] = {
     ev.DeployDone: lambda e: Told("deployed", f"{counted(len(e.members), 'member')} up: {members_text(_names(e.members))}"),
     ev.DeployFailed: lambda e: Told("deploy", f"failed: {e.reason}", "alarm"),
     ev.PrerequisiteChecked: _prerequisite,
+    ev.SecretLeaked: lambda e: Told("secret", f"the value of {e.secret} stands in {e.file}", "alarm"),
     ev.SteadyStateChecked: _steady,
     ev.IndicatorChanged: lambda e: Told("seen", f"{e.indicator} is {e.state}: {e.detail}"),
     ev.TargetResolved: lambda e: Told(
