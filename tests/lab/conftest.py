@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import statistics
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from lab_documents import write_documents
 from lab_runs import PROMISED_S, Corner
+from storm import PROMISED, Aftermath
 
 TIME = "lab time"
+BLOW = "lab blow"
 _HERE = Path(__file__).parent
 
 
@@ -48,13 +51,47 @@ def note_time(request: pytest.FixtureRequest) -> Callable[[str, float], None]:
     return note
 
 
+@pytest.fixture
+def note_blow(request: pytest.FixtureRequest) -> Callable[[Aftermath], None]:
+    """Tell what came of a blow; a table of them, one line a kind, is printed at the end of the session."""
+
+    def note(of: Aftermath) -> None:
+        request.node.user_properties.append((BLOW, (of.kind, of.took, of.late, of.verdict)))
+
+    return note
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what was measured: from the blow until nothing was left."""
     reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
-    times = [value for report in reports if report.when == "call" for name, value in report.user_properties if name == TIME]
-    if not times:
-        return
-    terminalreporter.section(f"from the blow until it was undone (promised: {PROMISED_S:g} s)")
-    for what, seconds in sorted(times, key=lambda pair: -pair[1]):
-        terminalreporter.write_line(f"{seconds:8.3f} s  {what}")
-    terminalreporter.write_line(f"{max(seconds for _, seconds in times):8.3f} s  at most, of {len(times)}")
+    noted = [given for report in reports if report.when == "call" for given in report.user_properties]
+    times = [value for name, value in noted if name == TIME]
+    if times:
+        terminalreporter.section(f"from the blow until it was undone (promised: {PROMISED_S:g} s)")
+        for what, seconds in sorted(times, key=lambda pair: -pair[1]):
+            terminalreporter.write_line(f"{seconds:8.3f} s  {what}")
+        terminalreporter.write_line(f"{max(seconds for _, seconds in times):8.3f} s  at most, of {len(times)}")
+    blows = [
+        Aftermath(kind=kind, took=took, late=late, verdict=verdict)
+        for name, value in noted
+        if name == BLOW
+        for kind, took, late, verdict in [value]
+    ]
+    if blows:
+        terminalreporter.section("the storm: from the blow until nothing was left")
+        for line in table_of(blows):
+            terminalreporter.write_line(line)
+
+
+def table_of(blows: list[Aftermath]) -> Iterator[str]:
+    """One line a kind of blow. Only blows at a mesh that was up are timed."""
+    yield f"{'':26}{'blows':>6}{'timed':>6}{'median':>9}{'max':>9}{'promised':>10}{'late':>6}{'passes':>8}"
+    for kind, promised in PROMISED.items():
+        mine = [blow for blow in blows if blow.kind == kind]
+        times = [blow.took for blow in mine if blow.took is not None]
+        if mine:
+            measured = f"{statistics.median(times):7.3f} s{max(times):7.3f} s" if times else f"{'-':>9}{'-':>9}"
+            passes = sum(blow.verdict == "pass" for blow in mine)
+            late = sum(blow.late for blow in mine)
+            yield f"{kind:26}{len(mine):6}{len(times):6}{measured}{promised:8.1f} s{late:6}{passes:8}"
+    yield "late: the run had ended before its moment came; passes: the blow came behind all that the run had to do"

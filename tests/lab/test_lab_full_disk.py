@@ -2,79 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-import shutil
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from lab_runs import Corner, LabRun, assert_undone, wait_for
+from lab_disk import SmallDisk, small_disk
+from lab_runs import Corner, assert_undone, wait_for
 
 from meshkit_chaos.journal import events as ev
-from meshkit_chaos.journal.store import JOURNAL
-
-
-class SmallDisk:
-    """A disk of 640 kB in a mount namespace of its own, kept alive by one process; ``seen`` is how it looks from outside."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        mount = f'mount -t tmpfs -o size=640k lab "{folder}" && echo there && exec sleep 600'
-        self._keeper = subprocess.Popen(["unshare", "-m", "sh", "-c", mount], stdout=subprocess.PIPE)
-        assert self._keeper.stdout is not None
-        self.mounted = self._keeper.stdout.readline() == b"there\n"
-        self.folder = folder
-        self.seen = Path(f"/proc/{self._keeper.pid}/root{folder}")
-
-    def run(self, corner: Corner, scenario: str, *arguments: str) -> LabRun:
-        file = str(corner.folder / "chaos-scenarios.yaml")
-        words = ("run", scenario, "--file", file, "--out", str(self.folder / "out"), *arguments)
-        inside = ("nsenter", "-m", "-t", str(self._keeper.pid), "--")
-        return corner.start(*words, scenario=scenario, out=self.seen / "out", within=inside)
-
-    def fill(self) -> None:
-        """Write until not one byte more fits."""
-        with (self.seen / "filler").open("wb", buffering=0) as filler:
-            for size in (65536, 4096, 512, 1):
-                with contextlib.suppress(OSError):
-                    while filler.write(b"x" * size):
-                        pass
-        with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)), (self.seen / "more").open("wb", buffering=0) as more:
-            more.write(b"x")
-
-    def refuse_writing(self, run: LabRun) -> None:
-        """Whoever opens the journal from now on finds it read-only; the one that has it open does not notice."""
-        journal = str(self.folder / run.folder.relative_to(self.seen) / JOURNAL)
-        for words in (["--bind", journal, journal], ["-o", "remount,bind,ro", journal]):
-            subprocess.run(["nsenter", "-m", "-t", str(self._keeper.pid), "--", "mount", *words], check=True)
-
-    def leave(self, space: int) -> None:
-        """Give so many bytes back."""
-        os.truncate(self.seen / "filler", (self.seen / "filler").stat().st_size - space)
-
-    def free(self) -> None:
-        (self.seen / "filler").unlink()
-
-    def close(self) -> None:
-        self._keeper.kill()
-        self._keeper.wait()
-        assert self._keeper.stdout is not None
-        self._keeper.stdout.close()
 
 
 @pytest.fixture
 def disk(corner: Corner) -> Iterator[SmallDisk]:
-    missing = [name for name in ("unshare", "nsenter", "mount") if shutil.which(name) is None]
-    if os.geteuid() != 0 or missing:
-        pytest.skip(f"a disk of its own needs root{' and ' + ', '.join(missing) if missing else ''}")
-    small = SmallDisk(corner.folder / "disk")
+    small = small_disk(corner.folder / "disk")
     try:
-        if not small.mounted:
-            pytest.skip("a disk of its own needs mount namespaces and tmpfs, which this machine does not allow")
         yield small
     finally:
         corner.sweep()

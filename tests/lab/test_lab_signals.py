@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 
 import pytest
+from lab_documents import hurry_documents
 from lab_runs import Corner, assert_undone, wait_for
 
 from meshkit_chaos.journal import events as ev
@@ -63,7 +64,7 @@ def test_a_runner_that_hangs_is_killed_at_the_deadline_and_undone(
     corner: Corner, note_time: Callable[[str, float], None]
 ) -> None:
     """A stopped runner cannot undo: when the deadline of its intent passes, the watchdog kills it and undoes."""
-    hurried(corner)
+    hurry_documents(corner.folder)
     run = corner.run("leader-paused")
     deadline = run.reached(ev.FaultIntended).deadline
     run.reached(ev.FaultInjected)
@@ -75,16 +76,6 @@ def test_a_runner_that_hangs_is_killed_at_the_deadline_and_undone(
     taken_over = next(entry for entry, _ in run.record().of(ev.WriterChanged))
     assert 0 <= taken_over.t - deadline < 3 * 10**9
     assert "hung" in run.events(ev.WriterChanged)[0].reason
-
-
-def hurried(corner: Corner) -> None:
-    """Documents whose deadlines are as short as documents can make them: no readiness check, one second for the rollback."""
-    environment, scenarios = corner.folder / "etcd-lab.yaml", corner.folder / "chaos-scenarios.yaml"
-    text = environment.read_text()
-    ready = text[text.index("ready:") : text.index("roles:")]
-    environment.write_text(text.replace(ready, ""))
-    text = scenarios.read_text().replace("within: 8s, verify", "within: 1s, verify").replace("hold: 1500ms", "hold: 200ms")
-    scenarios.write_text(text)
 
 
 @pytest.mark.slow

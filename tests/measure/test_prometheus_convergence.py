@@ -96,8 +96,9 @@ def measured(record: Record, objective: str) -> Measurement:
 
 def spans_of(record: Record, samples: Samples) -> list[tuple[int, int]]:
     """What each witness says of one run, which passes by all of them and leaves the laboratory as it was."""
-    assert judge(record).verdict == "pass"
-    assert judge(record).environment == "clean"
+    verdict = judge(record)
+    assert verdict.verdict == "pass", [finding for finding in verdict.findings if finding.verdict != "pass"]
+    assert verdict.environment == "clean"
     found = (
         measured(record, "converge-one-leader"),
         measured(seen_by_own(record, samples), "converge-one-leader"),

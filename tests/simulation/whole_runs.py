@@ -65,6 +65,9 @@ def simulate(world: World, folder: Path) -> Simulated:
     outcome = None
     with contextlib.suppress(Killed):
         outcome = run_virtually(loop, stage.play())
+    while not loop.is_closed():  # a task group hands the death of its child on, so clearing up may be struck by it again
+        with contextlib.suppress(Killed):
+            run_virtually(loop, asyncio.sleep(0))
     stage.journal.close()
     record = read_record(folder)
     return Simulated(

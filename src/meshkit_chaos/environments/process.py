@@ -232,17 +232,30 @@ class ProcessEnvironment:
             child.returncode = child.returncode if child.returncode is not None else 0  # they may outlive us: no complaint
 
     def _remove_data(self) -> tuple[str, ...]:
-        """Remove the data folder, but only one that this environment made itself."""
-        data = Path(self.data_folder)
+        """Remove the data folder, but only one that this environment made itself.
+
+        Its mark goes last: whoever is killed in the middle leaves a folder that the next one still knows.
+        """
+        data, mark = Path(self.data_folder), Path(self.data_folder) / _MARK_FILE
         try:
-            if data.is_symlink() or (data / _MARK_FILE).read_text(encoding="ascii") != self.marker:
-                return (f"the data folder {data} is not ours",)
-            shutil.rmtree(data)
+            if data.is_symlink() or not self._made(data):
+                return (f"the data folder {data} bears no marker of this environment",)
+            for entry in data.iterdir():
+                if entry != mark:
+                    shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+            mark.unlink(missing_ok=True)
+            data.rmdir()
         except FileNotFoundError:
-            return () if not data.exists() or not any(data.iterdir()) else (f"the data folder {data} bears no marker",)
+            return () if not data.exists() else (f"the data folder {data} was changed while it was removed",)
         except OSError as error:
             return (f"the data folder {data} cannot be removed: {error.strerror}",)
         return ()
+
+    def _made(self, data: Path) -> bool:
+        """Whether this environment made a folder. Making and removing can be broken off: then there is no mark, or an empty one."""
+        mark = data / _MARK_FILE
+        text = mark.read_text(encoding="ascii") if mark.is_file() else ""
+        return text == self.marker or (not text and all(entry == mark for entry in data.iterdir()))
 
     def _spawn(self, spec: MemberSpec) -> None:
         folder = Path(spec.folder)
