@@ -83,3 +83,53 @@ def test_a_file_without_the_scenario_is_refused_for_a_run(tmp_path: Path) -> Non
     ended = command("judge", run, "--file", other)
     assert ended.code == 4
     assert "'leader-killed'" in ended.err
+
+
+def test_a_link_in_a_record_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    """Trap 28: results that came from elsewhere may hold links; judging and reporting write nothing outside of them."""
+    out = invoke(tmp_path / "out").out
+    before = files(out)
+    precious = tmp_path / "precious"
+    precious.write_text("mine", encoding="utf-8")
+    derived = [name for name in before if name.endswith(("verdict.json", "junit.xml", "summary.md", "report.html"))]
+    assert len(derived) == 5
+    for name in derived:
+        (out / name).unlink()
+        (out / name).symlink_to(precious)
+    assert command("judge", out).code == 0
+    assert command("report", out).code == 0
+    assert precious.read_text(encoding="utf-8") == "mine"
+    assert files(out) == before
+    assert not any((out / name).is_symlink() for name in derived)
+
+
+def test_what_a_record_calls_itself_is_no_path(tmp_path: Path) -> None:
+    """Trap 28: a journal whose scenario is called ``../..`` moves no file: a verdict lies beside the journal it was made from."""
+    out = invoke(tmp_path / "out").out
+    journal = out / "runs" / "leader-killed" / "001" / "journal.jsonl"
+    (tmp_path / "elsewhere" / "001").mkdir(parents=True)
+    journal.write_bytes(journal.read_bytes().replace(b'"id":"leader-killed"', b'"id":"../../elsewhere"', 1))
+    command("judge", out)
+    assert list((tmp_path / "elsewhere" / "001").iterdir()) == []
+
+
+def test_a_record_without_its_beginning_is_still_that_of_its_run(tmp_path: Path) -> None:
+    """An empty journal is an invalid run of the scenario that was announced, not a run of another one without a name."""
+    out = invoke(tmp_path / "out").out
+    (out / "runs" / "leader-killed" / "001" / "journal.jsonl").write_bytes(b"")
+    ended = command("judge", out, "--format", "json")
+    assert ended.code == 2
+    assert [one["scenario"] for one in ended.data["scenarios"]] == ["leader-killed"]
+    assert [(one["scenario"], one["verdict"], one["repeat"]) for one in ended.data["runs"]] == [("leader-killed", "invalid", 1)]
+
+
+def test_documents_that_cannot_be_written_do_not_hide_the_verdict(tmp_path: Path) -> None:
+    """Where a document's place is taken, that is said, and the exit code is the verdict's."""
+    out = invoke(tmp_path / "out").out
+    for name in ("verdict.json", "report.html", "runs/leader-killed/001/verdict.json"):
+        (out / name).unlink()
+        (out / name).mkdir()
+    assert command("judge", out).code == 0
+    ended = command("report", out)
+    assert ended.code == 0
+    assert "report.html could not be written" in ended.err

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_lines import command, write_documents
+from command_lines import Ended, command, write_documents
 from listening_lab import LISTENERS, one_killed
 
 from meshkit_chaos.environments import processes
 from meshkit_chaos.environments.registry import environment_folder
-from meshkit_chaos.environments.state import OPEN_RUN, Quarantine, load_state, quarantine, quarantined, take_lease
+from meshkit_chaos.environments.state import OPEN_RUN, STATE, Quarantine, load_state, quarantine, quarantined, take_lease
 
 LAB = "listeners"
 
@@ -43,7 +43,7 @@ def pids() -> set[int]:
     return {process.pid for process in processes.find_marked(marker_of(environment_folder(LAB)))}
 
 
-def run(docs: Path, name: str, *more: object) -> object:
+def run(docs: Path, name: str, *more: object) -> Ended:
     return command("run", "--file", docs, "--env", LAB, "--out", docs.parent / name, *more)
 
 
@@ -172,3 +172,69 @@ def test_an_out_folder_that_cannot_be_written_blocks_nothing(docs: Path) -> None
     assert pids() == before
     assert not (environment_folder(LAB) / OPEN_RUN).exists()
     assert run(docs, "next").code == 0
+
+
+def cut_out(journal: Path, kind: str) -> None:
+    """Damage the first line of a kind, so that neither it nor what stands behind it can be read."""
+    lines = journal.read_bytes().splitlines(keepends=True)
+    at = next(number for number, line in enumerate(lines) if f'"{kind}"'.encode() in line)
+    journal.write_bytes(b"".join([*lines[:at], b"\0" * 40 + b"\n", *lines[at + 1 :]]))
+
+
+def test_a_damaged_record_is_no_evidence_that_nothing_was_injected(docs: Path) -> None:
+    """Where the lines about the fault cannot be read, ``recover`` looks: what is down stays dirty, however often it is asked."""
+    assert run(docs, "crashed").code == 0
+    folder = docs.parent / "crashed" / "runs" / "one-killed" / "001"
+    cut_out(folder / "journal.jsonl", "fingerprint.taken")
+    (environment_folder(LAB) / OPEN_RUN).write_text(str(folder), encoding="utf-8")
+    (lost,) = (one for one in processes.find_marked(marker_of(environment_folder(LAB))) if one.member == "node-2")
+    processes.send(lost, 9)
+    for _ in range(2):
+        ended = command("recover", LAB)
+        assert ended.code == 3, ended
+        assert "node-2 is down" in ended.out
+        assert run(docs, "next").code == 3
+
+
+def test_a_damaged_record_of_a_mesh_that_is_up_is_recovered(docs: Path) -> None:
+    """Where all members are seen to run, nothing more can be known, and the next run may come."""
+    assert run(docs, "crashed").code == 0
+    folder = docs.parent / "crashed" / "runs" / "one-killed" / "001"
+    cut_out(folder / "journal.jsonl", "fingerprint.taken")
+    (environment_folder(LAB) / OPEN_RUN).write_text(str(folder), encoding="utf-8")
+    ended = command("recover", LAB)
+    assert ended.code == 0, ended
+    assert run(docs, "next").code == 0
+
+
+def test_recover_does_not_close_the_books_of_a_run_that_is_just_beginning(docs: Path) -> None:
+    """Between the note that a run is open and its journal's first line, the lease says that it lives."""
+    folder = environment_folder(LAB)
+    held = take_lease(folder, holder="a run that is beginning")
+    try:
+        (folder / OPEN_RUN).write_text(str(docs.parent / "beginning" / "runs" / "one-killed" / "001"), encoding="utf-8")
+        ended = command("recover", LAB)
+        assert ended.code == 3, ended
+        assert "a run that is beginning" in ended.out
+        assert (folder / OPEN_RUN).exists()
+    finally:
+        os.close(held)
+        (folder / OPEN_RUN).unlink()
+
+
+def test_an_environment_that_went_down_while_a_run_waited_for_it_is_said(docs: Path) -> None:
+    """The run looks at the environment once it holds it: what it knew of it before may be gone."""
+    folder = environment_folder(LAB)
+    held = take_lease(folder, holder="`env down`")
+
+    def down() -> None:
+        (folder / STATE).rename(docs.parent / STATE)
+        os.close(held)
+
+    going = threading.Timer(0.3, down)
+    going.start()
+    ended = run(docs, "late", "--wait", "20s")
+    going.join()
+    (docs.parent / STATE).rename(folder / STATE)
+    assert ended.code == 2, ended
+    assert "is not up" in ended.err

@@ -143,6 +143,18 @@ def test_a_takeover_keeps_what_it_cuts_from_a_damaged_record(tmp_path: Path) -> 
     assert len(read_journal(tmp_path / "run")[0]) == 3
 
 
+def test_a_takeover_that_cannot_keep_what_it_cuts_says_so(tmp_path: Path) -> None:
+    """Its caller goes on without a journal: an error that it does not expect would keep it from undoing."""
+    data = written(tmp_path / "run") + b"garbage\n"
+    (tmp_path / "run" / JOURNAL).write_bytes(data)
+    (tmp_path / "run" / CUT).mkdir()
+    with pytest.raises(JournalUnwritable):
+        Journal.take_over(tmp_path / "run", ManualClock(), writer="watchdog", reason="the runner died")
+    assert (tmp_path / "run" / JOURNAL).read_bytes() == data
+    (tmp_path / "run" / CUT).rmdir()
+    Journal.take_over(tmp_path / "run", ManualClock(), writer="recover", reason="asked").close()
+
+
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
     """Nobody takes a journal over while its writer lives, and the journal is untouched by the attempt."""
     with Journal.create(tmp_path / "run", ManualClock()) as journal:
@@ -211,6 +223,15 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path, small_file
         small_files(10**6)
         journal.append(EVENTS[3])
     assert [entry.event for entry in read_journal(folder)[0]] == [EVENTS[0], EVENTS[3]]
+
+
+def test_a_record_that_cannot_be_begun_leaves_no_journal(tmp_path: Path, small_files: Callable[[int], None]) -> None:
+    """An empty journal would be taken for a damaged one, and hide why there is none."""
+    small_files(100)
+    with pytest.raises(JournalUnwritable):
+        Journal.create(tmp_path / "run", ManualClock())
+    small_files(10**6)
+    assert not (tmp_path / "run" / JOURNAL).exists()
 
 
 def test_a_block_that_cannot_be_written_leaves_nothing(tmp_path: Path, small_files: Callable[[int], None]) -> None:

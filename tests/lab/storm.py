@@ -46,7 +46,7 @@ _SHARES: Final[tuple[Kind, ...]] = (
     "full disk",
     "SIGSTOP runner",
 )
-"""Each in turn, so that any fifteen seeds in a row hold every kind. A runner that is stopped where no deadline is near is killed."""
+"""In turn, so that any fifteen seeds in a row hold every kind. A runner stopped where no deadline is near is killed."""
 _BOTH: Final = ("kill -9 runner, watchdog", "kill -9 watchdog, runner")
 
 _ROLLBACK_S: Final = 8.0 + 8.0 + PROMISED_S
@@ -63,7 +63,11 @@ PROMISED: Final[dict[Kind, float]] = {
     "SIGSTOP, kill -9 runner": PROMISED_S,
 }
 """Seconds until nothing is left: from the blow; of both killed, within `recover`; of a stopped runner, from the deadline on."""
-WHOLE_S: Final = 4.6
+_NEEDED: Final[dict[Kind, type[ev.Event]]] = {"kill -9 member": ev.FingerprintTaken, "full disk": ev.TeardownIntended}
+"""What must be behind a run that passes in spite of a blow, where that is not its end: the last look at the members; the last
+samples, behind which a few lines fit into the page that the journal already has.
+"""
+_WHOLE_S: Final = 4.6
 _LINES: Final = 39
 _SHORT_NS: Final = 14 * 10**9
 _RACE_NS: Final = 100 * 10**6
@@ -91,7 +95,7 @@ class Blow:
         chance = random.Random(seed)
         by_line = chance.random() < 0.5
         line = chance.randint(1, _LINES) if by_line else None
-        after = chance.uniform(0, 0.03) if by_line else chance.uniform(0.3, WHOLE_S)
+        after = chance.uniform(0, 0.03) if by_line else chance.uniform(0.3, _WHOLE_S)
         scenario = chance.choice(("leader-paused", "leader-killed"))
         return cls(seed=seed, kind=kind, scenario=scenario, line=line, after=after, gap=chance.uniform(0, 0.25))
 
@@ -102,7 +106,10 @@ class Blow:
 
 @dataclass(frozen=True, kw_only=True)
 class Aftermath:
-    """What came of a blow. ``took``: seconds until nothing was left, None where no mesh was up. ``late``: it hit an ended run."""
+    """What came of a blow.
+
+    ``took``: seconds until nothing was left, None where no mesh was up. ``late``: the run had ended before.
+    """
 
     kind: Kind
     took: float | None
@@ -140,10 +147,11 @@ class Storm:
         return self._run.process.poll() is not None
 
     def _await_moment(self) -> None:
-        if self._blow.line is None:
+        line = self._blow.line
+        if line is None:
             let_pass(max(0.0, self._began + self._blow.after - time.monotonic()))
             return
-        wait_for(lambda: self._over or self._lines() >= self._blow.line, within=30, what=f"line {self._blow.line}")
+        wait_for(lambda: self._over or self._lines() >= line, within=30, what=f"line {line}")
         let_pass(self._blow.after)
 
     def _lines(self) -> int:
@@ -264,10 +272,10 @@ class Storm:
         return time.monotonic() - before
 
     def _assert_nothing_left(self) -> None:
-        assert not self._corner.left()
+        assert not self._corner.left(), f"left: {self._corner.left()}"
         for entry in self._run.entries()[:1]:
             assert isinstance(entry.event, ev.RunStarted)
-            assert find_marked(entry.event.run) == ()
+            assert find_marked(entry.event.run) == (), "something bears the marker"
 
     def _assert_no_false_pass(self, hit: bool) -> str:
         """Judge what is on disk. Give the verdict's name; nothing where there is no record to be judged."""
@@ -277,7 +285,7 @@ class Storm:
             assert code != 0, "a pass without a record"
             return ""
         record = self._run.record()
-        assert record.damage == ()
+        assert record.damage == (), record.damage
         verdict = self._run.verdict()
         passed = verdict.verdict == "pass"
         assert passed or code != 0, f"exit 0 with {verdict.verdict}"
@@ -287,15 +295,15 @@ class Storm:
 
     def _assert_came_too_late(self, record: Record, verdict: Verdict) -> None:
         """A struck run may pass only if all that it had to do and to write was done before the blow."""
-        needed = {"kill -9 member": ev.FingerprintTaken, "full disk": ev.TeardownIntended}.get(self._kind, ev.RunFinished)
+        needed = _NEEDED.get(self._kind, ev.RunFinished)
         done = record.last(needed)
-        assert verdict.outcome == "completed"
+        assert verdict.outcome == "completed", f"a pass of a run that {verdict.outcome}"
         assert done is not None
         early = (done[0].t - self._struck) / 1e9
         assert self._struck >= done[0].t - _RACE_NS, f"a pass although the blow came {early:.3f} s before {needed.__name__}"
 
     def _assert_nothing_to_recover(self) -> None:
-        """Whatever happened: `recover` finds nothing left, or nothing to do where the record says so; no run goes there again."""
+        """Whatever happened: `recover` finds nothing left, and no run goes into that folder again."""
         if not self._run.entries():
             return
         recovered = self._command("recover", self._place)

@@ -1,4 +1,4 @@
-"""A storm of blows at seeded moments: the runner, the watchdog, both, a member, the disk. Nothing stays, nothing becomes a pass.
+"""A storm of blows at seeded moments: runner, watchdog, both, a member, the disk. Nothing stays, nothing becomes a pass.
 
 ``MESHKIT_CHAOS_STORM=300 python -m pytest tests/lab/test_lab_storm.py -n 2`` strikes 300 runs instead of 30.
 """
@@ -23,7 +23,7 @@ _SEEDS = "MESHKIT_CHAOS_STORM"
 def test_nothing_is_left_and_nothing_passes_wherever_a_run_is_struck(
     corner: Corner, note_blow: Callable[[Aftermath], None], seed: int
 ) -> None:
-    """While a watchdog lives nothing is left; where both died `recover` is named and leaves nothing; the record can be judged."""
+    """While a watchdog lives nothing is left; where both died `recover` leaves nothing; the record is judged, as no pass."""
     blow = Blow.drawn(seed)
     if blow.kind == "SIGSTOP runner":
         hurry_documents(corner.folder)

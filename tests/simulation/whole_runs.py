@@ -63,8 +63,9 @@ def simulate(world: World, folder: Path) -> Simulated:
     stage = _Stage(world=world, plan=plan, folder=folder, loop=loop)
     began = stage.clock.monotonic_ns()
     outcome = None
+    playing = loop.create_task(stage.play())  # held on to: the loop itself does not
     with contextlib.suppress(Killed):
-        outcome = run_virtually(loop, stage.play())
+        outcome = run_virtually(loop, _joined(playing))
     while not loop.is_closed():  # a task group hands the death of its child on, so clearing up may be struck by it again
         with contextlib.suppress(Killed):
             run_virtually(loop, asyncio.sleep(0))
@@ -81,6 +82,10 @@ def simulate(world: World, folder: Path) -> Simulated:
         began=began,
         ended=stage.ended,
     )
+
+
+async def _joined(playing: asyncio.Task[ev.Outcome | None]) -> ev.Outcome | None:
+    return await playing
 
 
 @dataclass(kw_only=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -21,6 +20,7 @@ import httpx2
 from meshkit_chaos.clock import boot_id
 from meshkit_chaos.environments import permission, processes
 from meshkit_chaos.environments.checks import run_secretly
+from meshkit_chaos.environments.data_folder import make_data, remove_data
 from meshkit_chaos.environments.permission import NOTHING, Allowed
 from meshkit_chaos.environments.processes import MarkedProcess
 from meshkit_chaos.environments.secrets import Redactor, Secrets, anchored
@@ -33,7 +33,6 @@ from meshkit_chaos.scenario.environment import EnvironmentDescription
 from meshkit_chaos.slo import Check, CheckResult, Duration
 
 DATA_PREFIX: Final = "meshkit-chaos-"
-_MARK_FILE: Final = ".meshkit-chaos-marker"
 _ROLE_TIMEOUT: Final = Duration(500 * 10**6)
 _SIGNAL_WITHIN_S: Final = 2.0
 _READY_EVERY_S: Final = 0.025
@@ -137,19 +136,11 @@ class ProcessEnvironment:
     async def deploy(self) -> tuple[MemberUp, ...]:
         if self._resolve is not None:
             self._adopt(self._resolve())
-        self._make_data()
+        make_data(Path(self.data_folder), self.marker)
         for spec in self._specs.values():
             self._spawn(spec)
         await asyncio.gather(*(self._until_ready(spec) for spec in self._specs.values()))
         return await self.members()
-
-    def _make_data(self) -> None:
-        data = Path(self.data_folder)
-        try:
-            data.mkdir(mode=0o700)
-            (data / _MARK_FILE).write_text(self.marker, encoding="ascii")
-        except OSError as error:
-            raise EnvironmentProblem(f"the data folder {data} cannot be made: {error.strerror}") from error
 
     async def members(self) -> tuple[MemberUp, ...]:
         running = self._running()
@@ -223,39 +214,13 @@ class ProcessEnvironment:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(timeout=0.2)
         complaints = [f"process {process.pid} ({process.member}) is still there" for process in left]
-        return (*complaints, *self._remove_data())
+        return (*complaints, *remove_data(Path(self.data_folder), self.marker))
 
     async def close(self) -> None:
         await self._client.aclose()
         for child in self._children.values():
             child.poll()
             child.returncode = child.returncode if child.returncode is not None else 0  # they may outlive us: no complaint
-
-    def _remove_data(self) -> tuple[str, ...]:
-        """Remove the data folder, but only one that this environment made itself.
-
-        Its mark goes last: whoever is killed in the middle leaves a folder that the next one still knows.
-        """
-        data, mark = Path(self.data_folder), Path(self.data_folder) / _MARK_FILE
-        try:
-            if data.is_symlink() or not self._made(data):
-                return (f"the data folder {data} bears no marker of this environment",)
-            for entry in data.iterdir():
-                if entry != mark:
-                    shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-            mark.unlink(missing_ok=True)
-            data.rmdir()
-        except FileNotFoundError:
-            return () if not data.exists() else (f"the data folder {data} was changed while it was removed",)
-        except OSError as error:
-            return (f"the data folder {data} cannot be removed: {error.strerror}",)
-        return ()
-
-    def _made(self, data: Path) -> bool:
-        """Whether this environment made a folder. Making and removing can be broken off: then there is no mark, or an empty one."""
-        mark = data / _MARK_FILE
-        text = mark.read_text(encoding="ascii") if mark.is_file() else ""
-        return text == self.marker or (not text and all(entry == mark for entry in data.iterdir()))
 
     def _spawn(self, spec: MemberSpec) -> None:
         folder = Path(spec.folder)
