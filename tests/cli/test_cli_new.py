@@ -111,7 +111,8 @@ def test_comments_and_order_stay(tmp_path: Path) -> None:
 def test_a_document_without_tests_and_defaults_gets_them(tmp_path: Path) -> None:
     """Without a default the scenario says itself what normal is; without a test document, one is written."""
     Path("only.yaml").write_text(
-        "version: 1\nenvironment: simulated-mesh.yaml\nindicators:\n  writes: {promql: max(etcd_server_has_leader), good: '== 1'}\n"
+        "version: 1\nenvironment: simulated-mesh.yaml\n"
+        "indicators:\n  writes: {promql: max(etcd_server_has_leader), good: '== 1'}\n"
         "# the list\nscenarios:\n- id: one\n  title: x\n  steady_state: {for: 1s, indicators: [writes]}\n"
         "  steps: [{fault: kill, target: {role: leader}, hold: 1s}]\n  objectives: [{converge: writes, within: 5s}]\n",
         encoding="utf-8",
@@ -167,8 +168,17 @@ def test_a_list_in_brackets_is_refused() -> None:
 
 def test_an_objective_that_no_world_makes_fail_is_said() -> None:
     """The scenario is added, and it is said which objective still lacks a test that makes it fail."""
-    ended = new("guarded", *LEADER, "--slo", "one-leader during baseline")
-    assert ended.code == 0
+    ended = new("guarded", *LEADER, "--slo", "one-leader during baseline", "--slo", "one-leader within 5s")
+    assert ended.code == 0, ended
     assert "no world was found" in ended.err
     assert command("test").code == 0
     assert command("test", "--strict").code == 1
+
+
+def test_a_demand_that_looks_at_the_baseline_only_is_refused() -> None:
+    """Whatever the fault did, such a scenario would pass; nothing is written."""
+    before = Path("chaos-scenarios.yaml").read_bytes()
+    ended = new("guarded", *LEADER, "--slo", "one-leader during baseline")
+    assert ended.code == 4, ended
+    assert "baseline only" in ended.err
+    assert Path("chaos-scenarios.yaml").read_bytes() == before

@@ -193,6 +193,24 @@ def test_an_error_of_ours_is_5(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "Traceback" in command("run", "--file", passing(tmp_path), "--out", tmp_path / "results").err
 
 
+def test_a_traceback_tells_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trap 19: an error of ours may quote a value; it is hidden in the traceback as in the message."""
+
+    def broken(*_: object, **__: object) -> None:
+        app.conceal(lambda text: text.replace("hunter2-hunter2", "[secret TOKEN]"))
+        raise ZeroDivisionError("Bearer hunter2-hunter2")
+
+    monkeypatch.setenv("MESHKIT_CHAOS_TRACEBACK", "1")
+    monkeypatch.setattr("meshkit_chaos.cli.run.run_campaign", broken)
+    try:
+        ended = command("run", "--file", passing(tmp_path), "--out", tmp_path / "results")
+    finally:
+        app.conceal(str)
+    assert "Traceback" in ended.err
+    assert "[secret TOKEN]" in ended.err
+    assert "hunter2" not in ended.err
+
+
 def test_ctrl_c_outside_of_a_run_is_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An interrupt where nothing is under way ends the command, and is no pass."""
 

@@ -104,7 +104,7 @@ def test_a_link_in_a_record_is_replaced_and_not_followed(tmp_path: Path) -> None
 
 
 def test_what_a_record_calls_itself_is_no_path(tmp_path: Path) -> None:
-    """Trap 28: a journal whose scenario is called ``../..`` moves no file: a verdict lies beside the journal it was made from."""
+    """Trap 28: a journal whose scenario is called ``../..`` moves no file: a verdict lies beside its journal."""
     out = invoke(tmp_path / "out").out
     journal = out / "runs" / "leader-killed" / "001" / "journal.jsonl"
     (tmp_path / "elsewhere" / "001").mkdir(parents=True)

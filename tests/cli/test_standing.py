@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from listening_lab import LISTENERS, one_killed
 from meshkit_chaos.environments import processes
 from meshkit_chaos.environments.registry import environment_folder
 from meshkit_chaos.environments.state import OPEN_RUN, STATE, Quarantine, load_state, quarantine, quarantined, take_lease
+from meshkit_chaos.errors import EnvironmentBusy
 
 LAB = "listeners"
 
@@ -182,7 +185,7 @@ def cut_out(journal: Path, kind: str) -> None:
 
 
 def test_a_damaged_record_is_no_evidence_that_nothing_was_injected(docs: Path) -> None:
-    """Where the lines about the fault cannot be read, ``recover`` looks: what is down stays dirty, however often it is asked."""
+    """Where the lines about the fault cannot be read, ``recover`` looks: what is down stays dirty, ask as often as you like."""
     assert run(docs, "crashed").code == 0
     folder = docs.parent / "crashed" / "runs" / "one-killed" / "001"
     cut_out(folder / "journal.jsonl", "fingerprint.taken")
@@ -215,11 +218,29 @@ def test_recover_does_not_close_the_books_of_a_run_that_is_just_beginning(docs: 
         (folder / OPEN_RUN).write_text(str(docs.parent / "beginning" / "runs" / "one-killed" / "001"), encoding="utf-8")
         ended = command("recover", LAB)
         assert ended.code == 3, ended
-        assert "a run that is beginning" in ended.out
+        assert "still running" in ended.out
         assert (folder / OPEN_RUN).exists()
     finally:
         os.close(held)
         (folder / OPEN_RUN).unlink()
+
+
+def test_a_lease_that_was_removed_before_it_was_locked_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``env down`` removes the folder with the lease in it: a lock on the removed file would keep nobody out."""
+    real, folder = fcntl.flock, tmp_path / "lab"
+
+    def removed_first(descriptor: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", real)
+        shutil.rmtree(folder)
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", removed_first)
+    held = take_lease(folder, holder="one")
+    try:
+        with pytest.raises(EnvironmentBusy, match="one"):
+            take_lease(folder, holder="another")
+    finally:
+        os.close(held)
 
 
 def test_an_environment_that_went_down_while_a_run_waited_for_it_is_said(docs: Path) -> None:

@@ -23,6 +23,7 @@ from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.record import Record
 from meshkit_chaos.journal.store import JOURNAL
 from meshkit_chaos.judge.verdict import Verdict
+from meshkit_chaos.run.recovery import UNDO_WITHIN_NS
 from meshkit_chaos.run.watchdog_main import earliest_deadline
 
 Kind = Literal[
@@ -54,15 +55,15 @@ _ROLLBACK_S: Final = 8.0 + 8.0 + PROMISED_S
 PROMISED: Final[dict[Kind, float]] = {
     "kill -9 runner": PROMISED_S,
     "kill -9 watchdog": _ROLLBACK_S,
-    "kill -9 runner, watchdog": PROMISED_S,
-    "kill -9 watchdog, runner": PROMISED_S,
+    "kill -9 runner, watchdog": UNDO_WITHIN_NS / 1e9,
+    "kill -9 watchdog, runner": UNDO_WITHIN_NS / 1e9,
     "kill -9 member": _ROLLBACK_S,
     "SIGTERM runner": _ROLLBACK_S,
     "full disk": _ROLLBACK_S,
     "SIGSTOP runner": PROMISED_S,
     "SIGSTOP, kill -9 runner": PROMISED_S,
 }
-"""Seconds until nothing is left: from the blow; of both killed, within `recover`; of a stopped runner, from the deadline on."""
+"""Seconds until nothing is left: from the blow; of both killed, within `recover`; of a stopped runner, from its deadline."""
 _NEEDED: Final[dict[Kind, type[ev.Event]]] = {"kill -9 member": ev.FingerprintTaken, "full disk": ev.TeardownIntended}
 """What must be behind a run that passes in spite of a blow, where that is not its end: the last look at the members; the last
 samples, behind which a few lines fit into the page that the journal already has.

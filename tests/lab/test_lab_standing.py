@@ -63,7 +63,7 @@ def test_a_fault_whose_runner_was_killed_is_undone_at_once(
     verdict = run.verdict()
     assert (verdict.outcome, verdict.environment) == ("crashed", "clean")
     assert verdict.verdict != "pass"
-    assert status(standing) == (0, {"id": ID, "members": ALL_UP, "dirty": [], "open_run": ""})
+    assert status(standing) == (0, {"id": ID, "members": ALL_UP, "dirty": [], "open_run": "", "needs_recover": False})
     following = run_on(standing, "leader-paused", "second")
     assert following.ended() == 0, following.said()
 
@@ -101,7 +101,7 @@ def test_with_both_dead_the_environment_is_refused_until_recovered(standing: Cor
     kill_both(run)
     state = status(standing)[1]
     assert sorted(state["members"].values()) == sorted(["up", "up", "paused" if "paused" in scenario else "down"])
-    assert state["open_run"] == str(run.folder)
+    assert (state["open_run"], state["needs_recover"]) == (str(run.folder), True)
 
     refused = run_on(standing, "leader-paused", "second")
     assert refused.ended() == 3
@@ -109,7 +109,7 @@ def test_with_both_dead_the_environment_is_refused_until_recovered(standing: Cor
 
     code, told, said = standing.command("recover", ID)
     assert code == 0, told + said
-    assert status(standing) == (0, {"id": ID, "members": ALL_UP, "dirty": [], "open_run": ""})
+    assert status(standing) == (0, {"id": ID, "members": ALL_UP, "dirty": [], "open_run": "", "needs_recover": False})
     following = run_on(standing, "leader-paused", "third")
     assert following.ended() == 0, following.said()
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from lab_runs import Corner, LabRun, assert_undone, let_pass, wait_for
 
+from meshkit_chaos.clock import SystemClock
 from meshkit_chaos.faults import Resume
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.record import Record
-from meshkit_chaos.run.watchdog_main import earliest_deadline
+from meshkit_chaos.run.watchdog_main import _watch, earliest_deadline
 
 RUNNER_THAT_FORKS = """
 import os, sys
@@ -175,3 +176,27 @@ def test_a_watchdog_without_a_runner_says_so(tmp_path: Path) -> None:
     done = subprocess.run(words, capture_output=True, timeout=20, check=False)
     assert done.stdout == b"ready\n"
     assert done.returncode != 0
+
+
+class _DiesWhileRead:
+    """A journal's tail whose runner ends, and is reaped, while its deadline is looked up."""
+
+    finished = False
+
+    def __init__(self, runner: subprocess.Popen[bytes]) -> None:
+        self._runner = runner
+
+    def deadline(self) -> int:
+        self._runner.kill()
+        self._runner.wait()
+        return 0
+
+
+def test_a_runner_that_ends_in_the_instant_of_its_deadline_is_undone_too() -> None:
+    """There is nobody left to kill then, which keeps the watchdog from nothing."""
+    runner = subprocess.Popen(["/bin/sleep", "60"])
+    descriptor = os.pidfd_open(runner.pid)
+    try:
+        assert _watch(_DiesWhileRead(runner), descriptor, SystemClock()) is not None  # type: ignore[arg-type]  # all that it reads
+    finally:
+        os.close(descriptor)

@@ -31,6 +31,7 @@ PURE_MODULES = {
     "journal/recorder.py",
     "measure/exposition.py",
     "measure/watch.py",
+    "run/deaths.py",
     "run/machine.py",
 }
 IMPURE_MODULES = {"report/live.py"}

@@ -8,9 +8,15 @@ import threading
 from pathlib import Path
 
 import pytest
-from virtual_runs import ENVIRONMENT, Ran, Staged, document, run_virtual, scenario_text
+from virtual_runs import ENVIRONMENT, RUN, Ran, Staged, document, plan_of, run_virtual, scenario_text
 
+from meshkit_chaos.cli.places import sampler_for
+from meshkit_chaos.environments.simulated import SimulatedEnvironment
+from meshkit_chaos.environments.virtual_time import VirtualClock, VirtualTimeLoop, run_virtually
+from meshkit_chaos.errors import JournalUnwritable
 from meshkit_chaos.journal import events as ev
+from meshkit_chaos.journal.store import Journal, read_journal
+from meshkit_chaos.run.engine import Engine
 
 
 def test_a_killed_leader_is_replaced(tmp_path: Path) -> None:
@@ -85,6 +91,29 @@ def test_a_signal_in_the_instant_of_an_injection_leaves_no_fault(tmp_path: Path)
     assert intents == {event.node for _, event in ran.record.of(ev.RevertDone)}
     assert ran.verdict.environment in {"clean", "untouched"}
     assert all(member.up for member in ran.staged.mesh.mesh.members.values())
+
+
+def test_nothing_can_be_announced_behind_the_end(tmp_path: Path) -> None:
+    """An act that is still under way when the run is over is refused its intent, and so does nothing."""
+    loop = VirtualTimeLoop()
+    clock, plan = VirtualClock(loop), plan_of()
+    mesh = SimulatedEnvironment(plan.environment, clock, marker=RUN)
+    journal = Journal.create(tmp_path / "run", clock)
+    engine = Engine(
+        plan,
+        mesh,
+        journal,
+        clock,
+        deploys=True,
+        make_sampler=lambda: sampler_for(plan, mesh, clock),
+        collect_logs=list,
+    )
+    assert run_virtually(loop, engine.run()) == "completed"
+    late = ev.FaultIntended(node="late", fault="kill", members=(), calls=(), undo=(), deadline=0)
+    with pytest.raises(JournalUnwritable):
+        engine.fact(late, sync=True)
+    journal.close()
+    assert isinstance(read_journal(tmp_path / "run")[0][-1].event, ev.RunFinished)
 
 
 def test_a_standing_mesh_is_neither_deployed_nor_torn_down(tmp_path: Path) -> None:

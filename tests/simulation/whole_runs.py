@@ -16,7 +16,7 @@ from worlds import World
 
 from meshkit_chaos.cli.places import sampler_for
 from meshkit_chaos.environments.process import capabilities_of
-from meshkit_chaos.environments.virtual_time import VirtualClock, VirtualTimeLoop, run_virtually
+from meshkit_chaos.environments.virtual_time import VirtualClock, VirtualTimeLoop
 from meshkit_chaos.errors import JournalUnwritable
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.reading import read_record
@@ -63,12 +63,12 @@ def simulate(world: World, folder: Path) -> Simulated:
     stage = _Stage(world=world, plan=plan, folder=folder, loop=loop)
     began = stage.clock.monotonic_ns()
     outcome = None
-    playing = loop.create_task(stage.play())  # held on to: the loop itself does not
-    with contextlib.suppress(Killed):
-        outcome = run_virtually(loop, _joined(playing))
-    while not loop.is_closed():  # a task group hands the death of its child on, so clearing up may be struck by it again
-        with contextlib.suppress(Killed):
-            run_virtually(loop, asyncio.sleep(0))
+    with contextlib.closing(loop), contextlib.suppress(Killed):
+        playing = loop.create_task(stage.play())  # held on to: the loop itself does not
+        try:
+            outcome = loop.run_until_complete(playing)
+        finally:
+            _let_go(loop)
     stage.journal.close()
     record = read_record(folder)
     return Simulated(
@@ -84,8 +84,13 @@ def simulate(world: World, folder: Path) -> Simulated:
     )
 
 
-async def _joined(playing: asyncio.Task[ev.Outcome | None]) -> ev.Outcome | None:
-    return await playing
+def _let_go(loop: VirtualTimeLoop) -> None:
+    """End every task. A task group hands the death of its child on, so this may be struck by it again and again."""
+    while pending := asyncio.all_tasks(loop):
+        for task in pending:
+            task.cancel()
+        with contextlib.suppress(Killed):
+            loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
 
 
 @dataclass(kw_only=True)

@@ -7,6 +7,7 @@ and has no result is then a missing result, never silence.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,7 +183,19 @@ def _must_stop(record: Record, verdict: Verdict) -> str:
 
 def write_verdict(folder: Path, verdict: Verdict) -> None:
     """Write the derived ``verdict.json`` of a run; it can always be derived again, so a full disk is no reason to fail."""
+    with contextlib.suppress(OSError):
+        write_derived(folder / VERDICT, encode_pretty(verdict))
+
+
+def write_derived(path: Path, data: bytes) -> None:
+    """Put a derived document in its place, whole or not at all. Results may come from elsewhere: no link there is followed."""
+    temporary = path.with_name(f".{path.name}.new")
     try:
-        (folder / VERDICT).write_bytes(encode_pretty(verdict))
+        temporary.unlink(missing_ok=True)
+        with temporary.open("xb") as file:
+            file.write(data)
+        temporary.replace(path)
     except OSError:
-        (folder / VERDICT).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise

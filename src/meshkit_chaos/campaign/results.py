@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import structs
 
 from meshkit_chaos.campaign.log import InvocationStarted, RunAnnounced, ScenarioRefused, read_log
 from meshkit_chaos.errors import JournalDamaged
@@ -12,16 +14,17 @@ from meshkit_chaos.journal.record import Record
 from meshkit_chaos.judge.invocation import invocation_verdict
 from meshkit_chaos.judge.judge import judge
 from meshkit_chaos.judge.verdict import Finding, InvocationVerdict, Verdict
-from meshkit_chaos.scenario.model import ScenarioFile
+from meshkit_chaos.scenario.model import Scenario, ScenarioFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """``records`` are in the order of the verdict's runs; None where there is no record to show."""
+    """``records`` and ``folders`` are in the order of the verdict's runs; a record is None where there is none to show."""
 
     started: InvocationStarted
     verdict: InvocationVerdict
     records: tuple[Record | None, ...]
+    folders: tuple[Path, ...]
 
 
 def read_results(out: Path, *, what_if: ScenarioFile | None = None) -> Results:
@@ -31,21 +34,17 @@ def read_results(out: Path, *, what_if: ScenarioFile | None = None) -> Results:
     assert isinstance(started, InvocationStarted)
     refusals = {line.scenario: line.reason for line in lines if isinstance(line, ScenarioRefused)}
     scenarios = {scenario.id: scenario for scenario in what_if.scenarios} if what_if else {}
-    verdicts: list[Verdict] = []
-    records: list[Record | None] = []
-    for line in lines:
-        if not isinstance(line, RunAnnounced):
-            continue
-        record = _record(out / line.folder, out)
-        verdict = (
-            judge(record, scenario=scenarios.get(line.scenario))
-            if record is not None
-            else _without_record(line, started, refusals.get(line.scenario))
-        )
-        verdicts.append(verdict)
-        records.append(record)
+    announced = [line for line in lines if isinstance(line, RunAnnounced)]
+    folders = tuple(out / line.folder for line in announced)
+    records = tuple(_record(folder, out) for folder in folders)
+    verdicts = [
+        _judged(line, record, started, scenarios.get(line.scenario))
+        if record is not None
+        else _without_record(line, started, refusals.get(line.scenario))
+        for line, record in zip(announced, records, strict=True)
+    ]
     joined = invocation_verdict(started.invocation, started.scenarios, verdicts, subject=started.subject)
-    return Results(started=started, verdict=joined, records=tuple(records))
+    return Results(started=started, verdict=joined, records=records, folders=folders)
 
 
 def _record(folder: Path, out: Path) -> Record | None:
@@ -57,15 +56,29 @@ def _record(folder: Path, out: Path) -> Record | None:
         return None
 
 
+def _judged(line: RunAnnounced, record: Record, invocation: InvocationStarted, scenario: Scenario | None) -> Verdict:
+    """The verdict of an announced run. Which run that is, the announcement says: another run's record says nothing of it."""
+    began = record.started
+    if began is not None and (began.run, began.plan.scenario.id) == (line.run, line.scenario):
+        return judge(record, scenario=scenario)
+    if began is not None:
+        record = replace(record, damage=(*record.damage, "it is the record of another run than was announced"))
+    title = _title(line, invocation)
+    return structs.replace(judge(record), run=line.run, scenario=line.scenario, title=title, repeat=line.number)
+
+
+def _title(line: RunAnnounced, invocation: InvocationStarted) -> str:
+    return next((scenario.title for scenario in invocation.scenarios if scenario.id == line.scenario), "")
+
+
 def _without_record(line: RunAnnounced, started: InvocationStarted, refusal: str | None) -> Verdict:
     """A run that was announced and left no record: refused with a reason, or missing."""
-    title = next((scenario.title for scenario in started.scenarios if scenario.id == line.scenario), "")
     name, sentence = ("can-run", f"{line.scenario} was not run: {refusal}") if refusal else ("has-record", "it has no record")
     finding = Finding(about="assumption", id=name, verdict="not-run" if refusal else "inconclusive", sentence=sentence)
     return Verdict(
         run=line.run,
         scenario=line.scenario,
-        title=title,
+        title=_title(line, started),
         verdict=finding.verdict,
         outcome="not-run" if refusal else "crashed",
         environment="untouched" if refusal else "unknown",

@@ -123,6 +123,6 @@ def _show(error: ChaosError) -> None:
 def _show_internal(error: Exception) -> None:
     say(f"internal error (ours): {type(error).__name__}: {error}")
     if os.environ.get("MESHKIT_CHAOS_TRACEBACK"):
-        traceback.print_exc()
+        say(traceback.format_exc())
     else:
         say("hint: set MESHKIT_CHAOS_TRACEBACK=1 to see where, and report it")

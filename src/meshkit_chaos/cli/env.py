@@ -20,8 +20,8 @@ from meshkit_chaos.environments.permission import commands_of
 from meshkit_chaos.environments.process import ProcessEnvironment
 from meshkit_chaos.environments.registry import environment_folder, registered
 from meshkit_chaos.environments.secrets import Secrets
-from meshkit_chaos.environments.state import OPEN_RUN, EnvironmentState, leased, quarantined
-from meshkit_chaos.errors import CannotRun, EnvironmentBusy, EnvironmentDirty, EnvironmentProblem, UsageError
+from meshkit_chaos.environments.state import OPEN_RUN, STATE, EnvironmentState, leased, quarantined
+from meshkit_chaos.errors import CannotRun, ChaosError, EnvironmentBusy, EnvironmentDirty, EnvironmentProblem, UsageError
 from meshkit_chaos.slo import Duration
 
 _INTERRUPTS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -61,12 +61,27 @@ def up_command(file: Path, name: str | None, given: tuple[str, ...], allow: bool
             given=pairs(given, option="--var"),
             may_run=permitted(commands_of(described), allow=allow),
         )
-        members = asyncio.run(_deploy(environment))
+        try:
+            members = asyncio.run(_deploy(environment))
+        except ChaosError:
+            if not asyncio.run(_something_up(folder)):
+                (folder / STATE).unlink(missing_ok=True)  # nothing of it runs: it never came up
+            raise
     if form == "json":
         click.echo(json_text({"id": environment_id, "members": members}))
     else:
         click.echo(f"{environment_id} is up: {', '.join(f'{name} (pid {pid})' for name, pid in members.items())}")
     return 0
+
+
+async def _something_up(folder: Path) -> bool:
+    loaded = open_environment(folder)
+    if loaded is None:
+        return False
+    try:
+        return loaded.same_boot and any(state.up for state in (await loaded.observe()).values())
+    finally:
+        await loaded.close()
 
 
 def _show_attached(state: EnvironmentState, form: str) -> int:
@@ -99,17 +114,7 @@ async def _deploy(environment: ProcessEnvironment) -> dict[str, int]:
 
 
 def _refuse_running(folder: Path, environment_id: str) -> None:
-    loaded = open_environment(folder)
-    if loaded is None:
-        return
-
-    async def up() -> bool:
-        try:
-            return any(state.up for state in (await loaded.observe()).values())
-        finally:
-            await loaded.close()
-
-    if loaded.same_boot and asyncio.run(up()):
+    if asyncio.run(_something_up(folder)):
         raise CannotRun(f"environment {environment_id} is already up", hint=f"`meshkit-chaos env down {environment_id}`")
 
 

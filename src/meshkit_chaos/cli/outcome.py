@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from meshkit_chaos.campaign.campaign import write_derived
 from meshkit_chaos.campaign.results import Results
 from meshkit_chaos.cli.app import say
 from meshkit_chaos.environments.secrets import HIDES_NOTHING, Redactor
@@ -44,9 +45,8 @@ def write_documents(out: Path, results: Results, *, recover: str, redactor: Reda
     places = []
     for name, make in made.items():
         try:
-            (out / name).write_bytes(redactor.data(make()))
+            write_derived(out / name, redactor.data(make()))
         except OSError as error:
-            (out / name).unlink(missing_ok=True)
             say(f"{out / name} could not be written: {error.strerror}; `meshkit-chaos report {out}` writes it again")
             continue
         places.append((name.partition(".")[0], str(out / name)))
@@ -59,8 +59,10 @@ def show(results: Results, places: list[tuple[str, str]], *, form: str, recover:
     table = verdict_table(results.verdict, colour=coloured(), width=width, reports=places, recover=recover)
     try:
         click.echo(verdict_json(results.verdict) if form == "json" else table, nl=False)
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            say(f"the verdict could not be printed: {error.strerror}")
     return exit_code(results.verdict)
 
 

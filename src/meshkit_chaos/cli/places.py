@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import time
@@ -18,7 +19,7 @@ from meshkit_chaos.clock import Clock, SystemClock, ulid
 from meshkit_chaos.environments import state as env_state
 from meshkit_chaos.environments.attached import register
 from meshkit_chaos.environments.logs import collect_logs
-from meshkit_chaos.environments.opening import open_environment
+from meshkit_chaos.environments.opening import StandingEnvironment, open_environment
 from meshkit_chaos.environments.permission import NOTHING, Allowed, CommandUse, allowed, commands_in, commands_of, refuse
 from meshkit_chaos.environments.process import ProcessEnvironment, capabilities_of
 from meshkit_chaos.environments.protocol import Environment
@@ -28,15 +29,14 @@ from meshkit_chaos.environments.secrets import HIDES_NOTHING, Redactor, Secrets
 from meshkit_chaos.environments.simulated import SimulatedEnvironment
 from meshkit_chaos.environments.state import OPEN_RUN, EnvironmentState, Quarantine
 from meshkit_chaos.environments.virtual_time import VirtualClock, VirtualTimeLoop, run_virtually
-from meshkit_chaos.errors import CannotRun, EnvironmentBusy, EnvironmentDirty, JournalDamaged, JournalUnwritable
+from meshkit_chaos.errors import CannotRun, ChaosError, EnvironmentBusy, EnvironmentDirty, JournalDamaged, JournalUnwritable
 from meshkit_chaos.journal import events as ev
-from meshkit_chaos.journal.record import Record
-from meshkit_chaos.journal.store import Reader, read_journal
+from meshkit_chaos.journal.store import Reader
 from meshkit_chaos.measure.annotations import Annotator
 from meshkit_chaos.measure.sampler import Sampler
 from meshkit_chaos.plan import Capabilities, Plan
 from meshkit_chaos.run.engine import CollectLogs
-from meshkit_chaos.run.recovery import close_books, settled
+from meshkit_chaos.run.recovery import close_books, read_facts, settled
 from meshkit_chaos.run.runner import Order, run_once
 from meshkit_chaos.scenario.environment import EnvironmentDescription
 from meshkit_chaos.scenario.model import Scenario
@@ -185,7 +185,10 @@ class SimulatedPlace:
         merged_vars(description, given)
 
     def permit(self, scenarios: Sequence[Scenario], *, allow: bool) -> None:
-        """A simulated mesh runs no command, whatever documents say."""
+        """A simulated mesh runs no command: a probe that needs one could only ever be bad there."""
+        del allow
+        if uses := commands_in(scenarios):
+            raise CannotRun(f"a simulated mesh runs no commands, and {uses[0]} is one", hint="choose a real mesh with --env")
 
     def execute(self, plan: Plan, run: RunOf) -> None:
         loop = VirtualTimeLoop()
@@ -217,24 +220,27 @@ class StandingPlace:
         self._folder = environment_folder(environment_id)
         self._talk = talk
         self._scenarios_may_run: Allowed = NOTHING
-        loaded = open_environment(self._folder)
-        if loaded is None:
-            raise CannotRun(
-                f"environment {environment_id} is not up", hint=f"`meshkit-chaos env up FILE --name {environment_id}`"
-            )
-        if not loaded.same_boot:
-            raise CannotRun(f"environment {environment_id} was up in another boot", hint="`meshkit-chaos env down` forgets it")
+        self._lease = _lease(self._folder, wait)  # first of all: until then somebody else may end it or deploy it anew
+        try:
+            loaded = self._open()
+            _refuse_dirty(self._folder, environment_id)
+        except ChaosError:
+            self.close()
+            raise
         self.description = loaded.state.description
         self.capabilities = loaded.capabilities()
         self.redactor = loaded.secrets.redactor
+
+    def _open(self) -> StandingEnvironment:
+        """The environment as it is now, with nothing held open. Raises CannotRun, EnvironmentProblem."""
+        loaded = open_environment(self._folder)
+        if loaded is None:
+            raise CannotRun(f"environment {self._id} is not up", hint=f"`meshkit-chaos env up FILE --name {self._id}`")
         asyncio.run(loaded.close())
+        if not loaded.same_boot:
+            raise CannotRun(f"environment {self._id} was up in another boot", hint="`meshkit-chaos env down` forgets it")
         loaded.secrets.refuse_missing()
-        self._lease = _lease(self._folder, wait)
-        try:
-            _refuse_dirty(self._folder, environment_id)
-        except EnvironmentDirty:
-            self.close()
-            raise
+        return loaded
 
     def permit(self, scenarios: Sequence[Scenario], *, allow: bool) -> None:
         """Its own commands were allowed when it was registered."""
@@ -273,16 +279,20 @@ class StandingPlace:
     def _settle(self, folder: Path) -> None:
         """Close the books on a run: nothing open if its record says that all is undone, quarantine otherwise."""
         try:
-            record = Record(entries=tuple(read_journal(folder)[0]))
+            record = read_facts(folder)
         except JournalDamaged as error:
-            env_state.quarantine(self._folder, Quarantine(run=str(folder.absolute()), differences=(error.message,)))
+            self._quarantine(folder, (error.message,))
             return
         if settled(record):
             (self._folder / OPEN_RUN).unlink(missing_ok=True)
             return
         verified = record.last(ev.EnvironmentVerified)
-        different = verified[1].differences if verified else ("the run ended without looking",)
-        env_state.quarantine(self._folder, Quarantine(run=str(folder.absolute()), differences=different))
+        self._quarantine(folder, verified[1].differences if verified else ("the run ended without looking",))
+
+    def _quarantine(self, folder: Path, different: tuple[str, ...]) -> None:
+        """Where the disk does not even take that, the note that the run is open keeps the next one out."""
+        with contextlib.suppress(OSError):
+            env_state.quarantine(self._folder, Quarantine(run=str(folder.absolute()), differences=different))
 
     def close(self) -> None:
         os.close(self._lease)

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Final
 
 import click
 
-from meshkit_chaos.campaign.campaign import RUNS, write_verdict
+from meshkit_chaos.campaign.campaign import RUNS, VERDICT, write_derived, write_verdict
 from meshkit_chaos.campaign.log import LOG
 from meshkit_chaos.campaign.results import Results, read_results
+from meshkit_chaos.cli.app import say
 from meshkit_chaos.cli.options import FORMAT, json_text
 from meshkit_chaos.cli.outcome import show, write_documents
 from meshkit_chaos.cli.reading import load_alone
 from meshkit_chaos.clock import SystemClock, boot_id
 from meshkit_chaos.environments.registry import environment_folder, registered
 from meshkit_chaos.environments.state import OPEN_RUN, quarantined
-from meshkit_chaos.errors import ChaosError, EnvironmentDirty, JournalDamaged, UsageError
+from meshkit_chaos.errors import ChaosError, EnvironmentBusy, EnvironmentDirty, JournalDamaged, UsageError
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.reading import read_record
-from meshkit_chaos.journal.record import Record
-from meshkit_chaos.journal.store import JOURNAL, read_journal
+from meshkit_chaos.journal.store import JOURNAL
 from meshkit_chaos.judge.exit_code import exit_code
 from meshkit_chaos.judge.judge import judge
 from meshkit_chaos.judge.verdict import Verdict
 from meshkit_chaos.report.jsondoc import verdict_json
-from meshkit_chaos.run.recovery import look_without_record, settled, undo_run
+from meshkit_chaos.run.recovery import look_without_record, read_facts, settled, undo_run
 from meshkit_chaos.scenario.model import ScenarioFile
 
+_NOTHING: Final = "no environment that stays up is to be recovered; a run that deployed its own is recovered by its folder"
 _PLACE = click.argument("place", metavar="RUN", type=click.Path(path_type=Path))
 
 
@@ -55,6 +57,8 @@ def _judge_run(place: Path, changed: ScenarioFile | None, form: str) -> int:
     scenario = next((item for item in changed.scenarios if item.id == recorded), None) if changed else None
     if changed and scenario is None:
         raise UsageError(f"{changed.path} has no scenario {recorded!r}", hint="a what-if needs the scenario that was run")
+    if scenario is not None and record.started is not None and scenario.steps != record.started.plan.scenario.steps:
+        raise UsageError(f"the steps of {recorded} are not those that were run", hint="a what-if can only change thresholds")
     verdict = judge(record, scenario=scenario)
     if not verdict.what_if:
         write_verdict(place, verdict)
@@ -65,16 +69,21 @@ def _judge_run(place: Path, changed: ScenarioFile | None, form: str) -> int:
 def _told(verdict: Verdict) -> str:
     what_if = " (what if: with other thresholds than were run)" if verdict.what_if else ""
     lines = [f"{verdict.scenario}: {verdict.verdict}{what_if}; {verdict.outcome}, environment {verdict.environment}"]
-    lines += [f"  {finding.verdict:<12} {finding.sentence}" for finding in verdict.findings]
+    for finding in verdict.findings:
+        lines.append(f"  {finding.verdict:<12} {finding.sentence}")
+        lines += [f"  {'':<12} hint: {finding.hint}"] if finding.hint else []
     return "\n".join(lines)
 
 
 def _write_again(place: Path, results: Results) -> None:
     """Every run's verdict, and the joined one, as they were first written."""
-    for verdict, record in zip(results.verdict.runs, results.records, strict=True):
+    for folder, verdict, record in zip(results.folders, results.verdict.runs, results.records, strict=True):
         if record is not None:
-            write_verdict(place / RUNS / verdict.scenario / f"{verdict.repeat:03d}", verdict)
-    (place / "verdict.json").write_bytes(verdict_json(results.verdict))
+            write_verdict(folder, verdict)
+    try:
+        write_derived(place / VERDICT, verdict_json(results.verdict))
+    except OSError as error:
+        say(f"{place / VERDICT} could not be written: {error.strerror}")
 
 
 @click.command("report", epilog="Example: meshkit-chaos report chaos-results/20260101-020000")
@@ -103,7 +112,7 @@ def recover_command(target: str | None, form: str) -> int:
         for line in told:
             click.echo(f"{line['run']}: {line['said']}")
         if not told:
-            click.echo("nothing to recover")
+            click.echo(_NOTHING if target is None else "nothing to recover")
     return EnvironmentDirty.exit_code if any(line["left"] for line in told) else 0
 
 
@@ -115,7 +124,7 @@ def _recover(run: Path, environment: Path | None) -> dict[str, object]:
             if lost and environment is not None
             else undo_run(run, SystemClock(), writer="recover", reason="recover was asked for")
         )
-    except BlockingIOError:
+    except (BlockingIOError, EnvironmentBusy):
         return {
             "run": str(run),
             "left": ["it is still running"],
@@ -166,7 +175,7 @@ def runs_to_recover(out: Path) -> list[Path]:
     found = []
     for journal in sorted((out / RUNS).glob(f"*/*/{JOURNAL}")):
         try:
-            record = Record(entries=tuple(read_journal(journal.parent)[0]))
+            record = read_facts(journal.parent)
         except JournalDamaged:
             continue
         if record.started is not None and _can_be_undone(record.started) and not settled(record):

@@ -117,6 +117,17 @@ def _refuse_foreign(path: Path) -> None:
 
 def take_lease(folder: Path, *, holder: str) -> int:
     """Hold the environment: a descriptor whose lock lasts as long as any process has it open. Raises EnvironmentBusy."""
+    while True:
+        descriptor = _lock(folder)
+        if _stands_at(descriptor, folder / LEASE):
+            break
+        os.close(descriptor)  # `env down` removed it between open and lock: whoever comes next would lock another file
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, holder.encode())
+    return descriptor
+
+
+def _lock(folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(folder / LEASE, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -125,11 +136,17 @@ def take_lease(folder: Path, *, holder: str) -> int:
         by = os.read(descriptor, 4096).decode(errors="replace").strip()
         os.close(descriptor)
         raise EnvironmentBusy(
-            f"the environment in {folder} is held by {by or 'another run'}", hint="wait for it with --wait 10m"
+            f"environment {folder.name} is held by {by or 'another run'}",
+            hint="wait until it has ended; `run` does so with --wait 10m",
         ) from None
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, holder.encode())
     return descriptor
+
+
+def _stands_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 @contextlib.contextmanager

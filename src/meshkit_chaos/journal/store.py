@@ -53,10 +53,17 @@ class Journal:
         try:
             (folder / SAMPLES).mkdir(parents=True)
             descriptor = os.open(folder / JOURNAL, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _reserve(folder)
             _sync_folder(folder)
         except OSError as error:
+            os.close(descriptor)
+            for begun in (JOURNAL, _RESERVE):  # an empty journal would be taken for one that was damaged
+                with contextlib.suppress(OSError):
+                    (folder / begun).unlink(missing_ok=True)
             raise _unwritable(folder, error) from error
         return cls(folder, descriptor, clock, seq=0, offset=0)
 
@@ -78,6 +85,9 @@ class Journal:
         except BlockingIOError:
             os.close(descriptor)
             raise
+        except OSError as error:
+            os.close(descriptor)
+            raise _unwritable(folder, error) from error
         journal = cls(folder, descriptor, clock, seq=len(entries), offset=good)
         try:
             journal.append_from_reserve(ev.WriterChanged(writer=writer, pid=os.getpid(), cut=cut, reason=reason))

@@ -44,7 +44,7 @@ def judge_share(record: Record, objective: Objective, indicator: Indicator) -> F
     tolerate = objective.tolerate.ns if objective.tolerate is not None else _TOLERATED_ROUNDS * every
     cells = tuple(cells_of(points, every, indicator.kind))
     share = measure(cells, spans, tolerate=tolerate, every=every, allowed=objective.allowed.value)
-    good = any(_inside(cell, span) > 0 for cell in cells if cell.state == "good" for span in spans)
+    good = any(span.start <= point.tick <= span.end for point in points if point.state == "good" for span in spans)
     verdict = verdict_of(share, pessimistic=_pessimistic(cells, spans, tolerate=tolerate, every=every), any_good=good)
     within = [point for point in points if any(point.end >= span.start and point.start <= span.end for span in spans)]
     return _told(record, objective, indicator, verdict=verdict, share=share, points=within, spans=spans)
@@ -70,7 +70,7 @@ def measure(cells: Sequence[Cell], spans: Sequence[PhaseSpan], *, tolerate: int,
     padded = _padded(cells, spans, every)
     unknown = sum(_inside(cell, span) for cell in padded if cell.state == "unknown" for span in spans)
     stretches = list(_stretches(padded, lambda cell: cell.state == "bad"))
-    longest = max((end - start for start, end in stretches if _touches(start, end, spans)), default=0)
+    longest = max((_overlap(start, end, span.start, span.end) for start, end in stretches for span in spans), default=0)
     return Share(
         observed=sum(_inside(cell, span) for cell in padded for span in spans),
         bad=_counted(stretches, spans, tolerate),
@@ -114,10 +114,6 @@ def _counted(stretches: Sequence[tuple[int, int]], spans: Sequence[PhaseSpan], t
     return sum(
         _overlap(start, end, span.start, span.end) for start, end in stretches if end - start > tolerate for span in spans
     )
-
-
-def _touches(start: int, end: int, spans: Sequence[PhaseSpan]) -> bool:
-    return any(_overlap(start, end, span.start, span.end) > 0 for span in spans)
 
 
 def _inside(cell: Cell, span: PhaseSpan) -> int:

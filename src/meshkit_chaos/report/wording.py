@@ -104,7 +104,9 @@ def sentence_of(verdict: Verdict) -> str:
     if not deciding:
         return f"{OUTCOME[verdict.outcome]}; no finding says more"
     if verdict.verdict != "pass":
-        return deciding[0].sentence
+        cut_short = verdict.verdict == "inconclusive" and verdict.outcome in ("aborted", "crashed")
+        why = next((finding for finding in deciding if finding.about == "outcome"), None) if cut_short else None
+        return (why or deciding[0]).sentence
     met = sum(finding.about == "objective" for finding in deciding)
     held = sum(finding.about == "assumption" for finding in deciding)
     return f"{counted(met, 'objective')} met, {counted(held, 'assumption')} held"

@@ -34,6 +34,7 @@ _LOOK_EVERY_S: Final = 0.5
 _LOOK_BY_COMMANDS_S: Final = 2.0
 _HEAR_S: Final = 0.01
 _LAST_ROUNDS_S: Final = 2.0
+_BEFORE_EFFECTS: Final = (ev.FaultIntended, ev.DeployIntended)
 
 
 class Sampling(Protocol):
@@ -111,13 +112,15 @@ class Engine:
 
         An intent that cannot be recorded raises JournalUnwritable; any other fact still reaches the machine.
         """
+        if self.over and isinstance(event, _BEFORE_EFFECTS):
+            raise JournalUnwritable("the run is over: nothing can be announced in its record any more")
         if isinstance(event, ev.FaultIntended) and self._deaths is not None:
             self._deaths.expect(event.members)
         if not self.over:
             self._inputs.put_nowait((event, self._append(event, sync=sync)))
 
     def _append(self, event: ev.AnyEvent, *, sync: bool = False) -> int:
-        must_be_on_disk = isinstance(event, ev.FaultIntended | ev.DeployIntended)
+        must_be_on_disk = isinstance(event, _BEFORE_EFFECTS)
         if self._lost and must_be_on_disk:
             raise JournalUnwritable(self._lost)
         try:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,8 +20,9 @@ from meshkit_chaos.environments.logs import collect_logs
 from meshkit_chaos.environments.opening import StandingEnvironment, open_environment
 from meshkit_chaos.environments.process import DATA_PREFIX, ProcessEnvironment
 from meshkit_chaos.environments.registry import environment_folder
-from meshkit_chaos.environments.state import OPEN_RUN, Quarantine, lift_quarantine, quarantine, quarantined
+from meshkit_chaos.environments.state import OPEN_RUN, Quarantine, leased, lift_quarantine, quarantine, quarantined
 from meshkit_chaos.errors import CannotRun, EnvironmentProblem, JournalDamaged, JournalUnwritable
+from meshkit_chaos.faults import MemberState
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.record import FaultWindow, Record, fault_windows, outstanding
 from meshkit_chaos.journal.store import Journal, read_journal
@@ -57,7 +60,8 @@ def refuse_foreign(run_folder: Path, started: ev.RunStarted) -> None:
         owner = started.owner
     if owner != os.getuid() or started.owner != os.getuid():
         raise CannotRun(f"the run in {run_folder} belongs to user {started.owner}", hint="let that user recover it")
-    if started.boot != boot_id() and started.plan.environment.kind != "attached":  # its members are not of this machine's boot
+    outlives_boots = started.plan.environment.kind == "attached" and not started.deployed
+    if started.boot != boot_id() and not outlives_boots:
         raise CannotRun(
             f"the run in {run_folder} was of another boot of this machine: none of its processes is left",
             hint="`meshkit-chaos env down` forgets an environment that was up",
@@ -67,27 +71,41 @@ def refuse_foreign(run_folder: Path, started: ev.RunStarted) -> None:
 async def undo_run(run_folder: Path, clock: Clock, *, writer: ev.Writer, reason: str, known: Record | None = None) -> Undone:
     """Take the journal over and undo. ``known``: what was read of it earlier, for when it is not there any more.
 
-    Raises BlockingIOError while the runner lives, CannotRun, JournalDamaged. A journal that cannot be written keeps nothing
-    from being undone.
+    Raises BlockingIOError while the runner lives, EnvironmentBusy while somebody holds a standing environment, CannotRun,
+    JournalDamaged. A journal that cannot be written keeps nothing from being undone.
     """
     record = _read(run_folder, known)
     if record.started is None:
         raise JournalDamaged(f"the journal in {run_folder} does not begin with run.started", hint="it cannot be acted upon")
     refuse_foreign(run_folder, record.started)
     folder = folder_of_environment(run_folder, record.started)
-    if not _to_be_undone(record, run_folder, folder):
+    if not record.started.deployed and not holds(folder, run_folder):
         return Undone(acted=False)
-    journal, unwritable = _take_over(run_folder, clock, writer=writer, reason=reason)
-    with journal or contextlib.nullcontext():
-        recovery = _Recovery(run_folder, folder, record, journal, clock)
-        undone = await (recovery.end_environment() if record.started.deployed else recovery.undo_faults())
+    with _held(folder, writer) if not record.started.deployed else contextlib.nullcontext():
+        if not _to_be_undone(record, run_folder, folder):
+            return Undone(acted=False)
+        journal, unwritable = _take_over(run_folder, clock, writer=writer, reason=reason)
+        with journal or contextlib.nullcontext():
+            recovery = _Recovery(run_folder, folder, record, journal, clock)
+            undone = await (recovery.end_environment() if record.started.deployed else recovery.undo_faults())
     return replace(undone, left=(*undone.left, *unwritable)) if undone.acted else undone
+
+
+def _held(folder: Path, writer: ev.Writer) -> AbstractContextManager[None]:
+    """A standing environment's lease. The watchdog has it from its runner; where there is no environment, none is made."""
+    return leased(folder, holder="`recover`") if writer == "recover" and folder.is_dir() else contextlib.nullcontext()
+
+
+def read_facts(run_folder: Path) -> Record:
+    """The journal without its samples. A torn last line is no damage: what it was to announce was never done."""
+    entries, damage, data = read_journal(run_folder)
+    return Record(entries=tuple(entries), damage=damage if data.count(b"\n") > len(entries) else ())
 
 
 def _read(run_folder: Path, known: Record | None) -> Record:
     """The journal, or what is known of it where that is more."""
     try:
-        record = Record(entries=tuple(read_journal(run_folder)[0]))
+        record = read_facts(run_folder)
     except JournalDamaged:
         if known is None:
             raise
@@ -131,8 +149,8 @@ def _take_over(run_folder: Path, clock: Clock, *, writer: ev.Writer, reason: str
 
 
 def settled(record: Record) -> bool:
-    """Whether the record itself says that nothing is left to undo."""
-    if record.started is None:
+    """Whether the record itself says that nothing is left to undo. One that cannot be read to its end says nothing."""
+    if record.started is None or record.damage:
         return False
     if record.started.deployed:
         torn_down = record.last(ev.TeardownDone)
@@ -145,15 +163,21 @@ def settled(record: Record) -> bool:
 
 
 async def look_without_record(folder: Path) -> Undone:
-    """For a standing environment whose run left no record: nothing says how to undo, so it only looks whether all run."""
+    """For a standing environment whose run left no record: nothing says how to undo, so it only looks whether all run.
+
+    Raises EnvironmentBusy while somebody holds it: a run that is just beginning has no record either.
+    """
+    with _held(folder, "recover"):
+        return await _look(folder)
+
+
+async def _look(folder: Path) -> Undone:
     environment = open_environment(folder)
     if environment is None:
         raise CannotRun(f"there is no environment in {folder}", hint="`meshkit-chaos env status` lists what is up")
     seen = await environment.observe()
     await environment.close()
-    wrong = [
-        f"{name} is {'paused' if state.paused else 'down'}" for name, state in seen.items() if state.paused or not state.up
-    ]
+    wrong = not_running(seen)
     if not wrong:
         close_books(folder)
         return Undone(acted=False)
@@ -162,6 +186,13 @@ async def look_without_record(folder: Path) -> Undone:
     attached = environment.state.description.kind == "attached"
     lost = f"the record of its last run is gone: {by_hand if attached else anew}"
     return Undone(acted=False, left=(*wrong, lost))
+
+
+def not_running(seen: Mapping[str, MemberState]) -> tuple[str, ...]:
+    """All that can be said of members where no fingerprint tells what they were before."""
+    return tuple(
+        f"{name} is {'paused' if state.paused else 'down'}" for name, state in seen.items() if state.paused or not state.up
+    )
 
 
 class _Recovery:
@@ -191,9 +222,11 @@ class _Recovery:
         assert self._record.started is not None
         marker = self._record.started.run
         self._note(ev.TeardownIntended(marker=marker, deadline=self._clock.monotonic_ns() + UNDO_WITHIN_NS))
-        processes.kill_all(marker, within_s=2.0)  # first of all, and without needing anything but the marker
+        alive = processes.kill_all(marker, within_s=2.0)  # first of all, and without needing anything but the marker
         environment = open_environment(self._folder)
-        left = () if environment is not None else await self._remove_data(marker)
+        left = tuple(f"process {one.pid} ({one.member}) is still there" for one in alive)
+        if environment is None:
+            left = await self._remove_data(marker) or left
         if environment is not None:
             self._hide(environment)
             for logged in collect_logs(environment.state, self._run_folder / "logs", redactor=environment.secrets.redactor):
@@ -219,7 +252,7 @@ class _Recovery:
 
     async def undo_faults(self) -> Undone:
         """Each fault is undone, newest first, then the fingerprint is compared. An untouched environment is left alone."""
-        if not fault_windows(self._record):
+        if not fault_windows(self._record) and settled(self._record):
             close_books(self._folder)
             return Undone(acted=False)
         environment = open_environment(self._folder)
@@ -255,7 +288,7 @@ class _Recovery:
             self._note(ev.EnvironmentVerified(clean=False, differences=unseen))
             return unseen
         before = next((event.members for _, event in self._record.of(ev.FingerprintTaken) if event.when == "before"), None)
-        different = differences(before, after) if before is not None else ()
+        different = differences(before, after) if before is not None else not_running(after)
         self._note(ev.FingerprintTaken(when="after", members=after))
         self._note(ev.EnvironmentVerified(clean=not different, differences=different))
         return different

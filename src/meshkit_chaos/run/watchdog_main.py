@@ -80,7 +80,8 @@ def _watch(tail: _Tail, runner: int | None, clock: SystemClock) -> str | None:
         if tail.finished:
             return None
         if deadline is not None and clock.monotonic_ns() > deadline:
-            signal.pidfd_send_signal(runner, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it may end in this very instant, and must be undone all the more
+                signal.pidfd_send_signal(runner, signal.SIGKILL)
             poll.poll(2000)
             return "a deadline passed: the runner hung and was killed"
     tail.deadline()

@@ -25,13 +25,38 @@ def lint_objectives(draft: Draft, measured: Mapping[str, Measured]) -> None:
         at.say("MC108", f"scenario {draft.scenario.id} demands nothing", hint="add an objective: {converge: …, within: 5s}")
     elif all(objective.informational for objective in objectives):
         at.say("MC108", "every objective is informational: nothing is judged", hint="leave `informational` out of one")
+    else:
+        _lint_blind([objective for objective in objectives if not objective.informational], at)
     _lint_ids(objectives, at)
     faults = [placed.step.id for placed in draft.steps if isinstance(placed.step, FaultStep)]
     for number, objective in enumerate(objectives):
         place = at.below(number)
         _lint_after(objective, faults, place)
+        _lint_share(objective, draft.scenario.steady_state.lasting, place)
         if (found := measured.get(objective.indicator)) is not None:
             _lint_visible(objective, found, place)
+
+
+def _lint_blind(counting: list[Objective], at: At) -> None:
+    """What counts must look past the fault, and be able to see it."""
+    if all(objective.during == "baseline" for objective in counting):
+        message = "every objective that counts looks at the baseline only: whatever the fault does, it passes"
+        at.say("MC108", message, hint="add an objective that looks past the fault: {converge: …, within: 5s}")
+    elif all(objective.disturbance == "optional" for objective in counting if objective.form != "stay") and not any(
+        objective.form == "stay" and objective.during != "baseline" for objective in counting
+    ):
+        message = "every objective that counts may pass without having seen the fault"
+        hint = "leave `disturbance: optional` out of one, so that an indicator that is blind to the fault is noticed"
+        at.say("MC105", message, hint=hint, severity="warning")
+
+
+def _lint_share(objective: Objective, steady: Duration, at: At) -> None:
+    """An allowed share of everything, or a tolerated stretch as long as the phase, admits any mesh."""
+    if objective.allowed.value >= 1:
+        at.below("allowed").say("MC105", f"{objective.allowed} out of the band is allowed: this cannot fail", hint="write less")
+    if objective.during == "baseline" and objective.tolerate is not None and objective.tolerate >= steady:
+        message = f"a stretch of {objective.tolerate} is tolerated, and the baseline lasts {steady}: this cannot fail"
+        at.below("tolerate").say("MC105", message, hint=f"write less than {steady}")
 
 
 def _lint_ids(objectives: tuple[Objective, ...], at: At) -> None:

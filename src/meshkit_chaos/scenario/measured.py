@@ -65,7 +65,13 @@ def _measured(name: str, text: IndicatorText, *, at: At, around: Surroundings, k
     probe = _probe(name, text.probe, at=at.below("probe"), known=known) if text.probe is not None else None
     query, band = _query_and_band(name, text, at=at)
     facts = _facts(query, text=text, at=at, around=around) if text.promql is not None else query_facts(query)
-    if isinstance(facts, QueryFacts) and (text.kind or "state") == "state" and (text.promql is None or text.good is not None):
+    measures = text.promql is not None or text.probe is not None
+    if (
+        measures
+        and isinstance(facts, QueryFacts)
+        and (text.kind or "state") == "state"
+        and (text.promql is None or text.good is not None)
+    ):
         _lint_purpose(facts, band, at=at.below("promql" if text.promql is not None else "good"))
     indicator = Indicator(
         name=name,

@@ -24,7 +24,8 @@ class QueryFacts:
 
     def pointless(self, band: Band) -> str | None:
         """Why the value can never be bad, or never good, whatever the data."""
-        return promql.never_bad(self.query, band) or promql.never_good(self.query, band) or self.filters
+        never = promql.never_bad(self.query, band) or promql.never_good(self.query, band)
+        return never or self.filters or promql.fills_missing(self.query)
 
 
 @dataclass(frozen=True, slots=True)
