@@ -44,7 +44,7 @@ def test_a_round_holds_one_scrape_of_every_member_at_its_true_time(loop: Virtual
 
 
 @pytest.mark.parametrize("ahead_s", [-90, -0.3, 0, 0.3, 3600])
-def test_another_clock_moves_no_round(loop: VirtualLoop, ahead_s: float) -> None:
+def test_trap_24_another_clock_moves_no_round(loop: VirtualLoop, ahead_s: float) -> None:
     """A server whose clock is off gives the same rounds; beyond a second it is said, with the difference."""
     mesh = ScrapedMesh(loop, phases=PHASES, ahead=round(ahead_s * SECOND))
     seen = watch(loop, mesh, seconds=6)
@@ -242,7 +242,7 @@ def test_another_scrape_interval_than_was_said_is_told(loop: VirtualLoop) -> Non
     assert sum(bool(round_.failed) for round_ in seen.rounds) > len(seen.rounds) / 2
 
 
-def test_a_clock_that_is_set_widens_every_later_round(loop: VirtualLoop) -> None:
+def test_trap_24_a_clock_that_is_set_widens_every_later_round(loop: VirtualLoop) -> None:
     """After a step of the server's clock an instant is known only to the size of that step."""
     mesh = ScrapedMesh(loop, phases=PHASES)
 

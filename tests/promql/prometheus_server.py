@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from meshkit_chaos.promql import Labels, Series
 
@@ -22,6 +23,9 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 Answer = float | dict[Labels, float] | None
 """A scalar, a vector, or None where the server refuses to evaluate."""
+
+Steps = dict[int, dict[Labels, float]]
+"""The vector at each step of a range query, by nanosecond; steps without a sample are left out."""
 
 
 class PrometheusServer:
@@ -64,18 +68,42 @@ class PrometheusServer:
             assert answer.status == 204
 
     def query(self, text: str, at_ns: int) -> Answer:
-        data = urllib.parse.urlencode({"query": text, "time": f"{at_ns // 10**6 / 1000:.3f}"}).encode()
-        try:
-            with _DIRECT.open(f"{self._url}/query", data=data) as answer:
-                result = json.load(answer)["data"]
-        except urllib.error.HTTPError as refused:
-            with refused:
-                said = json.load(refused)
-            assert said["errorType"] == "execution", (text, said)
+        result = self._ask("query", {"query": text, "time": _seconds(at_ns)})
+        if result is None:
             return None
         if result["resultType"] == "scalar":
             return float(result["result"][1])
-        return {tuple(sorted(one["metric"].items())): float(one["value"][1]) for one in result["result"]}
+        return {_labels(one): float(one["value"][1]) for one in result["result"]}
+
+    def query_range(self, text: str, times_ns: range) -> Steps | None:
+        """The answers at the instants of ``times_ns``; None where the server refuses. A scalar is a vector without labels."""
+        fields = {"start": _seconds(times_ns[0]), "end": _seconds(times_ns[-1]), "step": _seconds(times_ns.step)}
+        result = self._ask("query_range", {"query": text, **fields})
+        if result is None:
+            return None
+        steps: Steps = {}
+        for one in result["result"]:
+            for time, value in one["values"]:
+                steps.setdefault(round(time * 1000) * 10**6, {})[_labels(one)] = float(value)
+        return steps
+
+    def _ask(self, how: str, fields: dict[str, str]) -> dict[str, Any] | None:
+        try:
+            with _DIRECT.open(f"{self._url}/{how}", data=urllib.parse.urlencode(fields).encode()) as answer:
+                return json.load(answer)["data"]
+        except urllib.error.HTTPError as refused:
+            with refused:
+                said = json.load(refused)
+            assert said["errorType"] == "execution", (fields, said)
+            return None
+
+
+def _seconds(time_ns: int) -> str:
+    return f"{time_ns // 10**6 / 1000:.3f}"
+
+
+def _labels(one: dict[str, Any]) -> Labels:
+    return tuple(sorted(one["metric"].items()))
 
 
 def _varint(number: int) -> bytes:

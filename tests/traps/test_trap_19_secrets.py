@@ -143,7 +143,7 @@ def corner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     app.conceal(str)
 
 
-def test_a_secret_that_members_are_given_and_print_reaches_no_file(corner: Corner) -> None:
+def test_trap_19_a_secret_that_members_are_given_and_print_reaches_no_file(corner: Corner) -> None:
     """A run with a secret in environments, headers, URLs and member output passes, and nothing that it wrote holds it."""
     assert corner.run("--subject", f"build={TOKEN}", "--format", "json") == 0, corner.said
     assert corner.leaks() == []
@@ -208,7 +208,7 @@ def test_a_secret_on_the_command_line_of_a_lever_is_redacted(corner: Corner, tmp
     assert "${secret.TOKEN}" in (tmp_path / "state" / "environments" / "staging-mesh" / "environment.json").read_text()
 
 
-def test_a_secret_that_gets_into_the_record_all_the_same_makes_the_run_invalid(
+def test_trap_19_a_secret_that_gets_into_the_record_all_the_same_makes_the_run_invalid(
     corner: Corner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A member that exports the secret as a label is told by file and name, never by value, and the run is no pass."""
