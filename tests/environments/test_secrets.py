@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, quote_plus
@@ -29,7 +30,7 @@ WRITERS: list[Callable[[str], str]] = [
     lambda value: repr({"a": value}),
     lambda value: repr(f"it's \"{value}"),
     lambda value: quote(value, safe=""),
-    lambda value: quote_plus(value).replace("%2F", "%2f"),
+    lambda value: re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), quote_plus(value)),
     html.escape,
     lambda value: base64.b64encode(value.encode()).decode(),
     lambda value: base64.urlsafe_b64encode(b"u:" + value.encode()).decode(),
