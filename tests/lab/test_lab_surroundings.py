@@ -24,7 +24,7 @@ def test_standard_output_is_one_json_document_and_talk_goes_elsewhere(corner: Co
     assert run.ended() in (0, 2), run.said()
     answer = as_json(run.printed())
     assert isinstance(answer, dict)
-    assert answer["verdict"] == "pass"
+    assert answer["verdict"] in ("pass", "inconclusive")
     assert "teardown" in run.said()
     assert "\x1b" not in run.said() + run.printed()
     assert not corner.left()
