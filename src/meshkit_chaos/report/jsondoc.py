@@ -6,6 +6,7 @@ Takes a run's or an invocation's verdict, gives the same bytes for the same valu
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Final
 
 import msgspec
@@ -56,6 +57,9 @@ def verdict_schema() -> dict[str, Any]:
         definition = components[kind.__name__]
         definition["properties"]["schema"] = {"const": SCHEMA_VERSION}
         definition["required"] = ["schema", *definition["required"]]
+    for definition in components.values():
+        if "description" in definition:  # docstrings keep their indentation before Python 3.13
+            definition["description"] = inspect.cleandoc(definition["description"])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:meshkit-chaos:verdict:{SCHEMA_VERSION}",
