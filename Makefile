@@ -14,7 +14,7 @@ demo: $(VENV)/.lab  ## Break a small real mesh and look at the report.
 test: $(VENV)/.dev check  ## Everything that is fast, and every rule of the house.
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
 
-ci: $(VENV)/.dev check  ## The slow proofs too.
+ci: $(VENV)/.ci check  ## The slow proofs too.
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 check: $(VENV)/.dev  ## Formatting, lint, types, import contract.
@@ -33,7 +33,9 @@ lock:  ## Pin all dependencies again (needs uv).
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --no-annotate \
 	  pyproject.toml --extra lab -o requirements/lab.txt
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --no-annotate \
-	  pyproject.toml --extra lab --group dev -c requirements/lab.txt -o requirements/dev.txt
+	  pyproject.toml --all-extras --group dev -c requirements/lab.txt -o requirements/dev.txt
+	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --no-annotate \
+	  pyproject.toml --all-extras --group dev --group ci -c requirements/dev.txt -o requirements/ci.txt
 
 clean:  ## Remove what make made. Results are left alone.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -50,3 +52,7 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@ $(VENV)/.lab
+
+$(VENV)/.ci: requirements/ci.txt $(VENV)/.dev
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/ci.txt
+	touch $@

@@ -1,0 +1,1 @@
+"""What earlier invocations said: an index of runs, their artifacts, and bundles that carry both between machines."""
