@@ -47,12 +47,13 @@ class Leases:
             row = connection.execute(sa.select(t.leases).where(t.leases.c.name == name)).first()
             if row is not None and row.holder and row.until > now:
                 return None
-            values = {"holder": holder, "token": (row.token if row else 0) + 1, "until": now + lasting.ns}
+            token = (row.token if row else 0) + 1
+            values = {"holder": holder, "token": token, "until": now + lasting.ns}
             if row is None:
                 connection.execute(sa.insert(t.leases).values(name=name, **values))
             else:
                 connection.execute(sa.update(t.leases).where(t.leases.c.name == name).values(**values))
-            return Lease(name=name, holder=holder, token=values["token"], left=lasting.ns)
+            return Lease(name=name, holder=holder, token=token, left=lasting.ns)
 
     def renew(self, name: str, *, token: int, lasting: Duration) -> Lease | None:
         """Hold it longer, counted from now; None where it was lost: it ended, or somebody else has it."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from meshkit_chaos.history import writing
-from meshkit_chaos.history.bundles import parse_name
+from meshkit_chaos.history.bundles import parse_name, unpack
+from meshkit_chaos.history.evidence import goes_on
 from meshkit_chaos.history.index import History
 from meshkit_chaos.history.model import Ask
 from meshkit_chaos.history.retention import Fate, Rules, fates
@@ -39,9 +40,16 @@ def _sweep(history: History) -> int:
     idle = []
     for name in history.store.names():
         told = parse_name(name)
-        superseded = told is not None and (told.invocation in pruned or bundles.get(told.invocation, name) != name)
-        if superseded or (name.startswith("sha256/") and name not in needed):
+        gone = told is not None and (
+            told.invocation in pruned or _superseded(history, name, bundles.get(told.invocation, name))
+        )
+        if gone or (name.startswith("sha256/") and name not in needed):
             idle.append(name)
     for name in idle:
         history.store.remove(name)
     return len(idle)
+
+
+def _superseded(history: History, name: str, newest: str) -> bool:
+    """Whether a bundle says nothing that the one in the index does not say. A later state is some writer's at this moment."""
+    return name != newest and goes_on(unpack(name, history.store.read(name)), unpack(newest, history.store.read(newest)))
