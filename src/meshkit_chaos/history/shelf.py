@@ -99,7 +99,7 @@ class FolderStore:
         path = self._path(name)
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
         try:
-            self._make_folder(path.parent)
+            path.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("xb") as file:
                 file.write(data)
                 file.flush()
@@ -115,11 +115,6 @@ class FolderStore:
                 temporary.unlink(missing_ok=True)
         return True
 
-    def _make_folder(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not folder.resolve().is_relative_to(self._folder.resolve()):
-            raise HistoryProblem(f"{folder} leads out of {self._folder}", hint="a link stands there: remove it")
-
     def remove(self, name: str) -> None:
         try:
             self._path(name).unlink(missing_ok=True)
@@ -129,7 +124,10 @@ class FolderStore:
     def _path(self, name: str) -> Path:
         if not is_name(name):
             raise HistoryProblem(f"{name[:200]!r} is no name of a file in a history")
-        return self._folder / name
+        path = self._folder / name
+        if not path.parent.resolve().is_relative_to(self._folder.resolve()):
+            raise HistoryProblem(f"{path.parent} leads out of {self._folder}", hint="a link stands there: remove it")
+        return path
 
     def _problem(self, done: str, error: OSError, name: str = "") -> HistoryProblem:
         return HistoryProblem(
