@@ -1,7 +1,7 @@
 """The decision: a policy, the evidence, overrides and a subject → open or closed, with every reason. Pure.
 
 Only a pass opens. The law, held by tests: replacing a required result of the subject by a worse one, or removing one that
-passed, never opens a gate that was closed.
+passed, never opens a gate that was closed. From good to bad the order is: a pass; no evidence, of whatever kind; a failure.
 """
 
 from __future__ import annotations

@@ -50,7 +50,10 @@ def gather(reader: HistoryReader, policy: Policy, subject: Subject, *, now: int)
     """Ask history for all that a decision about a subject needs."""
     known = reader.known()
     by_commit = reader.results(Ask(subject={"commit": subject.commit}, invalidated=True)) if subject.commit else ()
-    asked = tuple(Asked(requirement=one, scenarios=selected(one, (*known, *by_commit))) for one in policy.requirements)
+    unknown = _unknown(reader, policy, subject, {one.scenario for one in (*known, *by_commit)}, now=now)
+    asked = tuple(
+        Asked(requirement=one, scenarios=selected(one, (*known, *by_commit), unknown=unknown)) for one in policy.requirements
+    )
     every = tuple(dict.fromkeys(name for one in asked for name in one.scenarios))
     found = _of_subject(reader, policy, subject, by_commit=by_commit, scenarios=every, now=now)
     trail = _by_scenario(reader.results(Ask(scenarios=every, newest=TRAIL))) if every else {}
@@ -67,6 +70,14 @@ def gather(reader: HistoryReader, policy: Policy, subject: Subject, *, now: int)
         nightly_came=at is not None and _came(reader, policy, at),
         seen_failing=frozenset(one.scenario for one in failing),
     )
+
+
+def _unknown(reader: HistoryReader, policy: Policy, subject: Subject, known: set[str], *, now: int) -> tuple[str, ...]:
+    """Scenarios that an invocation of the subject announced and that history knows nothing of: their results were lost."""
+    announced = (
+        name for one in reader.invocations(since=_horizon(policy, now)) if subject.announced_by(one) for name in one.announced
+    )
+    return tuple(dict.fromkeys(name for name in announced if name not in known))
 
 
 def _by_scenario(results: Iterable[PastScenario]) -> dict[str, tuple[PastScenario, ...]]:
@@ -112,7 +123,7 @@ def _vanished(
     have = {(one.invocation, one.scenario) for one in found}
     gone: dict[str, tuple[PastInvocation, ...]] = {}
     for invocation in reader.invocations(since=_horizon(policy, now)):
-        if invocation.invocation not in own and not subject.announced_by(invocation, policy.match):
+        if invocation.invocation not in own and not subject.announced_by(invocation):
             continue
         for name in invocation.announced:
             if (invocation.invocation, name) not in have and not _elsewhere(reader, invocation, name):

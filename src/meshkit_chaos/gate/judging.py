@@ -69,7 +69,7 @@ def judged(about: Case, evidence: Evidence, policy: Policy) -> Item:
     item = _absent(about) or _failed(about) or _undecided(about) or _unproven(about)
     if item is None:
         item = _compared(about, evidence, policy)
-    first_bad, last_good = sightings(about)
+    first_bad, last_good = sightings(about, item.code)
     newest = about.newest
     return _replaced(item, about, newest, first_bad=first_bad, last_good=last_good)
 
@@ -276,13 +276,19 @@ def _with(item: Item, **changes: object) -> Item:
     return structs.replace(item, **changes)
 
 
-def sightings(about: Case) -> tuple[Sighting | None, Sighting | None]:
-    """The first bad result of the present streak, and the good one before it; of the scenario in its class, any subject."""
+def sightings(about: Case, code: Code) -> tuple[Sighting | None, Sighting | None]:
+    """The first bad result of the present streak, and the good one before it; of the scenario in its class, any subject.
+
+    Of a failure that a later success followed, the streak that it ended; of a comparison neither, as every run passed.
+    """
+    if code == "regression":
+        return None, None
     first_bad = None
     for result in about.trail:
-        if _simply_good(about, result):
+        if not _simply_good(about, result):
+            first_bad = _sighting(result)
+        elif first_bad is not None or code != "failed":
             return first_bad, _sighting(result)
-        first_bad = _sighting(result)
     return first_bad, None
 
 

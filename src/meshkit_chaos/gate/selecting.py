@@ -15,15 +15,23 @@ def named(requirement: Requirement) -> tuple[str, ...]:
     return tuple(name for name in requirement.scenarios if not is_glob(name))
 
 
-def selected(requirement: Requirement, known: Iterable[PastScenario]) -> tuple[str, ...]:
-    """The scenarios of a requirement, those that it names first. ``known`` may hold several results of one scenario."""
+def selected(requirement: Requirement, known: Iterable[PastScenario], *, unknown: Iterable[str] = ()) -> tuple[str, ...]:
+    """The scenarios of a requirement, those that it names first. ``known`` may hold several results of one scenario.
+
+    ``unknown``: scenarios that were announced and of which nothing else is known. Whatever could be about them, is.
+    """
     found = {one.scenario for one in known if _fits(requirement, one)}
+    found |= {name for name in unknown if not requirement.scenarios or _named_like(requirement, name)}
     return tuple(dict.fromkeys((*named(requirement), *sorted(found))))
+
+
+def _named_like(requirement: Requirement, scenario: str) -> bool:
+    return any(fnmatchcase(scenario, pattern) for pattern in requirement.scenarios)
 
 
 def _fits(requirement: Requirement, one: PastScenario) -> bool:
     conditions = (
-        (requirement.scenarios, any(fnmatchcase(one.scenario, pattern) for pattern in requirement.scenarios)),
+        (requirement.scenarios, _named_like(requirement, one.scenario)),
         (requirement.tags, bool(set(requirement.tags) & set(one.tags))),
         (requirement.modules, bool(set(requirement.modules) & set(one.modules))),
         (requirement.severity, _weight(one.severity) >= _weight(requirement.severity)),

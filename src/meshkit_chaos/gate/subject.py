@@ -37,9 +37,8 @@ class Subject(Struct, frozen=True, kw_only=True):
             for member, digest in binaries.items()
         )
 
-    def announced_by(self, invocation: PastInvocation, match: Match) -> bool:
-        """Whether an invocation says that it is of this subject. Without results there are no digests: then by the commit."""
-        del match
+    def announced_by(self, invocation: PastInvocation) -> bool:
+        """Whether an invocation says that it is of this subject: by the commit, as only results have digests."""
         return bool(self.commit) and invocation.subject.get("commit") == self.commit
 
     def fits(self, wanted: Mapping[str, str]) -> bool:
