@@ -8,7 +8,7 @@ from meshkit_chaos.gate.decide import decide
 from meshkit_chaos.gate.decision import Decision
 from meshkit_chaos.gate.evidence import gather
 from meshkit_chaos.gate.grammar import instant_ns
-from meshkit_chaos.gate.load import load_overrides, load_policy
+from meshkit_chaos.gate.load import load_policy, read_overrides
 from meshkit_chaos.gate.overrides import Overrides
 from meshkit_chaos.gate.policy import Policy
 from meshkit_chaos.gate.subject import Subject
@@ -38,7 +38,7 @@ def overrides(text: str, *, commit: str = "9999999", protected: bool = True) -> 
     """Overrides as read from a protected branch. Errors of lint are let through: the gate must refuse by itself."""
     from msgspec import structs  # noqa: PLC0415  # only here
 
-    loaded = load_overrides(text.encode(), path="chaos-overrides.yaml")
+    loaded = read_overrides(text.encode(), path="chaos-overrides.yaml")
     value = loaded.value
     assert value is not None, loaded.problems
     return structs.replace(value, source="chaos-overrides.yaml", commit=commit, protected=protected)

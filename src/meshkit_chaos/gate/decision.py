@@ -129,7 +129,10 @@ class OverrideUse(Struct, frozen=True, kw_only=True):
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """Everything that was asked and what came of it. ``at``: wall-clock ns of deciding."""
+    """Everything that was asked and what came of it. ``at``: wall-clock ns of deciding.
+
+    ``log_head``: the hash of the log's entry that holds this decision; empty inside that entry, and where there is no log.
+    """
 
     schema: int = 1
     open: bool
@@ -146,3 +149,4 @@ class Decision(Struct, frozen=True, kw_only=True):
     overrides_source: str = ""
     untested: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    log_head: str = ""

@@ -181,21 +181,27 @@ def _lint_nightly(nightly: Nightly, *, at: At) -> None:
 
 
 def load_overrides(data: bytes, *, path: str, now: int | None = None) -> Loaded[Overrides]:
-    """Read a file of overrides. With ``now`` (wall-clock ns), what has expired is told as a warning."""
+    """Read and lint a file of overrides. With ``now`` (wall-clock ns), what has expired is told as a warning."""
+    composed = compose(data, path=path)
+    read = read_overrides(data, path=path)
+    if composed.root is None or read.value is None:
+        return read
+    findings = Findings(path, composed.root)
+    at = At(findings, ()).below("overrides")
+    _lint_names([one.id for one in read.value.entries], at=at)
+    for number, entry in enumerate(read.value.entries):
+        _lint_override(entry, now, at=at.below(number))
+    return loaded(read.value, (*read.problems, *findings.problems))
+
+
+def read_overrides(data: bytes, *, path: str) -> Loaded[Overrides]:
+    """Read a file of overrides by its grammar alone: whether they may be used, the gate decides one by one."""
     composed = compose(data, path=path)
     if composed.root is None:
         return loaded(None, composed.problems)
     text, problems = admitted(OverridesText, composed.root.data, root=composed.root, path=path)
-    findings = Findings(path, composed.root)
-    value = None
-    if text is not None:
-        entries = _entries(text)
-        at = At(findings, ()).below("overrides")
-        _lint_names([one.id for one in entries], at=at)
-        for number, entry in enumerate(entries):
-            _lint_override(entry, now, at=at.below(number))
-        value = Overrides(entries=entries, source=path)
-    return loaded(value, without_echoes(composed, (*problems, *findings.problems)))
+    value = Overrides(entries=_entries(text), source=path) if text is not None else None
+    return loaded(value, without_echoes(composed, problems))
 
 
 def _entries(text: OverridesText) -> tuple[Override, ...]:
