@@ -11,7 +11,7 @@ import click
 from meshkit_chaos.campaign.campaign import RUNS, VERDICT, write_derived, write_verdict
 from meshkit_chaos.campaign.log import LOG
 from meshkit_chaos.campaign.results import Results, read_results
-from meshkit_chaos.cli.app import say
+from meshkit_chaos.cli.app import runs_in, say
 from meshkit_chaos.cli.options import FORMAT, json_text
 from meshkit_chaos.cli.outcome import show, write_documents
 from meshkit_chaos.cli.reading import load_alone
@@ -43,6 +43,7 @@ def judge_command(place: Path, file: Path | None, form: str) -> int:
     With --file, thresholds are taken from there; the result is marked what-if and is not written anywhere.
     """
     changed = load_alone(file) if file else None
+    runs_in(place)
     if (place / LOG).is_file():
         results = read_results(place, what_if=changed)
         if not results.verdict.what_if:
@@ -91,6 +92,7 @@ def _write_again(place: Path, results: Results) -> None:
 @FORMAT
 def report_command(place: Path, form: str) -> int:
     """Write all documents of an invocation again from its records: verdict.json, junit.xml, summary.md, report.html."""
+    runs_in(place)
     results = read_results(place)
     recover = f"meshkit-chaos recover {place}"
     return show(results, write_documents(place, results, recover=recover), form=form, recover=recover)
