@@ -133,10 +133,11 @@ def _watched(engine: Engine, watchdog: Watchdog | None) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     pid = watchdog.pid
     watchdog.on_death(loop, lambda: engine.fact(ev.WatchdogDied(pid=pid)))
+    watchdog.show_life(loop)
     try:
         yield
     finally:
-        watchdog.ignore_death(loop)
+        watchdog.leave(loop)
 
 
 @contextlib.contextmanager
