@@ -252,7 +252,8 @@ class StandingPlace:
         environment = open_environment(self._folder)
         assert environment is not None
         environment.allow(self._scenarios_may_run)
-        env_state.note_open_run(self._folder, OpenRun(run=str(run.folder.absolute()), id=run.run))
+        noted = OpenRun(run=str(run.folder.absolute()), id=run.run)
+        env_state.note_open_run(self._folder, noted)
         order = _order(
             plan,
             environment,
@@ -272,28 +273,27 @@ class StandingPlace:
             close_books(self._folder)
             raise
         except BaseException:
-            self._settle(run)
+            self._settle(run.folder, noted)
             raise
-        self._settle(run)
+        self._settle(run.folder, noted)
 
-    def _settle(self, run: RunOf) -> None:
+    def _settle(self, folder: Path, noted: OpenRun) -> None:
         """Close the books on a run: nothing open if its record says that all is undone, quarantine otherwise."""
         try:
-            record = read_facts(run.folder)
+            record = read_facts(folder)
         except JournalDamaged as error:
-            self._quarantine(run, (error.message,))
+            self._quarantine(noted, (error.message,))
             return
         if settled(record):
             env_state.forget_open_run(self._folder)
             return
         verified = record.last(ev.EnvironmentVerified)
-        self._quarantine(run, verified[1].differences if verified else ("the run ended without looking",))
+        self._quarantine(noted, verified[1].differences if verified else ("the run ended without looking",))
 
-    def _quarantine(self, run: RunOf, different: tuple[str, ...]) -> None:
+    def _quarantine(self, noted: OpenRun, different: tuple[str, ...]) -> None:
         """Where the disk does not even take that, the note that the run is open keeps the next one out."""
-        why = Quarantine(run=str(run.folder.absolute()), id=run.run, differences=different)
         with contextlib.suppress(OSError):
-            env_state.quarantine(self._folder, why)
+            env_state.quarantine(self._folder, Quarantine(run=noted.run, id=noted.id, differences=different))
 
     def close(self) -> None:
         os.close(self._lease)
