@@ -22,7 +22,8 @@ from meshkit_chaos.errors import CannotRun
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.store import Journal, Reader
 from meshkit_chaos.plan import Plan
-from meshkit_chaos.run.engine import CollectLogs, Engine, Sampling
+from meshkit_chaos.run.engine import CollectLogs, Engine
+from meshkit_chaos.run.sampling import Sampling
 from meshkit_chaos.run.watchdog import Watchdog
 
 
