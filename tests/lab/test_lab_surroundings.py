@@ -21,10 +21,10 @@ def test_standard_output_is_one_json_document_and_talk_goes_elsewhere(corner: Co
     """With --format json a machine reads stdout whole; people read stderr; neither has a colour code where none is wanted."""
     corner.extra = {"NO_COLOR": "1", "TERM": "xterm-256color"}
     run = corner.run("leader-paused", "--format", "json")
-    assert run.ended() in (0, 2), run.said()
+    assert run.ended() == 0, run.said()
     answer = as_json(run.printed())
     assert isinstance(answer, dict)
-    assert answer["verdict"] in ("pass", "inconclusive")
+    assert answer["verdict"] == "pass"
     assert "teardown" in run.said()
     assert "\x1b" not in run.said() + run.printed()
     assert not corner.left()
