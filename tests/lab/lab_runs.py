@@ -256,6 +256,11 @@ class Corner:
             time.sleep(0.02)
 
 
+def assert_passed(run: LabRun) -> None:
+    """It ends with 0; where it does not, why is what it says and what it prints together."""
+    assert run.ended() == 0, f"{run.said()}\n{run.printed()}"
+
+
 def assert_undone(run: LabRun) -> Verdict:
     """Nothing bears the run's marker, the record can be read, and what it says is no pass."""
     if (run.folder / JOURNAL).exists() and run.entries():
