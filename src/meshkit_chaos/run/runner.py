@@ -22,7 +22,8 @@ from meshkit_chaos.errors import CannotRun
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.store import Journal, Reader
 from meshkit_chaos.plan import Plan
-from meshkit_chaos.run.engine import CollectLogs, Engine, Sampling
+from meshkit_chaos.run.engine import CollectLogs, Engine
+from meshkit_chaos.run.sampling import Sampling
 from meshkit_chaos.run.watchdog import Watchdog
 
 
@@ -133,10 +134,11 @@ def _watched(engine: Engine, watchdog: Watchdog | None) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     pid = watchdog.pid
     watchdog.on_death(loop, lambda: engine.fact(ev.WatchdogDied(pid=pid)))
+    watchdog.show_life(loop)
     try:
         yield
     finally:
-        watchdog.ignore_death(loop)
+        watchdog.leave(loop)
 
 
 @contextlib.contextmanager
