@@ -20,6 +20,7 @@ from meshkit_chaos.promql.arithmetic import MATHS, quantile
 from meshkit_chaos.promql.errors import EvaluationError
 from meshkit_chaos.promql.functions import VECTOR_FUNCTIONS, absent, label_replace
 from meshkit_chaos.promql.histogram import histogram_quantile
+from meshkit_chaos.promql.inputs import Export, Inputs, valueless
 from meshkit_chaos.promql.labels import distinct, without_name
 from meshkit_chaos.promql.matching import scalar_operation, set_operation, vector_operation, with_scalar
 from meshkit_chaos.promql.rates import RATES
@@ -41,7 +42,7 @@ from meshkit_chaos.promql.syntax import (
     Text,
     kind_of,
 )
-from meshkit_chaos.promql.value import Sample, Scalar, Vector, show
+from meshkit_chaos.promql.value import NoData, Sample, Scalar, Vector, show, single
 from meshkit_chaos.promql.window import OVER_TIME, Window
 
 _SECOND: Final = 10**9
@@ -61,14 +62,37 @@ class Evaluator:
     def __init__(self, query: Query, settings: Settings = _DEFAULT) -> None:
         self.query = query
         self.settings = settings
+        self.inputs = Inputs(query)
         self._selections = {selector: Selection(selector) for selector in query.selectors}
+        self._valueless = valueless(query)
 
     def at(self, storage: Storage, at_ns: int) -> Scalar | Vector:
         """The query's value at one instant. Raises EvaluationError."""
-        one = _Evaluation(storage, self.settings, self._selections)
+        return self._evaluated(storage, at_ns)[0]
+
+    def number(self, storage: Storage, at_ns: int, *, skip_nan: bool = False) -> float | NoData:
+        """The one finite number that an indicator needs, or why there is none.
+
+        There is none where anything on the way to it was not a number, although ``min``, ``max``, ``topk`` and comparisons
+        skip that: one bad member must not hide behind the others. ``skip_nan``: the author wants it skipped.
+        """
+        try:
+            value, nan = self._evaluated(storage, at_ns)
+        except EvaluationError as error:
+            return NoData(f"the query cannot be evaluated: {error}")
+        found = single(value, text=self.query.text)
+        return NoData(nan) if nan and not skip_nan and not isinstance(found, NoData) else found
+
+    def exported(self, storage: Storage, at_ns: int) -> frozenset[Export]:
+        """Which member exports which of the query's metrics at one instant."""
+        return self.inputs.exported(storage, at_ns, self.settings)
+
+    def _evaluated(self, storage: Storage, at_ns: int) -> tuple[Scalar | Vector, str]:
+        """The value, and where on the way to it the first thing was that is not a number."""
+        one = _Evaluation(storage, self.settings, self._selections, self._valueless)
         if self.query.kind == "scalar":
-            return Scalar(one.number(self.query.root, at_ns))
-        return Vector(tuple(one.vector(self.query.root, at_ns)))
+            return Scalar(one.number(self.query.root, at_ns)), one.nan
+        return Vector(tuple(one.vector(self.query.root, at_ns))), one.nan
 
 
 class _Origins:
@@ -93,10 +117,14 @@ class _Origins:
 class _Evaluation:
     """One evaluation. Methods take a node and the instant it is seen at (subqueries and offsets move it)."""
 
-    def __init__(self, storage: Storage, settings: Settings, selections: dict[Selector, Selection]) -> None:
+    def __init__(
+        self, storage: Storage, settings: Settings, selections: dict[Selector, Selection], valueless: frozenset[int]
+    ) -> None:
         self._storage = storage
         self._settings = settings
         self._selections = selections
+        self._valueless = valueless
+        self.nan = ""
         self._left = _MOST_SAMPLES
         self._origins = _Origins()
         self._next_step: dict[int, int] = {}  # of each subquery, behind the last range that was asked for
@@ -108,7 +136,16 @@ class _Evaluation:
                 f"the query reads more than {_MOST_SAMPLES:,} samples; shorten its ranges or lengthen its steps"
             )
 
+    def _note_nan(self, node: Node, labels: Labels) -> None:
+        self.nan = self.nan or f"{show(labels) if labels else 'a number'} is NaN{_in(node)}"
+
     def number(self, node: Node, at_ns: int) -> float:
+        value = self._number(node, at_ns)
+        if math.isnan(value):
+            self._note_nan(node, ())
+        return value
+
+    def _number(self, node: Node, at_ns: int) -> float:
         match node:
             case Number():
                 return node.value
@@ -125,6 +162,15 @@ class _Evaluation:
                 raise AssertionError(f"not a scalar: {node}")
 
     def vector(self, node: Node, at_ns: int) -> list[Sample]:
+        samples = self._vector(node, at_ns)
+        if not self.nan and id(node) not in self._valueless:
+            for labels, value in samples:
+                if math.isnan(value):
+                    self._note_nan(node, labels)
+                    break
+        return samples
+
+    def _vector(self, node: Node, at_ns: int) -> list[Sample]:
         match node:
             case Selector():
                 return [Sample(labels, value) for labels, _, value in self._instant(node, at_ns)]
@@ -236,6 +282,8 @@ class _Evaluation:
             found = window(series, labels, start_ns=end - node.range_ns, end_ns=end, settings=self._settings)
             if found is not None:
                 self._spend(len(found.times))
+                if not self.nan and id(node) not in self._valueless and any(map(math.isnan, found.values)):
+                    self._note_nan(node, labels)
                 out.append(found)
         return out
 
@@ -262,3 +310,18 @@ class _Evaluation:
                 one.times.append(time)
                 one.values.append(value)
         return list(found.values())
+
+
+def _in(node: Node) -> str:
+    """Where in a query a value came up: nothing for a selector, which its labels name."""
+    match node:
+        case Selector():
+            return ""
+        case Call():
+            return f", from {node.function}()"
+        case Aggregation():
+            return f", from {node.op}"
+        case Binary():
+            return f", from '{node.op}'"
+        case _:
+            return ", in the query"
