@@ -45,7 +45,7 @@ class _Look:
 def counter_spans(record: Record, evaluator: Evaluator, source: str, *, skip: bool = False) -> Iterator[CounterSpan]:
     """One span for each round but the first. ``skip``: a counter that is gone although its member answers is left out."""
     windows = fault_windows(record)
-    attendance = Attendance(record, evaluator)
+    attendance = Attendance(record, evaluator, source)
     earlier: _Look | None = None
     last: dict[Labels, tuple[float, int]] = {}  # each series' last value, and the start of the round that gave it
     for a_round in record.samples.rounds.get(source, ()):

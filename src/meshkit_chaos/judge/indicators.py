@@ -50,7 +50,7 @@ def series_of(record: Record, indicator: Indicator) -> tuple[Point, ...]:
     if indicator.kind == "event":
         spans = counter_spans(record, evaluator, indicator.source, skip=indicator.missing == "skip")
         return tuple(_classified(span, indicator.band) for span in spans)
-    attendance = Attendance(record, evaluator) if indicator.missing == "unknown" else None
+    attendance = Attendance(record, evaluator, indicator.source) if indicator.missing == "unknown" else None
     points = []
     for a_round in rounds:
         held = held_during(windows, a_round.start, a_round.end)

@@ -43,15 +43,17 @@ class Attendance:
     out of the band. What appears only after the baseline is not demanded.
     """
 
-    def __init__(self, record: Record, evaluator: Evaluator) -> None:
+    def __init__(self, record: Record, evaluator: Evaluator, source: str) -> None:
         self._record, self._evaluator = record, evaluator
+        until = max((a_round.tick for a_round in record.samples.rounds.get(source, ())), default=0)
+        self._unbroken = evaluator.inputs.unbroken(record.samples, until, evaluator.settings)
         self._windows = fault_windows(record)
         self._begin, self._end = _baseline(record, self._windows)
         self._expected: set[Export] = set()
 
     def lack(self, a_round: Round, held: frozenset[str]) -> str:
         """What is not there in this round and should be, in a sentence; empty where nothing is."""
-        if a_round.start < self._begin or a_round.doubt:
+        if self._unbroken or a_round.start < self._begin or a_round.doubt:
             return ""
         now = self._evaluator.exported(self._record.samples, a_round.tick)
         if a_round.end <= self._end:
