@@ -275,10 +275,12 @@ Also there: selectors with `=`, `!=`, `=~` and `!~`; `offset`; range selectors; 
 
 Semantics are those of Prometheus: staleness markers, a lookback of five minutes, extrapolation. A range leaves out a sample
 exactly at its start, as Prometheus 3 does. The evaluator is compared with Prometheus 2.42 on generated queries in
-`tests/promql`, with the older rule for ranges.
+`tests/promql`, with the older rule for ranges. Two series that become alike inside a subquery, if only at different steps,
+are refused where Prometheus refuses them.
 
 An indicator is one number. A query that gives no series, several series, or NaN at some instant is *unknown* there, and unknown
-is never good.
+is never good. So is one that skips a series that is NaN or gone: see
+[one bad member among good ones](../concepts/convergence-time.md#one-bad-member-among-good-ones).
 """
 
 

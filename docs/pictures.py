@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -19,12 +19,11 @@ from markupsafe import Markup
 from meshkit_chaos.campaign.rehearsal import staged
 from meshkit_chaos.journal.reading import read_record
 from meshkit_chaos.journal.record import Record, fault_windows
-from meshkit_chaos.judge.indicators import Point, series_of
 from meshkit_chaos.judge.verdict import Verdict
 from meshkit_chaos.report import svg
 from meshkit_chaos.report.axis import TimeAxis
 from meshkit_chaos.report.course import course_of
-from meshkit_chaos.report.model import Plot, RunReport
+from meshkit_chaos.report.model import PointLike, run_report
 from meshkit_chaos.scenario.load import load_environment, load_scenarios
 from meshkit_chaos.scenario.load_tests import load_tests
 
@@ -155,17 +154,13 @@ def _refuse_untrue(picture: Picture, verdict: Verdict) -> None:
 def drawn(picture: Picture) -> str:
     """One picture as a file of its own."""
     record, verdict = _run(picture)
-    assert record.started is not None
     _refuse_untrue(picture, verdict)
-    known = {one.name: one for one in record.started.plan.scenario.indicators}
-    points = {name: series_of(record, known[name]) for name in picture.indicators}
-    plots = tuple(
-        Plot(indicator=name, query=known[name].query, band=known[name].band, points=points[name]) for name in picture.indicators
-    )
+    whole = run_report(record, verdict)
+    plots = tuple(plot for name in picture.indicators for plot in whole.plots if plot.indicator == name)
     zero = fault_windows(record)[0].intended
     axis = TimeAxis(start=zero + round(picture.view[0] * S), end=zero + round(picture.view[1] * S), zero=zero)
-    course = course_of(RunReport(verdict=verdict, record=record, plots=plots), axis=axis)
-    parts, y = [_placed(_head(picture, axis, points[picture.indicators[-1]]), y=8, height=_HEAD)], 8.0 + _HEAD
+    course = course_of(replace(whole, plots=plots), axis=axis)
+    parts, y = [_placed(_head(picture, axis, plots[-1].points), y=8, height=_HEAD)], 8.0 + _HEAD
     for view in course.plots:
         height = _height(view.drawing)
         parts += [_caption(f"{view.query}: good is {view.band}", y=y + 14), _placed(view.drawing, y=y + 24, height=height)]
@@ -173,15 +168,15 @@ def drawn(picture: Picture) -> str:
     return _document(picture, parts, height=y)
 
 
-def _head(picture: Picture, axis: TimeAxis, points: Sequence[Point]) -> Markup:
+def _head(picture: Picture, axis: TimeAxis, points: Sequence[PointLike]) -> Markup:
     """The truth as bars, and every round where it was."""
     zero = axis.zero
     bars = [(zero + round(start * S), zero + round(end * S)) for start, end in picture.bad]
     truth = [svg.rect(axis.at(start), axis.at(end) - axis.at(start), y=5, height=9, class_="truth") for start, end in bars]
     rounds = [
-        svg.vertical(axis.at(point.tick), top=_ROW + 4, bottom=_ROW + 15, class_=f"round {point.state}")
+        svg.vertical(axis.at(point.end), top=_ROW + 4, bottom=_ROW + 15, class_=f"round {point.state}")
         for point in points
-        if axis.holds(point.tick)
+        if axis.holds(point.end)
     ]
     last = f"bad until {picture.bad[-1][1]:g} s"
     label = svg.text(last, x=axis.at(bars[-1][1]), y=14, dx=8, class_="truth-label")
