@@ -13,13 +13,14 @@ import signal
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 MARKER_VARIABLE: Final = "MESHKIT_CHAOS_MARKER"
 MEMBER_VARIABLE: Final = "MESHKIT_CHAOS_MEMBER"
 _PROC: Final = Path("/proc")
+_DIGESTS: Final[dict[tuple[int, ...], str]] = {}
+"""By device, inode, times and size of a file: what was read once. As many as there are binaries under test."""
 _POLL_S: Final = 0.005
 
 
@@ -194,20 +195,21 @@ def _is_there(process: MarkedProcess) -> bool:
     return stat is not None and stat[1] == process.started and stat[0] not in "ZXx"
 
 
-@lru_cache(maxsize=64)
-def _digest_of(_version: tuple[int, int, int, int], path: str) -> str:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def binary_digest(pid: int) -> str:
-    """SHA-256 of the file that the process really executes, replaced on disk or not; empty if it cannot be read."""
-    path = f"/proc/{pid}/exe"
+    """SHA-256 of the file that the process really executes, replaced on disk or not; empty if it cannot be read.
+
+    A file is read once, however many processes execute it: a large one takes long enough to hold up what is due meanwhile.
+    """
+    path = Path(f"/proc/{pid}/exe")
     try:
-        stat = os.stat(path)  # noqa: PTH116  # follows the magic link to the open file itself
-        return _digest_of((stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size), path)
+        stat = path.stat()  # follows the magic link to the open file itself
+        version = (stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size)
+        if version not in _DIGESTS:
+            with path.open("rb") as file:
+                _DIGESTS[version] = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
+    return _DIGESTS[version]
 
 
 def configuration_digest(pid: int) -> str:
