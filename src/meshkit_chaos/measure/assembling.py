@@ -19,7 +19,7 @@ from statistics import median
 
 from msgspec import Struct
 
-from meshkit_chaos.journal.rows import Header, Headers, Row, Timed
+from meshkit_chaos.journal.rows import MOST_HEADERS, Header, Headers, Row, Timed
 from meshkit_chaos.journal.samples import Round
 from meshkit_chaos.measure.scrape import SCRAPE
 from meshkit_chaos.measure.selecting import MEMBER
@@ -31,6 +31,7 @@ _UP = "up"
 _TOOK = "scrape_duration_seconds"
 _NOBODY = ""
 """Under this name go series that belong to no member: recording rules, other exporters."""
+_NEVER = -(2**63)
 _ODD_SPACING = 1.5
 _FEWEST_SPACINGS = 4
 
@@ -75,12 +76,29 @@ class _Known(Struct, frozen=True):
     whose: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Target:
     """What is scraped, known by its ``up``: the instant of its newest scrape, and of the last that was given out."""
 
-    newest: int
+    newest: int = _NEVER
     given: int | None = None
+
+
+class _Sight(Struct, frozen=True):
+    """What rows of a header tell of scrapes: of which targets of a member, at which place each; where, how long they took."""
+
+    targets: tuple[tuple[int, _Target], ...]
+    scraped: bool
+    tooks: tuple[int, ...]
+
+
+class _Part(Struct, frozen=True):
+    """What a member has in a round. ``seen``: when it was last scraped; ``until``: when its last sample was taken at most."""
+
+    rows: list[Row]
+    seen: int | None
+    until: int
+    failure: str
 
 
 class Assembler:
@@ -94,6 +112,7 @@ class Assembler:
         self._shelves = {member: Shelf(self._headers) for member in (_NOBODY, *schedule.members.values())}
         self._known: dict[Labels, _Known] = {}
         self._targets: dict[Labels, _Target] = {}
+        self._sights: dict[Header, _Sight] = {}
         self._phase = 0
         self._aligned: set[Labels] = set()
         self._first = begin
@@ -136,7 +155,8 @@ class Assembler:
             new = self._without_old(member, times, rows)
             if new:
                 fresh.setdefault(member, []).append(new)
-                self._see_targets(member, header, times[-1])
+                for _, target in self._sight_of(header, member).targets:
+                    target.newest = max(target.newest, times[-1])
         for member, several in fresh.items():
             self._shelves[member].put(several)
 
@@ -174,12 +194,15 @@ class Assembler:
             self._late += self._shelves[member].put_late(rows[counts:over])
         return rows[over:]
 
-    def _see_targets(self, member: str, header: Header, newest: int) -> None:
-        if not member:
-            return
-        for place in header.places(_UP):
-            target = self._targets.setdefault(header.labels[place], _Target(newest))
-            target.newest = max(target.newest, newest)
+    def _sight_of(self, header: Header, member: str) -> _Sight:
+        sight = self._sights.get(header)
+        if sight is None:
+            if len(self._sights) >= MOST_HEADERS:
+                self._sights.clear()
+            ups = header.places(_UP)
+            targets = ((place, self._targets.setdefault(header.labels[place], _Target())) for place in ups if member)
+            sight = self._sights[header] = _Sight(tuple(targets), bool(ups), header.places(_TOOK))
+        return sight
 
     def settle(self, seen: int) -> None:
         """Learn the phases, once every member was seen or has had the time for it. ``seen``: until when, the source's time."""
@@ -209,45 +232,44 @@ class Assembler:
     def _round(self, mapping: ClockMap, doubt: str) -> tuple[Round, dict[str, Timed]]:
         assert self._border is not None
         start, end = self._border, self._end()
-        taken = {member: self._taken(member, end, mapping) for member in self._shelves}
+        parts = {member: self._part(member, shelf.take_until(end), mapping) for member, shelf in self._shelves.items()}
         self._border = end
-        doubts = [text for text in (doubt, self._lateness()) if text]
-        bounds = self._bounds(taken, mapping, start, end)
+        begun, tick, ended = _bounds(parts.values(), mapping, start, end)
         round_ = Round(
             source=SCRAPE,
-            tick=bounds[1],
-            start=bounds[0],
-            end=bounds[2],
-            failed={member: cause for member, rows in taken.items() if member and (cause := _failure(rows))},
-            doubt="; ".join(doubts),
+            tick=tick,
+            start=begun,
+            end=ended,
+            failed={member: part.failure for member, part in parts.items() if member and part.failure},
+            doubt="; ".join(text for text in (doubt, self._lateness()) if text),
         )
-        return round_, {member: _timed(rows, bounds[1]) for member, rows in taken.items()}
+        # What is gone was seen to be so by the member's last scrape, or at the end of the round where there was none.
+        return round_, {member: Timed(part.rows, tick if part.seen is None else part.seen) for member, part in parts.items()}
 
-    def _taken(self, member: str, end: int, mapping: ClockMap) -> list[Row]:
-        """A member's rows of the interval, in our time."""
-        rows = self._shelves[member].take_until(end)
-        for row in rows:
-            for place in row.header.places(_UP) if member else ():
-                target = self._targets[row.header.labels[place]]
+    def _part(self, member: str, taken: Sequence[Row], mapping: ClockMap) -> _Part:
+        """What a member has in an interval, in our time."""
+        if not taken:
+            return _Part([], None, 0, "the source has no sample of it in this interval")
+        rows, well, seen, until = [], dict[_Target, bool](), None, mapping.ours(taken[-1].time)
+        for row in taken:
+            sight = self._sight_of(row.header, member)
+            time = mapping.ours(row.time)
+            rows.append(Row(time, row.header, row.values))
+            if sight.scraped:
+                seen = time
+            for place, target in sight.targets:
+                well[target] = row.values[place] == 1
                 if target.given is not None:
                     self._spacings.append(row.time - target.given)
                 target.given = row.time
-        return [Row(mapping.ours(row.time), row.header, row.values) for row in rows]
+            # A sample bears the instant at which its scrape began; the value is of some moment until its end.
+            for place in sight.tooks:
+                until = max(until, time + self._lasting(row.values[place]))
+        return _Part(rows, seen, until, "" if all(well.values()) else "its scrape failed (up is not 1)")
 
-    def _bounds(self, taken: Mapping[str, list[Row]], mapping: ClockMap, start: int, end: int) -> tuple[int, int, int]:
-        """The earliest that the first sample, the instant of the last one, the latest that it can have been taken."""
-        several = [rows for rows in taken.values() if rows]
-        if not several:
-            return mapping.ours(start) - mapping.error, mapping.ours(end) - 1, mapping.ours(end) + mapping.error
-        # A sample bears the instant at which its scrape began; the value is of some moment until its end.
-        last = max(rows[-1].time for rows in several)
-        ends = [row.time + self._longest(row) for rows in several for row in rows if row.header.places(_TOOK)]
-        return min(rows[0].time for rows in several) - mapping.error, last, max([last, *ends]) + mapping.error
-
-    def _longest(self, row: Row) -> int:
+    def _lasting(self, took: float) -> int:
         """How long a scrape took, in ns; a whole interval where what is told is no number."""
-        tooks = [row.values[place] for place in row.header.places(_TOOK)]
-        return max(round(took * 10**9) if math.isfinite(took) else self._schedule.every for took in tooks)
+        return round(took * 10**9) if math.isfinite(took) else self._schedule.every
 
     def _lateness(self) -> str:
         late, self._late = self._late, 0
@@ -265,6 +287,16 @@ class Assembler:
         return usual if not every / _ODD_SPACING <= usual <= every * _ODD_SPACING else None
 
 
+def _bounds(parts: Iterable[_Part], mapping: ClockMap, start: int, end: int) -> tuple[int, int, int]:
+    """The earliest that the first sample, the instant of the last one, the latest that one can have been taken."""
+    several = [part for part in parts if part.rows]
+    if not several:
+        return mapping.ours(start) - mapping.error, mapping.ours(end) - 1, mapping.ours(end) + mapping.error
+    first = min(part.rows[0].time for part in several)
+    last = max(part.rows[-1].time for part in several)
+    return first - mapping.error, last, max(part.until for part in several) + mapping.error
+
+
 def _labelled(labels: Labels, member: str) -> Labels:
     """Add ``member``; a label that the source itself calls so moves out of the way."""
     if not member:
@@ -276,16 +308,3 @@ def _labelled(labels: Labels, member: str) -> Labels:
     if free != MEMBER:
         moved[free] = moved.pop(MEMBER)
     return tuple(sorted({**moved, MEMBER: member}.items()))
-
-
-def _failure(rows: Sequence[Row]) -> str:
-    """Why a member was not seen in an interval; empty where its last scrape succeeded."""
-    if not rows:
-        return "the source has no sample of it in this interval"
-    last = {row.header.labels[place]: row.values[place] for row in rows for place in row.header.places(_UP)}
-    return "its scrape failed (up is not 1)" if any(value != 1 for value in last.values()) else ""
-
-
-def _timed(rows: Sequence[Row], tick: int) -> Timed:
-    """What is gone was seen to be so by the member's last scrape, or at the end of the round where there was none."""
-    return Timed(rows, next((row.time for row in reversed(rows) if row.header.places(_UP)), tick))
