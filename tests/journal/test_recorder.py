@@ -32,11 +32,12 @@ def shown(recorder: Recorder, name: str) -> dict[str, list[tuple[int, float | st
 
 
 def test_series_grow_as_rounds_come() -> None:
-    """A sample's instant is its round's tick, and the live series shows it at once."""
+    """A sample's instant is its round's tick, and the same series, asked for again, shows it at once."""
     recorder = Recorder()
     recorder.add(at(10), {"n1": [(m("n1"), 1.0)]})
     live = recorder.named("m")[0]
     recorder.add(at(20), {"n1": [(m("n1"), 2.0)]})
+    assert recorder.named("m")[0] is live
     assert list(live.times) == [10, 20]
     assert list(live.values) == [1.0, 2.0]
     assert [one.tick for one in recorder.rounds("scrape")] == [10, 20]

@@ -9,7 +9,7 @@ time that does not go forward. Pure: no clock, no I/O.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from meshkit_chaos.journal.blocks import Block
@@ -37,12 +37,12 @@ class GrowingSeries:
     """Whose rows it grows by just now."""
 
     def append(self, time: int, value: float, *, columns: _Columns | None = None) -> None:
-        if self.times and time <= self.times[-1]:
-            raise ValueError(f"{self.labels} has a sample at {self.times[-1]}; one at {time} cannot follow")
         if self.columns is not columns:
             if self.columns is not None:
-                self.columns.newest = None
+                self.columns.end()
             self.columns = columns
+        if self.times and time <= self.times[-1]:
+            raise ValueError(f"{self.labels} has a sample at {self.times[-1]}; one at {time} cannot follow")
         self.times.append(time)
         self.values.append(value)
 
@@ -51,36 +51,46 @@ class GrowingSeries:
 
 
 class _Columns:
-    """The growing series of one header.
+    """The growing series of one header, and rows that are not yet in them: many at once cost less than each alone.
 
-    ``newest``: the instant of the last sample of every one of them; None where one has grown otherwise since. So one look tells
-    for a whole row that time goes forward.
+    ``_newest``: the instant of the last sample of every one of the series; None where one has grown otherwise since. So one
+    look tells for a whole row that time goes forward.
     """
 
-    __slots__ = ("_add_times", "_add_values", "newest", "series")
+    __slots__ = ("_newest", "_times", "_values", "series")
 
     def __init__(self, series: tuple[GrowingSeries, ...]) -> None:
         self.series = series
-        self.newest: int | None = None
-        self._add_times: list[Callable[[int], None]] = []
-        self._add_values: list[Callable[[float], None]] = []
+        self._newest: int | None = None
+        self._times: array[int] = array("q")
+        self._values: array[float] = array("d")
 
     def append(self, row: Row) -> None:
-        """One sample for each series."""
+        """One sample for each series, which has it for certain after ``settle``."""
         time, values = row.time, row.values
-        if self.newest is None or time <= self.newest:
-            self.newest = None
+        if len(values) != len(self.series):
+            raise ValueError(f"a row of {len(values)} values stands under a header of {len(self.series)} series")
+        if self._newest is not None and time > self._newest:
+            self._times.append(time)
+            self._values.extend(values)
+        else:
+            self.end()
             for one, value in zip(self.series, values, strict=True):
                 one.append(time, value, columns=self)
-        else:
-            if not self._add_times:  # many headers come but once
-                self._add_times = [one.times.append for one in self.series]
-                self._add_values = [one.values.append for one in self.series]
-            for add_value, value in zip(self._add_values, values, strict=True):
-                add_value(value)
-            for add_time in self._add_times:
-                add_time(time)
-        self.newest = time
+        self._newest = time
+
+    def settle(self) -> None:
+        """Put the rows into the series."""
+        if self._times:
+            for place, one in enumerate(self.series):
+                one.times.extend(self._times)
+                one.values.extend(self._values[place :: len(self.series)])
+            self._times, self._values = array("q"), array("d")
+
+    def end(self) -> None:
+        """The same, when a series is about to grow otherwise."""
+        self.settle()
+        self._newest = None
 
 
 class Recorder:
@@ -96,6 +106,7 @@ class Recorder:
         self._unflushed: list[Round] = []
         self._touched: dict[GrowingSeries, None] = {}
         self._touched_columns: set[_Columns] = set()
+        self._unsettled: set[_Columns] = set()
 
     def add(self, round_: Round, samples: MemberSamples) -> None:
         """Record one round. Samples of a failed member may only be what is said *about* it (``up`` 0)."""
@@ -122,6 +133,7 @@ class Recorder:
         for row in given.rows:
             columns = self._columns.get(row.header) or self._learnt(row.header)
             columns.append(row)
+            self._unsettled.add(columns)
             if columns not in self._touched_columns:
                 self._touched_columns.add(columns)
                 self._touched.update(dict.fromkeys(columns.series))
@@ -153,8 +165,14 @@ class Recorder:
                 series.append(at, STALE)
                 self._touched[series] = None
 
+    def _settle(self) -> None:
+        for columns in self._unsettled:
+            columns.settle()
+        self._unsettled.clear()
+
     def named(self, name: str) -> Sequence[GrowingSeries]:
-        """The live series of one metric name; all of them where it is empty."""
+        """The series of one metric name as they are now; all of them where it is empty."""
+        self._settle()
         return self._named.get(name, ()) if name else tuple(self._series.values())
 
     def rounds(self, source: str) -> Sequence[Round]:
@@ -169,6 +187,7 @@ class Recorder:
         """Everything since the last call; None where there was no round."""
         if not self._unflushed:
             return None
+        self._settle()
         series = tuple(one.since(one.flushed) for one in self._touched)
         for one in self._touched:
             one.flushed = len(one.times)
@@ -177,8 +196,14 @@ class Recorder:
         return block
 
     def samples(self) -> Samples:
-        """Everything so far as a value."""
+        """Everything so far as a value. Series that were always sampled together share their instants."""
+        self._settle()
+        shared: dict[bytes, tuple[int, ...]] = {}
+
+        def whole(one: GrowingSeries) -> Series:
+            return Series(one.labels, shared.setdefault(one.times.tobytes(), tuple(one.times)), tuple(one.values))
+
         return Samples(
             rounds={source: tuple(rounds) for source, rounds in self._rounds.items()},
-            series={name: tuple(one.since(0) for one in several) for name, several in self._named.items()},
+            series={name: tuple(map(whole, several)) for name, several in self._named.items()},
         )
