@@ -100,7 +100,7 @@ class Recorder:
         self._series: dict[Labels, GrowingSeries] = {}
         self._named: dict[str, list[GrowingSeries]] = {}
         self._rounds: dict[str, list[Round]] = {}
-        self._present: dict[tuple[str, str], tuple[Header, ...]] = {}
+        self._present: dict[str, dict[str, list[Header]]] = {}
         self._headers = Headers()
         self._columns: dict[Header, _Columns] = {}
         self._unflushed: list[Round] = []
@@ -122,26 +122,29 @@ class Recorder:
         past = self._rounds.setdefault(round_.source, [])
         if past and round_.tick <= past[-1].tick:
             raise ValueError(f"{round_.source!r} had a round at {past[-1].tick}; one at {round_.tick} cannot follow")
-        before = {member for source, member in self._present if source == round_.source}
+        present = self._present.setdefault(round_.source, {})
         nothing = Timed((), round_.tick)
-        for member in sorted(before | samples.keys()):
-            self._add_member(round_.source, member, samples.get(member, nothing))
+        for member in sorted(present.keys() | samples.keys()):
+            given, before = samples.get(member, nothing), present.get(member, [])
+            now = present[member] = self._add_rows(given.rows)
+            if now != before:
+                self._mark_gone(before, now, given.at)
         past.append(round_)
         self._unflushed.append(round_)
 
-    def _add_member(self, source: str, member: str, given: Timed) -> None:
-        for row in given.rows:
-            columns = self._columns.get(row.header) or self._learnt(row.header)
+    def _add_rows(self, rows: Sequence[Row]) -> list[Header]:
+        """Append rows; gives their headers."""
+        headers = []
+        for row in rows:
+            header = row.header
+            headers.append(header)
+            columns = self._columns.get(header) or self._learnt(header)
             columns.append(row)
             self._unsettled.add(columns)
             if columns not in self._touched_columns:
                 self._touched_columns.add(columns)
                 self._touched.update(dict.fromkeys(columns.series))
-        now = tuple(row.header for row in given.rows)
-        before = self._present.get((source, member), ())
-        if now != before:
-            self._mark_gone(before, now, given.at)
-        self._present[source, member] = now
+        return headers
 
     def _learnt(self, header: Header) -> _Columns:
         if len(self._columns) >= MOST_HEADERS:

@@ -252,8 +252,8 @@ class Assembler:
             return _Part([], None, 0, "the source has no sample of it in this interval")
         rows, well, seen, until = [], dict[_Target, bool](), None, mapping.ours(taken[-1].time)
         for row in taken:
-            sight = self._sight_of(row.header, member)
-            time = mapping.ours(row.time)
+            sight = self._sights.get(row.header) or self._sight_of(row.header, member)
+            time = row.time - mapping.offset
             rows.append(Row(time, row.header, row.values))
             if sight.scraped:
                 seen = time
