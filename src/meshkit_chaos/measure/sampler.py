@@ -17,7 +17,8 @@ import httpx2
 
 from meshkit_chaos.clock import Clock
 from meshkit_chaos.journal import events as ev
-from meshkit_chaos.journal.recorder import MemberSamples, Recorder, Timed
+from meshkit_chaos.journal.recorder import MemberSamples, Recorder
+from meshkit_chaos.journal.rows import Timed
 from meshkit_chaos.journal.samples import Round
 from meshkit_chaos.measure.annotations import Annotator
 from meshkit_chaos.measure.connecting import Connection
