@@ -66,6 +66,9 @@ What the exit codes mean: [exit-codes](exit-codes.md).
 |---|---|
 | `NO_COLOR` | No colour. |
 | `MESHKIT_CHAOS_STATE` | Where environments that outlive a run are kept, instead of the user's state folder. |
+| `MESHKIT_CHAOS_HISTORY` | Where history is kept, for every command that takes `--history`. |
+| `MESHKIT_CHAOS_ARTIFACTS` | Where its bundles lie, for every command that takes `--artifacts`. |
+| `AWS_ENDPOINT`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, … | How `s3://` is reached; `AWS_ALLOW_HTTP=true` for one without TLS. |
 | `MESHKIT_CHAOS_TRACEBACK` | Print the traceback of an error of our own. |
 """
 
@@ -346,6 +349,7 @@ By command:
 | `env status` | no environment is dirty | 3 |
 | `doctor` | nothing essential is missing | 2 |
 | `schema`, `rule` | printed | 4 |
+| `history …` | done | 2 if something was refused, lost, altered or held by somebody else; 4 |
 | `init`, `new` | written | 4 if something is in the way or wrong: then nothing was written |
 | `test` | all came out as expected (`--strict`: and every key objective was seen failing) | 1 if not; 4 |
 | `mutate` | every key objective that passed noticed every distortion | 1 if one stayed green; 2 if none had passed |

@@ -7,7 +7,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from meshkit_chaos.campaign.log import LOG
 from meshkit_chaos.campaign.results import read_results
 from meshkit_chaos.campaign.selection import select
 from meshkit_chaos.cli.app import conceal, runs_in, say
+from meshkit_chaos.cli.histories import HISTORY
 from meshkit_chaos.cli.options import ALLOW, ENVIRONMENT, FILE, FORMAT, SEED, TAGS, VARS, duration, pairs
 from meshkit_chaos.cli.outcome import show, write_documents
 from meshkit_chaos.cli.places import DeployedPlace, Place, SimulatedPlace, StandingPlace, Talk, attach, environment_class
@@ -34,6 +35,8 @@ from meshkit_chaos.slo import Duration
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from meshkit_chaos.cli.leasing import HeldLease
 
 NOTHING_JUDGED = 2
 
@@ -56,6 +59,8 @@ NOTHING_JUDGED = 2
 )
 @click.option("--subject", metavar="KEY=VALUE", multiple=True, help="What is tested (version, commit, branch …); repeatable.")
 @click.option("--wait", default="0s", metavar="DURATION", help="How long to wait for an environment that another run holds.")
+@click.option("--lease", "lease_name", metavar="NAME", help="Hold this lease of a shared environment, kept in --history.")
+@HISTORY
 @ALLOW
 @FORMAT
 def run_command(
@@ -69,6 +74,8 @@ def run_command(
     out: Path | None,
     subject: tuple[str, ...],
     wait: str,
+    lease_name: str | None,
+    history: str,
     allow: bool,
     form: str,
 ) -> int:
@@ -79,7 +86,7 @@ def run_command(
     """
     variables, about = pairs(given, option="--var"), pairs(subject, option="--subject")
     waiting = duration(wait, option="--wait")
-    with LiveView(echo=say, console=console()) as view:
+    with lease_of(history, lease_name, wait=waiting) as lease, LiveView(echo=say, console=console()) as view:
         teller = Teller(view)
         place, scenarios = open_place(file, environment, variables, teller.talk(), wait=waiting, allow=allow)
         with closing(place):
@@ -101,11 +108,22 @@ def run_command(
                 selection=(*selection, *(f"tag:{tag}" for tag in tags)),
                 file=str(file),
                 file_digest=scenarios.digest,
-                execute=place.execute,
+                execute=lease.guarded(place.execute) if lease else place.execute,
+                lease=lease.lease.name if lease else "",
+                fencing=lease.lease.token if lease else 0,
                 listener=teller,
             )
             carry_out(campaign)
     return conclude(campaign.out, form=form, redactor=place.redactor)
+
+
+def lease_of(history: str, name: str | None, *, wait: Duration) -> AbstractContextManager[HeldLease | None]:
+    """Hold the lease that was asked for, if one was."""
+    if name is None:
+        return nullcontext()
+    from meshkit_chaos.cli.leasing import holding  # noqa: PLC0415  # only whoever holds a lease pays for a database
+
+    return holding(history, name, wait=wait)
 
 
 def carry_out(campaign: Campaign) -> None:
