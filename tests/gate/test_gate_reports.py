@@ -110,7 +110,7 @@ def test_junit_is_red_by_its_own() -> None:
 
 @given(decisions())
 def test_no_text_breaks_a_format(decision: Decision) -> None:
-    """Whatever stands in a decision, XML parses and is red unless it is open, Markdown stays a table, nothing moves a cursor."""
+    """Whatever stands in a decision, XML parses and is red unless it is open, Markdown stays one table, no cursor moves."""
     root = ET.fromstring(decision_junit(decision))
     red = int(root.get("failures", "0")) + int(root.get("errors", "0"))
     assert (red == 0) == decision.open
