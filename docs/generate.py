@@ -24,9 +24,11 @@ from meshkit_chaos import errors
 from meshkit_chaos.campaign import log as invocation_log
 from meshkit_chaos.cli.app import cli
 from meshkit_chaos.faults import CATALOGUE, Fault, levers
+from meshkit_chaos.gate.schema import gate_reference
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.promql import subset
 from meshkit_chaos.promql.syntax import ARITHMETIC, COMPARISONS, SET_OPERATORS
+from meshkit_chaos.report.gate_json import decision_schema_json
 from meshkit_chaos.report.jsondoc import verdict_schema_json
 from meshkit_chaos.scenario.reference import grammar_reference, rules_reference
 
@@ -352,6 +354,11 @@ By command:
 | `history …` | done | 2 if something was refused, lost, altered or held by somebody else; 4 |
 | `init`, `new` | written | 4 if something is in the way or wrong: then nothing was written |
 | `test` | all came out as expected (`--strict`: and every key objective was seen failing) | 1 if not; 4 |
+| `gate check` | the gate is open | 1 if evidence blocks; 2 if evidence is missing; 4 without a policy |
+| `gate override` | appended | 4 if it is not well-formed: then nothing was written |
+| `gate self-test` | all planted evidence blocked | 1 if any opened the gate; 2 if the policy opens for nothing |
+| `gate backtest` | replayed | 2 if there was nothing to decide about |
+| `gate log` | printed; with `--verify`, unbroken | 1 if it was changed; 2 if it cannot be read |
 | `mutate` | every key objective that passed noticed every distortion | 1 if one stayed green; 2 if none had passed |
 
 In the library, each error class carries its exit code and who must act:
@@ -359,8 +366,10 @@ In the library, each error class carries its exit code and who must act:
 
 PAGES: Final[dict[str, Callable[[], str | bytes]]] = {
     "reference/cli.md": cli_page,
+    "reference/decision.schema.json": decision_schema_json,
     "reference/exit-codes.md": exit_codes_page,
     "reference/faults.md": faults_page,
+    "reference/gate.md": gate_reference,
     "reference/grammar.md": grammar_reference,
     "reference/journal.md": journal_page,
     "reference/promql.md": promql_page,
