@@ -28,6 +28,7 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "judge": ("records", "Judge a stored run again."),
     "report": ("records", "Write the documents of stored runs again."),
     "recover": ("records", "Undo what a crashed run left behind."),
+    "native": ("native", "Prove that binaries are compiled ahead of time, build and compare them."),
     "env": ("env", "Start, stop and look at an environment that outlives a run."),
 }
 USAGE, INTERNAL = 4, 5
