@@ -38,6 +38,7 @@ DATA_PREFIX: Final = "meshkit-chaos-"
 _ROLE_TIMEOUT: Final = Duration(500 * 10**6)
 _SIGNAL_WITHIN_S: Final = 2.0
 _READY_EVERY_S: Final = 0.025
+_SEEN_LOOKS: Final = 40
 
 
 def capabilities_of(description: EnvironmentDescription) -> Capabilities:
@@ -264,7 +265,7 @@ class ProcessEnvironment:
         own = next((client.ready for client in self._description.clients if client.name == spec.name), None)
         ready = own if spec.client else self._description.ready
         if ready is None:
-            return
+            return await self._until_seen(spec)
         last = CheckResult(False, "it was never asked")
         try:
             async with asyncio.timeout(ready.within.seconds):
@@ -278,6 +279,14 @@ class ProcessEnvironment:
                 f"member {spec.name} was not ready within {ready.within}: {last.detail}",
                 hint=_log_tail(spec, self.secrets.redactor),
             ) from None
+
+    async def _until_seen(self, spec: MemberSpec) -> None:
+        """Where nothing says when it is ready, it is up once its process can be told by its marker, just after exec."""
+        spawned = self._spawned.get(spec.name)
+        for _ in range(_SEEN_LOOKS):
+            if spec.name in self._running() or spawned is None or spawned.poll() is not None:
+                return
+            await asyncio.sleep(_READY_EVERY_S)
 
     def _refuse_dead(self, spec: MemberSpec) -> None:
         """A child of ours has ended when it says so: for a moment after exec its environment cannot be read, marker and all."""
