@@ -26,7 +26,7 @@ from meshkit_chaos.cli.reading import load_both, load_scenarios_for
 from meshkit_chaos.clock import SystemClock
 from meshkit_chaos.environments.registry import environment_folder, registered
 from meshkit_chaos.environments.secrets import HIDES_NOTHING, Redactor
-from meshkit_chaos.errors import DocumentError, EnvironmentDirty, JournalUnwritable, UsageError
+from meshkit_chaos.errors import CannotRun, DocumentError, EnvironmentDirty, JournalUnwritable, UsageError
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.judge.verdict import Verdict
 from meshkit_chaos.report.live import LiveView
@@ -160,7 +160,12 @@ def open_place(
     if described.kind == "attached":
         state = attach(described, given, environment_id=described.name, allow=allow, wait=wait)
         return StandingPlace(state.id, talk, wait=wait), scenarios
-    return DeployedPlace(as_built(described, built), given, talk), scenarios
+    refusal = None
+    try:
+        described = as_built(described, built)
+    except CannotRun as error:  # it is a result of every scenario: whoever reads results must find it there
+        refusal = error
+    return DeployedPlace(described, given, talk, refusal=refusal), scenarios
 
 
 def repeated(scenario: Scenario, times: int | None) -> Scenario:
