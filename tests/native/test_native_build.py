@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import textwrap
 import time
@@ -122,13 +123,33 @@ def test_nothing_of_a_build_goes_on_behind_it(project: Project) -> None:
         "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']).pid); " + GOOD
     )
     assert project.build(script)[0] == 0
-    pid = int((project.folder / "built" / "mesh.log").read_text())
+    assert is_gone(int((project.folder / "built" / "mesh.log").read_text()))
+
+
+def test_a_signal_ends_the_build_and_leaves_no_result(project: Project) -> None:
+    """SIGTERM in the middle of a build: the build is killed, the exit code is 2, and no result can be mistaken for one."""
+    file = project.write("import os, time; print(os.getpid(), flush=True); time.sleep(60)")
+    log = project.folder / "built" / "mesh.log"
+    words = ["native", "build", "--env", str(file), "--out", str(log.parent), "--allow-commands"]
+    with subprocess.Popen([sys.executable, "-P", "-m", "meshkit_chaos", *words], stderr=subprocess.DEVNULL) as process:
+        until = time.monotonic() + 30
+        while not (log.exists() and log.read_text().endswith("\n")):
+            assert time.monotonic() < until, "the build did not begin"
+            time.sleep(0.01)
+        process.terminate()
+        assert process.wait(timeout=30) == 2
+    assert is_gone(int(log.read_text()))
+    assert not (log.parent / "native-build.json").exists()
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended, within two seconds."""
     for _ in range(200):
         stat = Path(f"/proc/{pid}/stat")
         if not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] in "ZX":
-            return
+            return True
         time.sleep(0.01)
-    pytest.fail("the child is still there")
+    return False
 
 
 def test_a_build_sees_what_compilers_need_and_no_tokens() -> None:

@@ -72,10 +72,12 @@ def test_a_link_is_followed_to_what_lies_beside_the_file_itself(program: Path, t
     assert verify(link).binary_class == "jit"
 
 
-def test_a_pipe_and_a_folder_are_no_files(tmp_path: Path) -> None:
-    """What is no regular file is refused at once; a pipe that nobody writes to is not waited for."""
+def test_a_pipe_a_folder_and_a_terabyte_are_no_programs(tmp_path: Path) -> None:
+    """What is no regular file, or claims an absurd size, is refused at once; a pipe is not waited for."""
     os.mkfifo(tmp_path / "pipe")
-    for path in (tmp_path / "pipe", tmp_path, tmp_path / "missing"):
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(2**40)
+    for path in (tmp_path / "pipe", tmp_path, tmp_path / "missing", tmp_path / "sparse"):
         with pytest.raises(NotReadable):
             verify(path)
 

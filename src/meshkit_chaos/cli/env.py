@@ -43,6 +43,8 @@ def env_command() -> None:
 def up_command(file: Path, name: str | None, given: tuple[str, ...], built: Path | None, allow: bool, form: str) -> int:
     """Deploy the environment of FILE and leave it up. One of kind attached is only registered: it already runs."""
     described = load_environment_alone(file)
+    if built is not None and described.kind != "process":
+        raise UsageError(f"--built is about binaries that are deployed, and kind: {described.kind} deploys none")
     if described.kind == "attached":
         state = attach(
             described, pairs(given, option="--var"), environment_id=name or described.name, allow=allow, wait=Duration(0)

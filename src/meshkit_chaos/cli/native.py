@@ -140,14 +140,16 @@ def _carried_out(
     values = {f"var.{name}": text for name, text in merged_vars(described, given).items()}
     place = Workplace(base=Path(described.path).parent, logs=out, seen=os.environ, clock=SystemClock())
     done = []
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         for binary in chosen:
             say(f"{binary.name}: {' '.join(binary.build) or 'nothing to build'}")
             done.append(build(binary, path=render(binary.path, values), place=place))
     except KeyboardInterrupt:
         raise CannotRun("interrupted; the build that went on was killed, and no result was written") from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return BuildReport(
         environment=described.name,
         environment_digest=described.digest,

@@ -24,6 +24,8 @@ from meshkit_chaos.native.pe import read_pe
 from meshkit_chaos.native.source import Malformed, Source
 from meshkit_chaos.scenario.environment import Demand
 
+MOST_BYTES: Final = 4 * 1024**3
+"""A larger file takes too long to look at, and is no program: a sparse one can claim any size."""
 _MOST_BESIDE: Final = 20_000
 _ARCHITECTURES: Final = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "armv7l": "arm", "i686": "x86", "i386": "x86"}
 _SYSTEMS: Final = {"Linux": "linux", "Darwin": "osx", "Windows": "win"}
@@ -52,14 +54,16 @@ class OpenFile:
 
 
 def open_regular(path: Path) -> int:
-    """A descriptor of a regular file. A pipe or a device is refused and never waited for. Raises NotReadable."""
+    """A descriptor of a regular file of a bounded size. A pipe or a device is never waited for. Raises NotReadable."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise NotReadable(f"{path} cannot be read: {error.strerror}", hint="check the path") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_size > MOST_BYTES:
         os.close(descriptor)
-        raise NotReadable(f"{path} is no regular file", hint="name the executable itself")
+        wrong = "no regular file" if not stat.S_ISREG(found.st_mode) else f"{found.st_size} bytes long; no program is"
+        raise NotReadable(f"{path} is {wrong}", hint="name the executable itself")
     return descriptor
 
 
