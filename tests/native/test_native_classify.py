@@ -73,7 +73,7 @@ def test_native_code_is_known_by_who_made_it(data: bytes, toolchain: str, eviden
         (b"BSJB\1\0\1\0" + bytes(30), "archive", "bare IL metadata"),
         (b"", "damaged", "the file is empty"),
         (b"hello", "unknown", "neither ELF, nor Mach-O, nor PE, nor a script"),
-        (elf(kind=1), "damaged", "neither a program nor a shared library"),
+        (elf(kind=1), "unknown", "neither a program nor a shared library"),
         (elf()[:-40], "damaged", "cut off or damaged"),
         (macho()[:-4], "damaged", "cut off or damaged"),
         (pe()[:-4], "damaged", "cut off"),

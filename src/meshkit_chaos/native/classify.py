@@ -14,7 +14,7 @@ from typing import Final
 from meshkit_chaos.journal.binaries import BinaryClass, BinaryFacts
 from meshkit_chaos.native import elf, macho, marks, pe
 from meshkit_chaos.native.image import Image
-from meshkit_chaos.native.source import Malformed, Source, Swept, printable, sweep
+from meshkit_chaos.native.source import Malformed, NoProgram, Source, Swept, printable, sweep
 
 MOST_BEHIND: Final = 4096
 """So many bytes behind the program are padding or a signature's; more of them are something that it carries."""
@@ -59,7 +59,8 @@ def classify(source: Source, *, path: str, beside: tuple[str, ...] = ()) -> Bina
     try:
         image = read(source)
     except Malformed as error:
-        return _facts(path, source, swept, form, _Sorted("damaged", refusals=(str(error),)))
+        found = _Sorted("unknown" if isinstance(error, NoProgram) else "damaged", refusals=(str(error),))
+        return _facts(path, source, swept, form, found)
     return _facts(path, source, swept, form, _sorted(source, image, swept, beside), image)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from meshkit_chaos.native.image import Image
-from meshkit_chaos.native.source import Malformed, Source, name_in, numbers, printable, take
+from meshkit_chaos.native.source import Malformed, NoProgram, Source, name_in, numbers, printable, take
 
 MAGIC: Final = b"\x7fELF"
 MOST_SEGMENTS: Final = 1024
@@ -78,7 +78,7 @@ def read_elf(source: Source) -> Image:
         head
     )
     if kind not in (_EXEC, _DYN):
-        raise Malformed(f"the ELF file is of type {kind}, neither a program nor a shared library")
+        raise NoProgram(f"the ELF file is of type {kind}, neither a program nor a shared library")
     segments = tuple(_segments(source, layout, segments_at, segment_size, segment_count))
     sections = tuple(_sections(source, layout, sections_at, section_size, section_count, names)) if sections_at else ()
     dynamic, linked = _dynamic(source, layout, segments)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from meshkit_chaos.native.image import Image
-from meshkit_chaos.native.source import Malformed, Source, name_in, numbers, printable, take
+from meshkit_chaos.native.source import Malformed, NoProgram, Source, name_in, numbers, printable, take
 
 MAGICS: Final = (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe")
 UNIVERSAL: Final = b"\xca\xfe\xba\xbe"
@@ -80,7 +80,7 @@ def _thin(source: Source) -> Image:
     if count > MOST_COMMANDS or size > MOST_COMMAND_BYTES:
         raise Malformed(f"the Mach-O header counts {count} load commands in {size} bytes; no program has that")
     if kind not in (_EXECUTE, *_DYLIB_KINDS):
-        raise Malformed(f"the Mach-O file is of type {kind}, neither a program nor a shared library")
+        raise NoProgram(f"the Mach-O file is of type {kind}, neither a program nor a shared library")
     at = 32 if wide else 28
     commands = take(source, at, size, what="the load commands")
     found = _Commands(end=at + size)

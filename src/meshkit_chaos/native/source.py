@@ -31,6 +31,10 @@ class Source(Protocol):
         ...
 
 
+class NoProgram(Malformed):
+    """Whole, and neither a program nor a shared library: an object file, or the remains of a crash."""
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """A source in memory: for tests, and for the first bytes of something."""
