@@ -26,6 +26,7 @@ from meshkit_chaos.cli.app import cli
 from meshkit_chaos.faults import CATALOGUE, Fault, levers
 from meshkit_chaos.gate.schema import gate_reference
 from meshkit_chaos.journal import events as ev
+from meshkit_chaos.journal.binaries import BinaryFacts
 from meshkit_chaos.promql import subset
 from meshkit_chaos.promql.syntax import ARITHMETIC, COMPARISONS, SET_OPERATORS
 from meshkit_chaos.report.gate_json import decision_schema_json
@@ -125,7 +126,7 @@ def journal_page() -> str:
     for line in event_types(invocation_log.Line):
         parts.append(_event(line))
     parts.append("## Values inside events\n")
-    for value in (ev.MemberUp, levers.MemberState, invocation_log.AnnouncedScenario):
+    for value in (ev.MemberUp, BinaryFacts, levers.MemberState, invocation_log.AnnouncedScenario):
         parts.append(_value(value))
     parts.append("### lever call\n\nOne of these, told apart by `lever`. Every lever call is idempotent.\n")
     calls = [
@@ -198,7 +199,7 @@ def _type(hint: Any) -> str:
     return f"[{words}](#{words.replace(' ', '-')})" if words in _LINKED else words
 
 
-_LINKED: Final = {"member up", "member state", "announced scenario"}
+_LINKED: Final = {"member up", "binary facts", "member state", "announced scenario"}
 
 
 def _words(name: str) -> str:
@@ -346,6 +347,9 @@ By command:
 | `lint` | no error; warnings are allowed | 4 |
 | `plan` | everything selected can run | 2 if something cannot, or nothing was selected |
 | `recover` | nothing is left to undo | 3 |
+| `native verify` | every file is accepted | 1 if one is not; 4 if one cannot be read |
+| `native build` | every binary is what the environment demands | 1 if one is not; 2 if its command was not allowed |
+| `native compare` | nothing got worse | 1 if native code was lost, or it grew too much; 2 if there was nothing to compare |
 | `env up` | it is up | 2 if it cannot start or is up already |
 | `env down` | nothing of it is left | 3 |
 | `env status` | no environment is dirty | 3 |
