@@ -28,6 +28,7 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "judge": ("records", "Judge a stored run again."),
     "report": ("records", "Write the documents of stored runs again."),
     "recover": ("records", "Undo what a crashed run left behind."),
+    "pipelines": ("pipelines", "Write CI pipelines, and find what makes them look green."),
     "env": ("env", "Start, stop and look at an environment that outlives a run."),
 }
 USAGE, INTERNAL = 4, 5
