@@ -1,7 +1,8 @@
 """GitHub workflows run for real on this machine: the local runner `act` in host mode, with stand-ins for four actions.
 
-What is real: the workflow file, its expressions, matrix, conditions, needs, environment, scripts, and everything they start. What
-stands in: checkout (clones the test's repository), setup-python (a virtual environment), and the artifact store (a folder).
+What is real: the workflow file, its expressions, matrix, conditions, needs, environment, scripts, and everything they start.
+What stands in: checkout (clones the test's repository), setup-python (a virtual environment), and the artifact store (a
+folder).
 """
 
 from __future__ import annotations
@@ -116,7 +117,10 @@ class Forge:
                 "--json",
                 "--action-offline-mode",
                 f"--action-cache-path={self.folder / 'act'}",
-                *(f"--local-repository={pin.action}@{pin.commit}={STANDINS / pin.action.partition('/')[2]}" for pin in PINS.values()),
+                *(
+                    f"--local-repository={pin.action}@{pin.commit}={STANDINS / pin.action.partition('/')[2]}"
+                    for pin in PINS.values()
+                ),
                 *(f"--env={name}={value}" for name, value in environment.items()),
                 f"--var=CHAOS_HISTORY=git:{self.remote}#chaos-history",
                 *(f"--var={name}={value}" for name, value in self.variables.items()),
@@ -143,7 +147,11 @@ class Forge:
 
 def git(folder: Path, *words: str) -> str:
     """Run git with an identity of its own, whatever the machine's configuration says."""
-    identity = {f"GIT_{who}_{what}": f"chaos{'@example.org' if what == 'EMAIL' else ''}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    identity = {
+        f"GIT_{who}_{what}": f"chaos{'@example.org' if what == 'EMAIL' else ''}"
+        for who in ("AUTHOR", "COMMITTER")
+        for what in ("NAME", "EMAIL")
+    }
     done = subprocess.run(
         ["git", *words],
         cwd=folder,

@@ -107,7 +107,7 @@ def conceal(hide: Callable[[str], str]) -> None:
 def say(text: str) -> None:
     """Talk goes to stderr; stdout is data. That nobody listens any more (a closed pipe, a terminal gone) stops nothing."""
     try:
-        click.echo(_hide(text), err=True)
+        click.echo(_hide(text).replace("##vso[", "# #vso[").replace("##[", "# #["), err=True)  # no command to a CI agent
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 

@@ -185,3 +185,20 @@ def publish_command(out: Path, to: Platform) -> int:
     else:
         say("GITHUB_STEP_SUMMARY is not set: there is no summary page to write to")
     return exit_code(results.verdict)
+
+
+@pipelines_command.command(
+    "approver", epilog="Example: meshkit-chaos pipelines approver approvals.json --environment chaos-override --author kim"
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--environment", required=True, help="The protected environment.")
+@click.option("--author", required=True, help="Who asks for the override: another person must have approved.")
+def approver_command(file: Path, environment: str, author: str) -> int:
+    """Print who approved a protected environment, from GitHub's list of approvals of a run.
+
+    Ends with 2 where nobody did, where it was rejected, or where only the author did.
+    """
+    from meshkit_chaos.pipelines.approvals import approver  # noqa: PLC0415  # only here
+
+    click.echo(approver(_bytes(file), environment=environment, author=author))
+    return 0

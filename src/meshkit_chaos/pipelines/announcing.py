@@ -65,7 +65,7 @@ def _github(level: Level, text: str) -> str:
 
 def _azure(level: Level, text: str) -> str:
     flat = clipped(one_line(text), _LONGEST)
-    return f"##vso[task.logissue type={level}]{flat.replace('%', '%AZP25').replace('##', '# #')}"
+    return f"##vso[task.logissue type={level}]{flat.replace('%', '%AZP25')}"
 
 
 _LINES: Final[dict[Platform, Callable[[Level, str], str]]] = {"github": _github, "azure": _azure}

@@ -31,7 +31,6 @@ _PLACES: Final[dict[Platform, dict[str, str]]] = {
         "run-steps.yml.j2": "azure-pipelines/chaos-run-steps.yml",
     },
 }
-ACTION: Final = "action.yml"
 
 
 def definitions(platform: Platform, settings: Settings) -> dict[str, str]:
@@ -41,11 +40,6 @@ def definitions(platform: Platform, settings: Settings) -> dict[str, str]:
         place: environment.get_template(f"{platform}/{name}").render(settings=settings, pin=PINS)
         for name, place in _PLACES[platform].items()
     }
-
-
-def composite_action() -> str:
-    """The text of ``action.yml``: the steps of one run, for workflows that a user writes."""
-    return _environment().get_template("github/action.yml.j2").render(pin=PINS)
 
 
 def _environment() -> Environment:
