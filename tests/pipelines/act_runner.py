@@ -12,8 +12,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from meshkit_chaos.pipelines.pins import PINS
 
@@ -57,7 +59,7 @@ class Forge:
 
     folder: Path
     events: int = 0
-    variables: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         copy_project(self.repository)
@@ -79,6 +81,7 @@ class Forge:
         return self.folder / f"artifacts-{self.events}"
 
     def git(self, *words: str) -> str:
+        """Run git in the repository."""
         return git(self.repository, *words)
 
     def commit(self, message: str) -> str:
@@ -86,12 +89,12 @@ class Forge:
         self.git("commit", "--quiet", "--allow-empty", "--message", message)
         return self.git("rev-parse", "HEAD").strip()
 
-    def act(self, event: str, workflow: str, *words: str, payload: dict[str, object] | None = None) -> Ended:
+    def act(self, event: str, workflow: str, *words: str, inputs: Mapping[str, str] = MappingProxyType({})) -> Ended:
         """Run one workflow for one event, to its end."""
         self.events += 1
         self.artifacts.mkdir()
         given = self.folder / f"event-{self.events}.json"
-        given.write_text(json.dumps({"repository": {"default_branch": "main"}, **(payload or {})}))
+        given.write_text(json.dumps({"inputs": dict(inputs)}))
         environment = {
             "STANDIN_ORIGIN": str(self.repository),
             "STANDIN_PYTHON": sys.executable,
@@ -100,6 +103,7 @@ class Forge:
             "MESHKIT_CHAOS_STATE": str(self.folder / "state"),
             "TMPDIR": str(self.temporary),
             "TERM": "dumb",
+            **self.environment,
         }
         done = subprocess.run(
             [
@@ -123,7 +127,6 @@ class Forge:
                 ),
                 *(f"--env={name}={value}" for name, value in environment.items()),
                 f"--var=CHAOS_HISTORY=git:{self.remote}#chaos-history",
-                *(f"--var={name}={value}" for name, value in self.variables.items()),
                 "--secret=GITHUB_TOKEN=stand-in",
                 *words,
             ],

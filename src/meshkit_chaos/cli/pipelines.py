@@ -50,7 +50,9 @@ def pipelines_command() -> None:
 @click.option("--simulated", metavar="FILE", default="", help="A simulated environment for pull requests.")
 @click.option("--native/--no-native", default=True, show_default=True, help="Build the environment's native binaries first.")
 @click.option("--policy", default="chaos-gate.yaml", show_default=True, help="The gate's policy.")
-@click.option("--overrides", default="chaos-overrides.yaml", show_default=True, help="The gate's overrides.")
+@click.option(
+    "--branch", default="main", show_default=True, help="The protected branch: policy and overrides are read from it."
+)
 @click.option("--install", "install", metavar="LINE", multiple=True, help="Shell that installs meshkit-chaos; repeatable.")
 @click.option("--python", default="3.13", show_default=True, help="The Python to run with.")
 @click.option("--cron", default="17 2 * * *", show_default=True, help="When the nightly runs, in UTC.")

@@ -24,7 +24,8 @@ MOST_SHARDS: Final = 64
 
 class Settings(Struct, frozen=True, kw_only=True):
     """``install`` is lines of shell that put ``meshkit-chaos`` on the PATH. ``simulated`` names an environment that a pull
-    request can run without starting anything; empty: pull requests only lint and test. ``command`` is how to write it again.
+    request can run without starting anything; empty: pull requests only lint and test. ``branch`` is the protected one, which the
+    gate's policy and overrides are read from. ``command`` is how to write it again.
     """
 
     file: str
@@ -37,9 +38,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     simulated: str = ""
     native: bool = True
     policy: str = "chaos-gate.yaml"
-    overrides: str = "chaos-overrides.yaml"
     python: str = "3.13"
     cron: str = "17 2 * * *"
+    branch: str = "main"
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -53,7 +54,7 @@ def checked(settings: Settings) -> Settings:
         "--file": settings.file,
         "--tests": settings.tests,
         "--policy": settings.policy,
-        "--overrides": settings.overrides,
+        "--branch": settings.branch,
         **({"--simulated": settings.simulated} if settings.simulated else {}),
     }
     for option, path in [*paths.items(), *(("--env", environment) for environment in settings.environments)]:
