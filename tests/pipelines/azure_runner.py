@@ -38,17 +38,22 @@ class Ran:
 
 @dataclass
 class Agent:
-    """Runs the jobs of one pipeline file in order. ``repository``: a git repository that holds it; each job has a folder."""
+    """Runs the jobs of pipeline files in order. ``repository``: a git repository that holds them; each run has a folder."""
 
     repository: Path
     folder: Path
     variables: dict[str, str]
     environment: dict[str, str]
-    jobs: dict[str, Ran] = field(default_factory=dict)
+    runs: int = 0
+
+    @property
+    def run_folder(self) -> Path:
+        return self.folder / str(self.runs)
 
     @property
     def artifacts(self) -> Path:
-        return self.folder / "artifacts"
+        """Those of the last run."""
+        return self.run_folder / "artifacts"
 
     def run(self, name: str, parameters: dict[str, str] | None = None) -> dict[str, Ran]:
         """Run every job of a pipeline. Parameters that are not given have their defaults."""
@@ -56,14 +61,16 @@ class Agent:
         pipeline = yaml.safe_load(text)
         values = self._values(pipeline, parameters or {})
         self.variables |= {key: self._variables(value) for key, value in pipeline.get("variables", {}).items()}
-        self.artifacts.mkdir(exist_ok=True, parents=True)
-        for job in _filled(pipeline["jobs"], values):
+        self.runs += 1
+        self.artifacts.mkdir(parents=True)
+        jobs: dict[str, Ran] = {}
+        for job in self._expanded(_filled(pipeline["jobs"], values), "jobs"):
             needs = [job["dependsOn"]] if isinstance(job.get("dependsOn"), str) else job.get("dependsOn", [])
-            failed = any(self.jobs[need].result == "Failed" for need in needs)
+            failed = any(need not in jobs or jobs[need].result == "Failed" for need in needs)
             if failed and job.get("condition", "succeeded()") == "succeeded()":
                 continue
-            self.jobs[job["job"]] = self._job(job)
-        return self.jobs
+            jobs[job["job"]] = self._job(job)
+        return jobs
 
     def _values(self, document: dict[str, Any], given: dict[str, str]) -> dict[str, str]:
         declared = {item["name"]: item for item in document.get("parameters", [])}
@@ -76,9 +83,9 @@ class Agent:
 
     def _job(self, job: dict[str, Any]) -> Ran:
         ran = Ran()
-        work = self.folder / job["job"] / "s"
+        work = self.run_folder / job["job"] / "s"
         work.mkdir(parents=True)
-        temporary = self.folder / job["job"] / "tmp"
+        temporary = self.run_folder / job["job"] / "tmp"
         temporary.mkdir()
         environment = {
             **self.environment,
@@ -86,7 +93,7 @@ class Agent:
             "TMPDIR": str(temporary),
         }
         self.variables["Pipeline.Workspace"] = str(work.parent)
-        for step in self._expanded(job["steps"]):
+        for step in self._expanded(job["steps"], "steps"):
             condition = step.get("condition", "succeeded()")
             assert condition in ("succeeded()", "always()"), condition
             if ran.result == "Failed" and condition != "always()":
@@ -98,15 +105,15 @@ class Agent:
                 ran.failed.append(name)
         return ran
 
-    def _expanded(self, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Steps with those of templates in their place."""
+    def _expanded(self, items: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+        """Jobs or steps, with those of templates in their place."""
         found = []
-        for step in steps:
-            if "template" not in step:
-                found.append(step)
+        for item in items:
+            if "template" not in item:
+                found.append(item)
                 continue
-            template = yaml.safe_load((self.repository / "azure-pipelines" / step["template"]).read_text(encoding="utf-8"))
-            found += self._expanded(_filled(template["steps"], self._values(template, step.get("parameters", {}))))
+            template = yaml.safe_load((self.repository / "azure-pipelines" / item["template"]).read_text(encoding="utf-8"))
+            found += self._expanded(_filled(template[kind], self._values(template, item.get("parameters", {}))), kind)
         return found
 
     def _variables(self, text: str) -> str:

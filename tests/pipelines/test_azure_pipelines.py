@@ -12,12 +12,23 @@ from azure_runner import Agent
 pytestmark = pytest.mark.slow
 
 
+LAB, SIMULATED = "src/meshkit_chaos/demo/etcd-lab.yaml", "src/meshkit_chaos/starter/simulated-mesh.yaml"
+
+
+def commit(agent: Agent, message: str) -> None:
+    """Commit everything; later runs are of that commit."""
+    git(agent.repository, "add", "--all")
+    git(agent.repository, "commit", "--quiet", "--allow-empty", "--message", message)
+    agent.variables["Build.SourceVersion"] = git(agent.repository, "rev-parse", "HEAD").strip()
+
+
 @pytest.fixture
 def agent(tmp_path: Path) -> Agent:
     """An agent with the project's own repository."""
     repository = tmp_path / "repository"
     copy_project(repository)
     git(repository, "init", "--quiet", "--initial-branch=main")
+    git(tmp_path, "init", "--quiet", "--bare", "history.git")
     git(repository, "add", "--all")
     git(repository, "commit", "--quiet", "--message", "as it is")
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -27,6 +38,7 @@ def agent(tmp_path: Path) -> Agent:
         variables={
             "Build.SourceVersion": git(repository, "rev-parse", "HEAD").strip(),
             "Build.SourceBranch": "refs/heads/main",
+            "Build.Repository.Uri": str(tmp_path / "history.git"),
             "System.AccessToken": "stand-in",
         },
         environment={**kept, "MESHKIT_CHAOS_STATE": str(tmp_path / "state"), "PIP_NO_BUILD_ISOLATION": "0"},
@@ -66,3 +78,37 @@ def test_on_demand_runs_what_is_asked_for(agent: Agent) -> None:
     assert job.failed == [], job.said
     assert "seed 7" in job.said
     assert (agent.artifacts / "chaos-results" / "verdict.json").is_file()
+
+
+RELEASE = """\
+jobs:
+  - template: chaos-release-gate.yml
+  - job: release
+    dependsOn: chaos_release_gate
+    steps:
+      - bash: echo released
+"""
+
+
+def test_a_night_opens_the_gate_for_its_commit_and_for_no_other(agent: Agent) -> None:
+    """Runs, history, gate and decision of the nightly; then a release that depends on the gate, and one that nothing is known of.
+
+    The mesh is the simulated one: what takes time on the lab is shown by the other tests.
+    """
+    nightly = agent.repository / "azure-pipelines/chaos-nightly.yml"
+    nightly.write_text(nightly.read_text().replace(LAB, SIMULATED))
+    (agent.repository / "azure-pipelines/release.yml").write_text(RELEASE)
+    commit(agent, "a simulated night")
+    night = agent.run("chaos-nightly.yml")
+    assert {name: job.failed for name, job in night.items()} == {"chaos_1": [], "chaos_2": [], "history": [], "gate": []}, night
+    assert "##vso[task.uploadsummary]" in night["gate"].said
+    assert (agent.artifacts / "chaos-gate" / "chaos-gate-log.jsonl").is_file()
+
+    opened = agent.run("release.yml")
+    assert opened["chaos_release_gate"].failed == [], opened["chaos_release_gate"].said
+    assert "released" in opened["release"].said
+
+    commit(agent, "not tested by any night")
+    closed = agent.run("release.yml")
+    assert closed["chaos_release_gate"].failed == ["Open or blocked?"]
+    assert "release" not in closed

@@ -63,13 +63,11 @@ def test_a_night_a_release_a_regression_a_block_and_an_override(forge: Forge) ->
     lab = forge.repository / LAB
     lab.write_text(lab.read_text().replace("  - --logger\n", f"{SLOW}  - --logger\n"))
     bad = forge.commit("elections take six seconds and more")
-    unknown = release(forge)
-    assert unknown.jobs["release-gate"] == "failure", "nothing is known of the new commit"
 
     night = forge.act("schedule", "chaos-nightly")
     assert night.code != 0
     assert (night.jobs["chaos"], night.jobs["history"], night.jobs["gate"]) == ("failure", "success", "failure"), night.said
-    assert "::error" not in night.said or "leader-killed" in night.said
+    assert "leader-killed" in night.said
 
     blocked = release(forge)
     assert (blocked.code, blocked.jobs["release-gate"]) == (1, "failure"), blocked.said

@@ -24,8 +24,8 @@ MOST_SHARDS: Final = 64
 
 class Settings(Struct, frozen=True, kw_only=True):
     """``install`` is lines of shell that put ``meshkit-chaos`` on the PATH. ``simulated`` names an environment that a pull
-    request can run without starting anything; empty: pull requests only lint and test. ``branch`` is the protected one, which the
-    gate's policy and overrides are read from. ``command`` is how to write it again.
+    request can run without starting anything; empty: pull requests only lint and test. ``branch`` is the protected one, where
+    the gate's policy and overrides are read. ``command`` is how to write it again.
     """
 
     file: str
