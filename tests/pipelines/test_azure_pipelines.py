@@ -91,7 +91,7 @@ jobs:
 
 
 def test_a_night_opens_the_gate_for_its_commit_and_for_no_other(agent: Agent) -> None:
-    """Runs, history, gate and decision of the nightly; then a release that depends on the gate, and one that nothing is known of.
+    """Runs, history and gate of the nightly; then a release that depends on the gate, and one that nothing is known of.
 
     The mesh is the simulated one: what takes time on the lab is shown by the other tests.
     """
