@@ -80,6 +80,7 @@ class Campaign:
     file_digest: str
     execute: Execute
     listener: Listener
+    environment_class: str = ""
 
 
 def run_campaign(campaign: Campaign, clock: Clock) -> InvocationVerdict:
@@ -117,10 +118,13 @@ def _started(campaign: Campaign, clock: Clock) -> InvocationStarted:
                 repeats=scenario.repeats,
                 severity=scenario.severity,
                 owner=scenario.owner,
+                modules=scenario.modules,
+                tags=scenario.tags,
             )
             for scenario in campaign.scenarios
         ),
         wall_ns=clock.wall_ns(),
+        environment_class=campaign.environment_class,
     )
 
 

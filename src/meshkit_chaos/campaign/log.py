@@ -23,6 +23,8 @@ class AnnouncedScenario(Struct, frozen=True, kw_only=True):
     repeats: Repeats
     severity: str = "medium"
     owner: str = ""
+    modules: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 class InvocationStarted(Struct, frozen=True, kw_only=True, tag_field="kind", tag="invocation.started"):
@@ -39,6 +41,7 @@ class InvocationStarted(Struct, frozen=True, kw_only=True, tag_field="kind", tag
     selection: tuple[str, ...]
     scenarios: tuple[AnnouncedScenario, ...]
     wall_ns: int
+    environment_class: str = ""
 
 
 class RunAnnounced(Struct, frozen=True, kw_only=True, tag_field="kind", tag="run.announced"):

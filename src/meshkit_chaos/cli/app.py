@@ -21,7 +21,7 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "test": ("rehearse", "Test scenarios in virtual time: which mesh passes them, and which fails."),
     "mutate": ("mutate", "Distort the samples of a stored run: which objectives notice?"),
     "rule": ("rule", "Explain a lint rule."),
-    "lint": ("documents", "Check scenario, test and environment files."),
+    "lint": ("documents", "Check scenario, test, environment, policy and override files."),
     "schema": ("documents", "Print the JSON Schema of a document, for editors."),
     "plan": ("documents", "Show what a run would do, and why it could not."),
     "run": ("run", "Run scenarios and judge them."),
@@ -29,6 +29,8 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "report": ("records", "Write the documents of stored runs again."),
     "recover": ("records", "Undo what a crashed run left behind."),
     "pipelines": ("pipelines", "Write CI pipelines, and find what makes them look green."),
+    "history": ("history", "Keep what runs said: list, compare, carry between machines."),
+    "gate": ("gate", "Decide whether a release may go out, by what history knows of it."),
     "env": ("env", "Start, stop and look at an environment that outlives a run."),
 }
 USAGE, INTERNAL = 4, 5

@@ -16,7 +16,7 @@ from meshkit_chaos.campaign.results import Results, read_results
 from meshkit_chaos.cli.app import say
 from meshkit_chaos.cli.options import FORMAT
 from meshkit_chaos.cli.outcome import show, write_documents
-from meshkit_chaos.cli.places import DeployedPlace, Place, SimulatedPlace
+from meshkit_chaos.cli.places import DeployedPlace, Place, SimulatedPlace, environment_class
 from meshkit_chaos.cli.reading import SCENARIOS, load_both
 from meshkit_chaos.cli.run import Teller, carry_out, console, fresh_folder
 from meshkit_chaos.environments.resolving import lab_folder
@@ -54,6 +54,7 @@ def demo_command(out: Path | None, simulated: bool, form: str) -> int:
                 out=target,
                 scenarios=scenarios.scenarios,
                 environment=place.description,
+                environment_class=environment_class(place.description),
                 capabilities=place.capabilities,
                 seed=1,
                 subject={"demo": "etcd 3.5.1" if place.description.kind == "process" else "simulated mesh"},

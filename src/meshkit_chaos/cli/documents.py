@@ -6,15 +6,16 @@ import dataclasses
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
 from meshkit_chaos.cli.app import USAGE, say
 from meshkit_chaos.cli.options import ENVIRONMENT, FILE, FORMAT, SEED, TAGS, json_text
-from meshkit_chaos.cli.reading import SCENARIOS, load_both, load_scenarios_for, read_document
+from meshkit_chaos.cli.reading import OVERRIDES, POLICY, SCENARIOS, load_both, load_scenarios_for, read_document
 from meshkit_chaos.cli.rehearse import TESTS
 from meshkit_chaos.cli.timeline import timeline
+from meshkit_chaos.clock import SystemClock
 from meshkit_chaos.errors import CannotRun, Problem, UsageError
 from meshkit_chaos.judge.phrases import counted
 from meshkit_chaos.scenario.load import load_environment, load_scenarios
@@ -22,12 +23,16 @@ from meshkit_chaos.scenario.render import github_annotations, render_problems
 from meshkit_chaos.slo.codec import builtins
 
 if TYPE_CHECKING:
+    from meshkit_chaos.gate.schema import GateDocument
     from meshkit_chaos.scenario.environment import EnvironmentDescription
     from meshkit_chaos.scenario.exported import Exported
     from meshkit_chaos.scenario.model import ScenarioFile
+    from meshkit_chaos.scenario.schema import DocumentKind
 
 _ENVIRONMENT_KEYS: Final = re.compile(rb"^(members|command|ports|joined|roles)\s*:", re.MULTILINE)
 _TESTS_KEY: Final = re.compile(rb"^tests\s*:", re.MULTILINE)
+_POLICY_KEY: Final = re.compile(rb"^requirements\s*:", re.MULTILINE)
+_OVERRIDES_KEY: Final = re.compile(rb"^overrides\s*:", re.MULTILINE)
 CANNOT_RUN: Final = 2
 
 
@@ -55,7 +60,9 @@ CANNOT_RUN: Final = 2
 def lint_command(
     files: tuple[Path, ...], environment: Path | None, form: str, exposition: Path | None, live: str | None
 ) -> int:
-    """Check scenario, test and environment FILES (default: chaos-scenarios.yaml, and its tests). Executes nothing.
+    """Check FILES: scenarios, tests, environments, a gate's policy or overrides. Executes nothing.
+
+    By default chaos-scenarios.yaml, and its tests.
 
     Ends with 0 where there is no error (warnings are no errors), with 4 otherwise.
     """
@@ -96,11 +103,22 @@ def _lint_one(
     file: Path, environment: Path | None, exported: Exported | None, sources: dict[str, bytes]
 ) -> tuple[Problem, ...]:
     data = sources[str(file)] = read_document(file)
+    if _POLICY_KEY.search(data) or _OVERRIDES_KEY.search(data) or file.name in (POLICY, OVERRIDES):
+        return _lint_gate(file, data)
     if _TESTS_KEY.search(data):
         return _lint_tests(file, data, environment, sources)
     if _ENVIRONMENT_KEYS.search(data):
         return load_environment(data, path=str(file)).problems
     return _lint_scenarios(file, data, environment, exported, sources)[0]
+
+
+def _lint_gate(file: Path, data: bytes) -> tuple[Problem, ...]:
+    """Problems of a gate's policy, or of its overrides: told apart by their keys, or by the usual names."""
+    from meshkit_chaos.gate.load import load_overrides, load_policy  # noqa: PLC0415  # only for the gate's documents
+
+    if _OVERRIDES_KEY.search(data) or (file.name == OVERRIDES and not _POLICY_KEY.search(data)):
+        return load_overrides(data, path=str(file), now=SystemClock().wall_ns()).problems
+    return load_policy(data, path=str(file)).problems
 
 
 def _lint_scenarios(
@@ -132,19 +150,33 @@ def _lint_tests(file: Path, data: bytes, environment: Path | None, sources: dict
     return (*problems, *load_tests(data, path=str(file), scenarios=scenarios, environment=described).problems)
 
 
+_DOCUMENTS: Final = ("scenarios", "environment", "tests", "gate", "overrides", "verdict", "decision")
+
+
 @click.command("schema", epilog="Example: meshkit-chaos schema scenarios > chaos-scenarios.schema.json")
-@click.argument("document", type=click.Choice(["scenarios", "environment", "tests", "verdict"]), default="scenarios")
-def schema_command(document: Literal["scenarios", "environment", "tests", "verdict"]) -> int:
-    """Print the JSON Schema of a DOCUMENT (draft-07, as editors read it)."""
+@click.argument("document", type=click.Choice(_DOCUMENTS), default="scenarios")
+def schema_command(document: str) -> int:
+    """Print the JSON Schema of a DOCUMENT: draft-07, as editors read it, of what people write."""
+    click.echo(json_text(_schema(document)))
+    return 0
+
+
+def _schema(document: str) -> dict[str, Any]:
     if document == "verdict":
         from meshkit_chaos.report.jsondoc import verdict_schema  # noqa: PLC0415  # only asked for here
 
-        click.echo(json_text(verdict_schema()))
-        return 0
+        return verdict_schema()
+    if document == "decision":
+        from meshkit_chaos.report.gate_json import decision_schema  # noqa: PLC0415  # only asked for here
+
+        return decision_schema()
+    if document in ("gate", "overrides"):
+        from meshkit_chaos.gate.schema import gate_schema  # noqa: PLC0415  # imports pydantic's schema writer
+
+        return gate_schema(cast("GateDocument", document))
     from meshkit_chaos.scenario.schema import json_schema  # noqa: PLC0415  # imports pydantic's schema writer
 
-    click.echo(json_text(json_schema(document)))
-    return 0
+    return json_schema(cast("DocumentKind", document))
 
 
 def load_for_plan(file: Path, environment: str | None) -> tuple[ScenarioFile, EnvironmentDescription]:

@@ -25,25 +25,29 @@ from meshkit_chaos.report.model import InvocationReport, durations, run_report
 DOCUMENTS = ("verdict.json", "junit.xml", "summary.md", "report.html")
 
 
-def write_documents(out: Path, results: Results, *, recover: str, redactor: Redactor = HIDES_NOTHING) -> list[tuple[str, str]]:
-    """Write all derived documents; their names and places. One that cannot be written is said and left out.
-
-    ``redactor``: of a record that a secret leaked into, the documents do not tell it on.
-    """
+def makers(results: Results, *, recover: str) -> dict[str, Callable[[], bytes]]:
+    """How each derived document is made, by its name."""
     runs = tuple(
         run_report(record, verdict)
         for record, verdict in zip(results.records, results.verdict.runs, strict=True)
         if record is not None
     )
     report = InvocationReport(invocation=results.verdict, runs=runs, file=results.started.file, recover=recover)
-    made: dict[str, Callable[[], bytes]] = {
+    return {
         "verdict.json": lambda: verdict_json(results.verdict),
         "junit.xml": lambda: junit_xml(results.verdict, durations=durations(runs)),
         "summary.md": lambda: summary(results.verdict, file=results.started.file, recover=recover).encode(),
         "report.html": lambda: html_report(report).encode(),
     }
+
+
+def write_documents(out: Path, results: Results, *, recover: str, redactor: Redactor = HIDES_NOTHING) -> list[tuple[str, str]]:
+    """Write all derived documents; their names and places. One that cannot be written is said and left out.
+
+    ``redactor``: of a record that a secret leaked into, the documents do not tell it on.
+    """
     places = []
-    for name, make in made.items():
+    for name, make in makers(results, recover=recover).items():
         try:
             write_derived(out / name, redactor.data(make()))
         except OSError as error:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from meshkit_chaos.scenario.model import ScenarioFile
 
 SCENARIOS: Final = "chaos-scenarios.yaml"
+POLICY: Final = "chaos-gate.yaml"
+OVERRIDES: Final = "chaos-overrides.yaml"
 _MOST_BYTES: Final = 2 * 1024 * 1024 + 1  # one more than the loader admits, so that it can say "too large" with the place
 
 

@@ -21,7 +21,7 @@ from meshkit_chaos.campaign.sharding import Shard
 from meshkit_chaos.cli.app import conceal, say
 from meshkit_chaos.cli.options import ALLOW, ENVIRONMENT, FILE, FORMAT, SEED, TAGS, VARS, duration, pairs
 from meshkit_chaos.cli.outcome import show, write_documents
-from meshkit_chaos.cli.places import DeployedPlace, Place, SimulatedPlace, StandingPlace, Talk, attach
+from meshkit_chaos.cli.places import DeployedPlace, Place, SimulatedPlace, StandingPlace, Talk, attach, environment_class
 from meshkit_chaos.cli.reading import load_both, load_scenarios_for
 from meshkit_chaos.clock import SystemClock
 from meshkit_chaos.environments.registry import environment_folder, registered
@@ -99,6 +99,7 @@ def run_command(
                 out=fresh_folder(out),
                 scenarios=tuple(repeated(scenario, repeat) for scenario in chosen),
                 environment=place.description,
+                environment_class=environment_class(place.description),
                 capabilities=place.capabilities,
                 seed=secrets.randbelow(10**6) if seed is None else seed,
                 subject={key: hide(value) for key, value in about.items()},

@@ -52,7 +52,7 @@ def invocation_verdict(
     return InvocationVerdict(
         invocation=invocation,
         verdict=verdict,
-        environment=_environment(runs),
+        environment=worst_environment(runs),
         sentence=sentence,
         subject=dict(subject),
         scenarios=scenarios,
@@ -93,7 +93,7 @@ def _verdict(scenarios: Sequence[Repetition]) -> tuple[VerdictName, str]:
     return "pass", f"{total} passed" + (f", flaky: {listed(flaky)}" if flaky else "")
 
 
-def _environment(runs: Sequence[Verdict]) -> EnvironmentName:
-    """The worst that any run left."""
+def worst_environment(runs: Sequence[Verdict]) -> EnvironmentName:
+    """The worst that any run left; untouched where there is none."""
     left = {run.environment for run in runs}
     return next((name for name in _WORST_FIRST if name in left), "untouched")

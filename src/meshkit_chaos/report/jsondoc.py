@@ -49,9 +49,11 @@ def _schema_hook(wanted: type) -> dict[str, Any]:
     raise NotImplementedError(f"{wanted.__name__} has no schema")
 
 
-def verdict_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of both documents: a run's verdict and an invocation's."""
-    wanted = (Verdict, InvocationVerdict)
+def documented(*wanted: type) -> tuple[tuple[dict[str, Any], ...], dict[str, Any]]:
+    """References to, and definitions of, the documents of some types and of all that they are made of.
+
+    Each document has a ``schema`` number, which is needed.
+    """
     refs, components = msgspec.json.schema_components(wanted, schema_hook=_schema_hook, ref_template="#/$defs/{name}")
     for kind in wanted:
         definition = components[kind.__name__]
@@ -60,6 +62,12 @@ def verdict_schema() -> dict[str, Any]:
     for definition in components.values():
         if "description" in definition:  # docstrings keep their indentation before Python 3.13
             definition["description"] = inspect.cleandoc(definition["description"])
+    return refs, components
+
+
+def verdict_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of both documents: a run's verdict and an invocation's."""
+    refs, components = documented(Verdict, InvocationVerdict)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:meshkit-chaos:verdict:{SCHEMA_VERSION}",

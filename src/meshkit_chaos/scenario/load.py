@@ -81,7 +81,7 @@ def load_environment(data: bytes, *, path: str) -> Loaded[EnvironmentDescription
     composed = compose(data, path=path)
     if composed.root is None:
         return loaded(None, composed.problems)
-    text, problems = _admitted(EnvironmentText, composed.root.data, root=composed.root, path=path)
+    text, problems = admitted(EnvironmentText, composed.root.data, root=composed.root, path=path)
     findings = Findings(path, composed.root)
     value = None
     if text is not None:
@@ -101,7 +101,8 @@ def without_echoes(composed: Composed, problems: Iterable[Problem]) -> tuple[Pro
     return (*composed.problems, *(problem for problem in problems if (problem.line, problem.column) not in told))
 
 
-def _admitted(model: type[Text], data: Any, *, root: Node, path: str) -> tuple[Text | None, list[Problem]]:
+def admitted(model: type[Text], data: Any, *, root: Node, path: str) -> tuple[Text | None, list[Problem]]:
+    """The data as the grammar's model, or every problem that it has with it."""
     try:
         return model.model_validate(data), []
     except ValidationError as error:

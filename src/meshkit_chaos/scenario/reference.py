@@ -48,7 +48,7 @@ def grammar_reference() -> str:
     told: set[str] = set()
     for document, opening in _OPENINGS.items():
         parts.append(opening + "\n")
-        parts.extend(_document(document, told))
+        parts.extend(document_tables(json_schema(document), told))
     parts.extend(_faults())
     return "\n".join(parts).rstrip("\n") + "\n"
 
@@ -63,9 +63,8 @@ def rules_reference() -> str:
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
-def _document(document: DocumentKind, told: set[str]) -> Iterator[str]:
-    """What both documents use is told once."""
-    schema = json_schema(document)
+def document_tables(schema: dict[str, Any], told: set[str]) -> Iterator[str]:
+    """The tables of one document. What several documents use is told once: ``told`` grows."""
     definitions = schema["definitions"]
     yield _table(schema, first="version")
     for name in _reached(schema, definitions):

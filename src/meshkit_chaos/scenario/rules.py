@@ -252,6 +252,48 @@ _TABLE: Final = (
         id="MC206", name="no-expectation", reason="A test that expects nothing cannot fail.",
         bad="expect: {}", good="expect: pass",
     ),
+    Rule(
+        id="MC301", name="only-shadow", severity="warning",
+        reason="A gate in which nothing is blocking reports and never opens.",
+        bad="mode: shadow", good="mode: blocking",
+    ),
+    Rule(
+        id="MC302", name="schedule", reason="A nightly that no schedule expects cannot be missed.",
+        bad='nightly: {cron: "0 2 * *"}', good='nightly: {cron: "0 2 * * *", grace: 4h}',
+    ),
+    Rule(
+        id="MC303", name="selects-nothing",
+        reason="A requirement that says neither scenarios nor tags, modules or a severity would need nothing, or everything.",
+        bad="- id: everything", good='- id: everything\n  scenarios: ["*"]\n  at_least: 12',
+    ),
+    Rule(
+        id="MC304", name="blind-comparison",
+        reason="With so few runs no result at all, however bad, is significant at the stated rate: the comparison cannot fail.",
+        bad="runs: 1  # with regression: on", good="runs: 3",
+    ),
+    Rule(
+        id="MC305", name="baseline",
+        reason="What earlier runs a comparison takes must be said once: a key that another one makes pointless is a slip.",
+        bad="regression: on  # without `regression:` in the policy", good="regression:\n  baseline: {subject: {branch: main}}",
+    ),
+    Rule(
+        id="MC311", name="override-too-broad",
+        reason="An override accepts one number of one objective of one scenario, for one commit or digest, and not for long.",
+        bad='scenario: "leader-*"', good="scenario: leader-killed\nobjective: converge-one-leader\naccept: {within: 9s}",
+    ),
+    Rule(
+        id="MC312", name="override-self-approved", reason="Who asks for an exception does not grant it.",
+        bad="author: ann\napprover: ann", good="author: ann\napprover: bo",
+    ),
+    Rule(
+        id="MC313", name="override-expired", reason="An exception ends on its day. Gone ones stay in the file as its history.",
+        bad='expires: "2020-01-01"  # a warning', good='expires: "2026-12-01"', severity="warning",
+    ),
+    Rule(
+        id="MC314", name="override-renewed",
+        reason="The second renewal of one exception is a habit: it needs a second approver, another person again.",
+        bad="# a third override of leader-killed, converge-one-leader", good="second_approver: cy",
+    ),
 )  # fmt: skip
 
 RULES: Final = MappingProxyType({rule.id: rule for rule in _TABLE})

@@ -36,8 +36,8 @@ _ONE_KEY: Final = {_name(model.__name__): model.ONE_OF for model in (MetricsText
 
 def json_schema(document: DocumentKind) -> dict[str, Any]:
     """The schema of one kind of document, as plain JSON values."""
-    raw = _MODELS[document].model_json_schema(ref_template="#/definitions/{model}")
-    definitions = {_name(name): _draft_7(schema) for name, schema in sorted(raw.pop("$defs").items())}
+    schema = model_schema(_MODELS[document], title=_TITLES[document])
+    definitions = schema["definitions"]
     for name in _ONE_CHECK:
         if (check := definitions.get(_name(name))) is not None:
             check["oneOf"] = [{"required": [key]} for key in CheckText.CHECKS]
@@ -46,8 +46,15 @@ def json_schema(document: DocumentKind) -> dict[str, Any]:
             found["oneOf"] = [{"required": [key]} for key in keys]
     if "Parallel" in definitions:
         _allow_single_steps(definitions["Parallel"])
+    return schema
+
+
+def model_schema(model: type[BaseModel], *, title: str) -> dict[str, Any]:
+    """The schema of a grammar's model, before what pydantic cannot say of it is added."""
+    raw = model.model_json_schema(ref_template="#/definitions/{model}")
+    definitions = {_name(name): _draft_7(schema) for name, schema in sorted(raw.pop("$defs", {}).items())}
     body = _draft_7(raw)
-    body["title"] = _TITLES[document]
+    body["title"] = title
     return {"$schema": "http://json-schema.org/draft-07/schema#", **body, "definitions": definitions}
 
 

@@ -1,0 +1,179 @@
+"""All that history holds for one decision, asked in a few questions. What comes out is a value: deciding needs no history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec import Struct
+
+from meshkit_chaos.gate.policy import Policy, Requirement
+from meshkit_chaos.gate.schedule import expected
+from meshkit_chaos.gate.selecting import selected
+from meshkit_chaos.gate.subject import Subject
+from meshkit_chaos.history.model import Ask, HistoryReader, PastInvocation, PastScenario
+from meshkit_chaos.slo import Duration
+
+LOOKBACK: Final = Duration.parse("14d")
+"""Results of a subject are found by digest this far back, or as far as the policy's longest ``fresh``."""
+TRAIL: Final = 20
+BASELINE_RESULTS: Final = 200
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """One requirement and the scenarios that it came to."""
+
+    requirement: Requirement
+    scenarios: tuple[str, ...]
+
+
+class Evidence(Struct, frozen=True, kw_only=True):
+    """``tested``: results of the subject by scenario, newest first. ``vanished``: invocations of it that announced a scenario
+    and hold nothing of it, by scenario. ``trail``: the newest results of any subject. ``baseline``: candidates, newest first.
+
+    ``exercised``: by module, when it was last under a fault; None: never. ``nightly``: the instant at which one was expected,
+    and the invocation that came. ``seen_failing``: scenarios that failed at least once.
+    """
+
+    asked: tuple[Asked, ...]
+    tested: dict[str, tuple[PastScenario, ...]]
+    vanished: dict[str, tuple[PastInvocation, ...]]
+    trail: dict[str, tuple[PastScenario, ...]]
+    baseline: dict[str, tuple[PastScenario, ...]]
+    exercised: dict[str, int | None]
+    nightly_expected: int | None
+    nightly_came: bool
+    seen_failing: frozenset[str]
+
+
+def gather(reader: HistoryReader, policy: Policy, subject: Subject, *, now: int) -> Evidence:
+    """Ask history for all that a decision about a subject needs."""
+    known = reader.known()
+    by_commit = reader.results(Ask(subject={"commit": subject.commit}, invalidated=True)) if subject.commit else ()
+    unknown = _unknown(reader, policy, subject, {one.scenario for one in (*known, *by_commit)}, now=now)
+    asked = tuple(
+        Asked(requirement=one, scenarios=selected(one, (*known, *by_commit), unknown=unknown)) for one in policy.requirements
+    )
+    every = tuple(dict.fromkeys(name for one in asked for name in one.scenarios))
+    found = _of_subject(reader, policy, subject, by_commit=by_commit, scenarios=every, now=now)
+    trail = _by_scenario(reader.results(Ask(scenarios=every, newest=TRAIL))) if every else {}
+    failing = reader.results(Ask(scenarios=every, verdicts=("fail",), newest=1)) if every else ()
+    at = expected(policy.nightly, now=now) if policy.nightly else None
+    return Evidence(
+        asked=asked,
+        tested=_by_scenario(one for one in found if one.counts),
+        vanished=_vanished(reader, policy, subject, found=found, now=now),
+        trail=trail,
+        baseline=_baseline(reader, policy, subject, asked=asked, now=now),
+        exercised=_exercised(reader, policy, known),
+        nightly_expected=at,
+        nightly_came=at is not None and _came(reader, policy, at),
+        seen_failing=frozenset(one.scenario for one in failing),
+    )
+
+
+def _unknown(reader: HistoryReader, policy: Policy, subject: Subject, known: set[str], *, now: int) -> tuple[str, ...]:
+    """Scenarios that an invocation of the subject announced and that history knows nothing of: their results were lost."""
+    announced = (
+        name for one in reader.invocations(since=_horizon(policy, now)) if subject.announced_by(one) for name in one.announced
+    )
+    return tuple(dict.fromkeys(name for name in announced if name not in known))
+
+
+def _by_scenario(results: Iterable[PastScenario]) -> dict[str, tuple[PastScenario, ...]]:
+    found: dict[str, list[PastScenario]] = {}
+    for one in results:
+        found.setdefault(one.scenario, []).append(one)
+    return {name: tuple(sorted(ones, key=lambda one: (one.at, one.invocation), reverse=True)) for name, ones in found.items()}
+
+
+def _horizon(policy: Policy, now: int) -> int:
+    return now - max(LOOKBACK.ns, *(one.fresh.ns for one in policy.requirements))
+
+
+def _of_subject(
+    reader: HistoryReader,
+    policy: Policy,
+    subject: Subject,
+    *,
+    by_commit: tuple[PastScenario, ...],
+    scenarios: tuple[str, ...],
+    now: int,
+) -> tuple[PastScenario, ...]:
+    """Results of the subject, those that people invalidated included. One without runs belongs to who announced it."""
+    candidates = {(one.invocation, one.scenario): one for one in by_commit}
+    if policy.match == "digest" and scenarios:
+        since = _horizon(policy, now)
+        recent = reader.results(Ask(scenarios=scenarios, since=since, invalidated=True))
+        candidates |= {(one.invocation, one.scenario): one for one in recent}
+    own = {one.invocation for one in candidates.values() if subject.tested_by(one, policy.match)}
+    announced = {one.invocation for one in by_commit} | own
+    return tuple(
+        one
+        for one in candidates.values()
+        if subject.tested_by(one, policy.match) or (not one.runs and one.invocation in announced)
+    )
+
+
+def _vanished(
+    reader: HistoryReader, policy: Policy, subject: Subject, *, found: tuple[PastScenario, ...], now: int
+) -> dict[str, tuple[PastInvocation, ...]]:
+    """What an invocation of the subject announced and history holds no result of, not even that there was none."""
+    own = {one.invocation for one in found}
+    have = {(one.invocation, one.scenario) for one in found}
+    gone: dict[str, tuple[PastInvocation, ...]] = {}
+    for invocation in reader.invocations(since=_horizon(policy, now)):
+        if invocation.invocation not in own and not subject.announced_by(invocation):
+            continue
+        for name in invocation.announced:
+            if (invocation.invocation, name) not in have and not _elsewhere(reader, invocation, name):
+                gone[name] = (*gone.get(name, ()), invocation)
+    return gone
+
+
+def _elsewhere(reader: HistoryReader, invocation: PastInvocation, scenario: str) -> bool:
+    """Whether the result is there and only not of the subject: its binaries were others."""
+    held = reader.results(Ask(scenarios=(scenario,), since=invocation.at, before=invocation.at + 1, invalidated=True))
+    return any(one.invocation == invocation.invocation for one in held)
+
+
+def _baseline(
+    reader: HistoryReader, policy: Policy, subject: Subject, *, asked: tuple[Asked, ...], now: int
+) -> dict[str, tuple[PastScenario, ...]]:
+    compared = tuple(dict.fromkeys(name for one in asked if one.requirement.regression for name in one.scenarios))
+    if policy.regression is None or not compared:
+        return {}
+    rules = policy.regression.baseline
+    before = now - rules.lag.ns if rules.until is None else min(rules.until, now - rules.lag.ns)
+    found = reader.results(
+        Ask(scenarios=compared, subject=rules.subject, verdicts=("pass", "fail"), before=before, newest=BASELINE_RESULTS)
+    )
+    return _by_scenario(one for one in found if not subject.tested_by(one, policy.match))
+
+
+def _exercised(reader: HistoryReader, policy: Policy, known: tuple[PastScenario, ...]) -> dict[str, int | None]:
+    """When a scenario about each module last ended with evidence, good or bad."""
+    return {
+        module: _last_seen(reader, [one.scenario for one in known if module in one.modules])
+        for module in policy.exercised_within
+    }
+
+
+def _last_seen(reader: HistoryReader, scenarios: list[str]) -> int | None:
+    if not scenarios:
+        return None
+    decided = reader.results(Ask(scenarios=tuple(scenarios), verdicts=("pass", "fail"), newest=1))
+    return max((one.at for one in decided), default=None)
+
+
+def _came(reader: HistoryReader, policy: Policy, at: int) -> bool:
+    assert policy.nightly is not None
+    since = at - SLACK.ns
+    return any(
+        policy.nightly.subject.items() <= one.subject.items()
+        for one in reader.invocations(since=since, before=at + policy.nightly.grace.ns + 1)
+    )
+
+
+SLACK: Final = Duration.parse("5m")
+"""Clocks of a scheduler and a runner differ by less than this."""

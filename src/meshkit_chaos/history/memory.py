@@ -1,0 +1,79 @@
+"""A history in memory: the public fake for tests and planted evidence, and a view of any history as it was at an instant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from msgspec import structs
+
+from meshkit_chaos.history.model import Ask, HistoryReader, PastInvocation, PastScenario
+
+
+class MemoryHistory:
+    """Holds what it is given; answers as any history does. What was given later of the same invocation × scenario replaces."""
+
+    def __init__(self, invocations: Iterable[PastInvocation] = (), scenarios: Iterable[PastScenario] = ()) -> None:
+        self._invocations = {one.invocation: one for one in invocations}
+        self._scenarios = {(one.invocation, one.scenario): one for one in scenarios}
+
+    def add(self, invocation: PastInvocation, scenarios: Iterable[PastScenario]) -> None:
+        """Take in one invocation with its results."""
+        self._invocations[invocation.invocation] = invocation
+        self._scenarios.update({(one.invocation, one.scenario): one for one in scenarios})
+
+    def results(self, ask: Ask) -> tuple[PastScenario, ...]:
+        """Newest first; of equal instants, the one with the larger invocation (a ULID) counts as newer."""
+        found = [one for one in self._scenarios.values() if _asked(one, ask)]
+        found.sort(key=lambda one: (one.at, one.invocation), reverse=True)
+        if ask.newest is None:
+            return tuple(found)
+        kept, seen = [], dict.fromkeys((one.scenario for one in found), 0)
+        for one in found:
+            seen[one.scenario] += 1
+            if seen[one.scenario] <= ask.newest:
+                kept.append(one)
+        return tuple(kept)
+
+    def known(self) -> tuple[PastScenario, ...]:
+        newest = self.results(Ask(newest=1, invalidated=True))
+        return tuple(structs.replace(one, runs=()) for one in sorted(newest, key=lambda one: one.scenario))
+
+    def invocations(self, *, since: int | None = None, before: int | None = None) -> tuple[PastInvocation, ...]:
+        found = [
+            one
+            for one in self._invocations.values()
+            if (since is None or one.at >= since) and (before is None or one.at < before)
+        ]
+        return tuple(sorted(found, key=lambda one: (one.at, one.invocation), reverse=True))
+
+
+def _asked(one: PastScenario, ask: Ask) -> bool:
+    return (
+        (not ask.scenarios or one.scenario in ask.scenarios)
+        and (not ask.environment_class or one.environment_class == ask.environment_class)
+        and ask.subject.items() <= one.subject.items()
+        and (not ask.verdicts or one.verdict in ask.verdicts)
+        and (ask.since is None or one.at >= ask.since)
+        and (ask.before is None or one.at < ask.before)
+        and (ask.invalidated or one.counts)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """Another history as it was just before an instant: what came later is not there. For replaying decisions."""
+
+    reader: HistoryReader
+    before: int
+
+    def results(self, ask: Ask) -> tuple[PastScenario, ...]:
+        before = self.before if ask.before is None else min(ask.before, self.before)
+        return self.reader.results(structs.replace(ask, before=before))
+
+    def known(self) -> tuple[PastScenario, ...]:
+        newest = self.reader.results(Ask(before=self.before, newest=1, invalidated=True))
+        return tuple(structs.replace(one, runs=()) for one in newest)
+
+    def invocations(self, *, since: int | None = None, before: int | None = None) -> tuple[PastInvocation, ...]:
+        return self.reader.invocations(since=since, before=self.before if before is None else min(before, self.before))
