@@ -19,6 +19,7 @@ USERS = checked(
         tags=("smoke",),
         shards=3,
         simulated="simulated-mesh.yaml",
+        native=True,
     )
 )
 

@@ -48,7 +48,7 @@ def pipelines_command() -> None:
     "--shards", type=click.IntRange(1, 64), default=1, show_default=True, help="Jobs that share each environment's work."
 )
 @click.option("--simulated", metavar="FILE", default="", help="A simulated environment for pull requests.")
-@click.option("--native/--no-native", default=True, show_default=True, help="Build the environment's native binaries first.")
+@click.option("--native", is_flag=True, help="Build the binaries that the environments name first, and run exactly those.")
 @click.option("--policy", default="chaos-gate.yaml", show_default=True, help="The gate's policy.")
 @click.option(
     "--branch", default="main", show_default=True, help="The protected branch: policy and overrides are read from it."
@@ -84,7 +84,7 @@ def _settings(platform: Platform, given: dict[str, object]) -> Settings:
         if parameter.name not in given or value in (parameter.default, (), parameter.get_default(click.Context(init_command))):
             continue
         if isinstance(value, bool):
-            words += [parameter.opts[0] if value else parameter.secondary_opts[0]]
+            words += [parameter.opts[0]]
         else:
             words += [f"{parameter.opts[0]}={item}" for item in (value if isinstance(value, tuple) else (value,))]
     install = given.pop("install") or (f"python -m pip install --disable-pip-version-check 'meshkit-chaos=={__version__}'",)

@@ -24,7 +24,8 @@ MOST_SHARDS: Final = 64
 
 class Settings(Struct, frozen=True, kw_only=True):
     """``install`` is lines of shell that put ``meshkit-chaos`` on the PATH. ``simulated`` names an environment that a pull
-    request can run without starting anything; empty: pull requests only lint and test. ``branch`` is the protected one, where
+    request can run without starting anything; empty: pull requests only lint and test. ``native``: the environments name binaries; they are built
+    first, and exactly those are run. ``branch`` is the protected one, where
     the gate's policy and overrides are read. ``command`` is how to write it again.
     """
 
@@ -36,7 +37,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     shards: int = 1
     simulated: str = ""
-    native: bool = True
+    native: bool = False
     policy: str = "chaos-gate.yaml"
     python: str = "3.13"
     cron: str = "17 2 * * *"
