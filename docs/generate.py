@@ -340,7 +340,10 @@ By command:
 | `env status` | no environment is dirty | 3 |
 | `doctor` | nothing essential is missing | 2 |
 | `schema`, `rule` | printed | 4 |
-| `init`, `new` | written | 4 if something is in the way or wrong: then nothing was written |
+| `pipelines check` | nothing looks green that is not | 1 if something does; 2 if no file calls `meshkit-chaos`; 4 |
+| `pipelines publish` | every scenario passed | 1, 2, 3 as above |
+| `pipelines approver` | somebody else approved | 2 if nobody did, or it was rejected; 4 |
+| `init`, `new`, `pipelines init` | written | 4 if something is in the way or wrong: then nothing was written |
 | `test` | all came out as expected (`--strict`: and every key objective was seen failing) | 1 if not; 4 |
 | `mutate` | every key objective that passed noticed every distortion | 1 if one stayed green; 2 if none had passed |
 

@@ -20,9 +20,11 @@ import meshkit_chaos.slo
 from meshkit_chaos.cli.app import USAGE
 from meshkit_chaos.errors import ChaosError
 from meshkit_chaos.faults import CATALOGUE
+from meshkit_chaos.gate.load import load_policy
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.judge import verdict
 from meshkit_chaos.judge.exit_code import DIRTY, FAIL, PASS, UNDECIDED
+from meshkit_chaos.pipelines.definition import read_definition
 from meshkit_chaos.promql.subset import AGGREGATIONS, FUNCTIONS
 from meshkit_chaos.scenario.environment import EnvironmentDescription
 from meshkit_chaos.scenario.load import load_environment, load_scenarios
@@ -200,7 +202,11 @@ def test_yaml_that_is_a_whole_document_lints_clean() -> None:
     ]
     assert saved
     for name, block in saved:
-        load = load_tests if "tests:" in block.text else load_scenarios if "scenarios:" in block.text else load_environment
+        if "\njobs:" in block.text:  # a pipeline, shown for what is wrong with it: it must be readable
+            read_definition(block.text.encode(), path=name)
+            continue
+        kinds = {"tests:": load_tests, "requirements:": load_policy, "scenarios:": load_scenarios}
+        load = next((load for key, load in kinds.items() if key in block.text), load_environment)
         assert load(block.text.encode(), path=f"{name}:{block.line}").problems == ()
 
 

@@ -112,7 +112,8 @@ def _in_its_line(call: Call, after: str, *, pipes: bool) -> Swallowed | None:
     if _is_condition(call) and not _LEAVES.search(rest + after):
         return Swallowed(call, "its failure only chooses a branch, and no branch ends with it", "add a branch with `exit 1`")
     if "||" in rest and not _taken_over(rest.partition("||")[2], after):
-        return Swallowed(call, f"`||{rest.partition('||')[2].rstrip()}` swallows its failure", "leave it out")
+        written = call.line.text[call.end + rest.index("||") :].rstrip()
+        return Swallowed(call, f"`{written}` swallows its failure", "leave it out")
     if re.search(r"(?<!\|)\|(?![|&])", rest) and not pipes:
         return Swallowed(call, "a pipe ends with the exit code of its last command", "write `set -o pipefail` before it")
     if re.search(r"(?<![&>])&(?![&>\d])\s*$", rest):

@@ -23,10 +23,10 @@ MOST_SHARDS: Final = 64
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """``install`` is lines of shell that put ``meshkit-chaos`` on the PATH. ``simulated`` names an environment that a pull
-    request can run without starting anything; empty: pull requests only lint and test. ``native``: the environments name binaries; they are built
-    first, and exactly those are run. ``branch`` is the protected one, where
-    the gate's policy and overrides are read. ``command`` is how to write it again.
+    """``install``: lines of shell that put ``meshkit-chaos`` on the PATH. ``simulated``: an environment that a pull request can
+    run without starting anything; empty: pull requests only lint and test. ``native``: the environments name binaries, which
+    are built first, and exactly those are run. ``branch``: the protected one, where the gate's policy and overrides are read.
+    ``command``: how to write the files again.
     """
 
     file: str
