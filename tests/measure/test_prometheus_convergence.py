@@ -143,4 +143,4 @@ def test_three_witnesses_agree_and_the_faster_one_is_narrower(tmp_path: Path, re
     # Single runs may be wider where the machine was busy: a round that comes late says so by its length.
     slow, middle, fast = (median(hi - lo for lo, hi in column) for column in zip(*witnesses, strict=True))
     assert slow > middle > fast
-    assert slow < 2.2 * 10**9
+    assert slow < 3.3 * 10**9
