@@ -31,6 +31,8 @@ PROMISED_S = 1.0
 """Within this time a watchdog has undone."""
 SLACK = 3
 """A loaded machine may take so many times longer before a test fails; the measured times are printed."""
+READ_BY_THEN_S = 1.0
+"""A watchdog looks into the journal ten times a second: what is older than this, it has read."""
 _LOOK_EVERY_S = 0.004
 _RUNNING_UP_S = 30.0
 
