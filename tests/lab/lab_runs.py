@@ -53,7 +53,7 @@ def wait_for(look: Callable[[], T | None], *, within: float, what: str | Callabl
 
 def let_pass(seconds: float) -> None:
     """Let a chosen time go by: the moment of a blow within a phase, never a wait for something to be ready."""
-    time.sleep(seconds)
+    time.sleep(seconds)  # the one place of the lab where time itself is the subject
 
 
 @dataclass(frozen=True)
