@@ -115,14 +115,14 @@ def test_what_else_lies_in_a_remote_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_branch_survives_pushers_at_the_same_time(tmp_path: Path, remote: str) -> None:
-    """Six that push at once all arrive: each puts its own on top of what others pushed, and nothing is forced."""
-    folders = [filled(tmp_path / f"job-{number}", number) for number in range(6)]
-    with ThreadPoolExecutor(6) as crowd:
+    """Four that push at once all arrive: each puts its own on top of what others pushed, and nothing is forced."""
+    folders = [filled(tmp_path / f"job-{number}", number) for number in range(4)]
+    with ThreadPoolExecutor(4) as crowd:
         moved = list(crowd.map(lambda folder: pushed(folder, remote), folders))
-    assert moved == [Moved(invocations=1)] * 6
-    assert pulled(tmp_path / "there", remote) == Moved(invocations=6)
+    assert moved == [Moved(invocations=1)] * 4
+    assert pulled(tmp_path / "there", remote) == Moved(invocations=4)
     commits = git(tmp_path / "remote.git", "rev-list", "--parents", "chaos-history").splitlines()
-    assert sorted(len(line.split()) for line in commits) == [1, 2, 2, 2, 2, 2], "one line of commits, nothing merged or lost"
+    assert sorted(len(line.split()) for line in commits) == [1, 2, 2, 2], "one line of commits, nothing merged or lost"
 
 
 def test_the_users_repository_is_not_touched(tmp_path: Path, remote: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from meshkit_chaos.campaign.results import Results, read_results
 from meshkit_chaos.clock import Clock, ulid
 from meshkit_chaos.errors import HistoryProblem, JournalDamaged, UsageError
 from meshkit_chaos.history import writing
-from meshkit_chaos.history.bundles import collect, pack, parse_name, spread, unpack
+from meshkit_chaos.history.bundles import collect, is_ulid, pack, spread, unpack
 from meshkit_chaos.history.database import Database
 from meshkit_chaos.history.deriving import past
 from meshkit_chaos.history.evidence import LOG, Evidence, digest, goes_on
@@ -151,9 +151,8 @@ def derive(evidence: Evidence, documents: Documents = no_documents) -> Derived:
         _refuse_leaks(results)
         invocation, scenarios = past(results)
         made = documents(results)
+    _refuse_names(invocation, scenarios)
     bundle, data = pack(evidence, invocation=invocation.invocation, wall_ns=invocation.at)
-    if parse_name(bundle) is None:
-        raise HistoryProblem(f"{invocation.invocation[:80]!r} is no ULID", hint="the log was not written by this program")
     return Derived(bundle=bundle, data=data, evidence=evidence, invocation=invocation, scenarios=scenarios, documents=made)
 
 
@@ -173,6 +172,12 @@ def put_state(connection: Connection, state: Derived) -> None:
     writing.put(connection, state.invocation, state.scenarios, bundle=state.bundle)
     blobs = {name: (digest(data), len(data)) for name, data in state.documents.items()}
     writing.put_documents(connection, state.invocation.invocation, blobs)
+
+
+def _refuse_names(invocation: PastInvocation, scenarios: tuple[PastScenario, ...]) -> None:
+    for name in (invocation.invocation, *(run.run for one in scenarios for run in one.runs)):
+        if not is_ulid(name):
+            raise HistoryProblem(f"{name[:80]!r} is no ULID", hint="the record was not written by this program")
 
 
 def _refuse_leaks(results: Results) -> None:
