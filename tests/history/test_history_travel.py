@@ -12,6 +12,7 @@ import pytest
 from history_builder import crashed, everything, evidence_of, opened, variant, written
 
 from meshkit_chaos.errors import HistoryProblem, UsageError
+from meshkit_chaos.history.branch import GitBranch
 from meshkit_chaos.history.places import opened_shelf
 from meshkit_chaos.history.shelf import FolderStore
 from meshkit_chaos.history.travel import Moved, pull, push
@@ -125,6 +126,19 @@ def test_a_branch_survives_pushers_at_the_same_time(tmp_path: Path, remote: str)
     assert sorted(len(line.split()) for line in commits) == [1, 2, 2, 2], "one line of commits, nothing merged or lost"
 
 
+def test_a_push_does_not_fetch_what_is_there(tmp_path: Path, remote: str) -> None:
+    """Where the server can leave contents out, a push to a large history takes its names only; a pull takes everything."""
+    git(tmp_path / "remote.git", "config", "uploadpack.allowFilter", "true")
+    served = remote.replace("git:", "git:file://")
+    pushed(filled(tmp_path / "first", 1, 2, 3), served)
+    with opened(filled(tmp_path / "second", 4)) as history, opened_shelf(served) as shelf:
+        assert isinstance(shelf, GitBranch)
+        assert push(history, shelf) == Moved(invocations=1)
+        objects = git(shelf._scratch / "names", "cat-file", "--batch-all-objects", "--batch-check=%(objecttype)").split()
+        assert objects.count("blob") == 2, "the read-me, and what was pushed"
+    assert pulled(tmp_path / "there", served) == Moved(invocations=4)
+
+
 def test_the_users_repository_is_not_touched(tmp_path: Path, remote: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A push by the name of a remote leaves work tree, index, branches and the rest of the user's repository as they were."""
     work = tmp_path / "work"
@@ -142,6 +156,23 @@ def test_the_users_repository_is_not_touched(tmp_path: Path, remote: str, monkey
     assert pushed(filled(tmp_path / "here", 1), "git:origin#kept/chaos") == Moved(invocations=1)
     assert {path: path.read_bytes() for path in sorted(work.rglob("*")) if path.is_file()} == before
     assert git(tmp_path / "remote.git", "branch", "--list", "--format=%(refname:short)").split() == ["kept/chaos"]
+
+
+def test_a_checkouts_token_is_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The header that a CI's checkout leaves in its configuration reaches our git, once, and no file of ours."""
+    for name, value in GIT_HOME.items():
+        monkeypatch.setenv(name, value)
+    git(tmp_path, "init", "--quiet", "work")
+    git(tmp_path / "work", "config", "http.https://example.org/.extraheader", "AUTHORIZATION: basic c2VjcmV0")
+    git(tmp_path / "work", "remote", "add", "origin", "https://example.org/mesh.git")
+    monkeypatch.chdir(tmp_path / "work")
+    with opened_shelf("git:origin") as shelf:
+        assert isinstance(shelf, GitBranch)
+        told = shelf._git.word("config", "--get-all", "http.https://example.org/.extraheader")
+        assert told == "AUTHORIZATION: basic c2VjcmV0"
+        assert shelf._git.word("config", "remote.there.url") == "https://example.org/mesh.git"
+        written = [path for path in shelf._scratch.rglob("*") if path.is_file() and b"c2VjcmV0" in path.read_bytes()]
+        assert written == []
 
 
 def test_a_branch_of_source_code_is_refused(tmp_path: Path, remote: str) -> None:
