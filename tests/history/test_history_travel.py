@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from history_builder import crashed, everything, evidence_of, opened, variant, written
+from history_builder import SECOND, START, crashed, everything, evidence_of, opened, variant, written
 
 from meshkit_chaos.errors import HistoryProblem, UsageError
 from meshkit_chaos.history.branch import GitBranch
@@ -93,6 +93,15 @@ def test_a_run_that_grew_travels(tmp_path: Path, remote: str) -> None:
         pulled(tmp_path / "there", remote)
     with opened(tmp_path / "there") as there:
         assert [one.verdict for one in everything(there)] == ["pass"]
+
+
+def test_a_pull_may_be_bounded(tmp_path: Path) -> None:
+    """Of three invocations those that began at the given instant or later are taken in; a later pull takes the rest."""
+    pushed(filled(tmp_path / "here", 1, 2, 3), str(tmp_path / "share"))
+    with opened(tmp_path / "there") as there, opened_shelf(str(tmp_path / "share")) as shelf:
+        assert pull(there, shelf, since=START + 2 * SECOND) == Moved(invocations=2)
+        assert min(one.at for one in there.invocations()) == START + 2 * SECOND
+        assert pull(there, shelf) == Moved(invocations=1)
 
 
 def test_an_altered_bundle_is_refused_and_the_rest_goes_on(tmp_path: Path) -> None:

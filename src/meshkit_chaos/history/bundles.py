@@ -24,6 +24,7 @@ from meshkit_chaos.history.evidence import LOG, Evidence, digest, is_evidence
 LARGEST: Final = 512 * 2**20
 """Bytes of evidence in one invocation. A nightly of twenty scenarios has a few MB."""
 MOST_FILES: Final = 200_000
+_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ULID: Final = r"[0-9A-HJKMNP-TV-Z]{26}"
 _NAME: Final = re.compile(rf"runs/[0-9]{{4}}/[0-9]{{2}}/({_ULID})-([0-9a-f]{{16}})\.tar\.gz")
 _CHUNK: Final = 2**20
@@ -36,6 +37,14 @@ class BundleName:
     name: str
     invocation: str
     digest: str
+
+    @property
+    def began(self) -> int:
+        """When the invocation began, in ms of wall time: the first 48 bits of its ULID."""
+        ms = 0
+        for letter in self.invocation[:10]:
+            ms = ms << 5 | _CROCKFORD.index(letter)
+        return ms
 
 
 def parse_name(name: str) -> BundleName | None:
