@@ -142,3 +142,4 @@ def test_the_bill_of_materials_is_part_of_the_facts(built: Path, tmp_path: Path)
     copy.unlink()
     with pytest.raises(EnvironmentProblem, match=r"mesh.cdx.json cannot be read"):
         place(built, copy, demand="required", sbom=bill, **words)
+    assert not copy.exists()
