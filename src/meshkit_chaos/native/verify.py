@@ -82,7 +82,7 @@ def examine(descriptor: int, *, path: str, beside: tuple[str, ...] = ()) -> Bina
     source = OpenFile(descriptor)
     try:
         return classify(source, path=path, beside=beside)
-    except Malformed as error:
+    except (Malformed, OSError) as error:  # an OSError here: the disk, or a network below it, gave up in the middle
         return BinaryFacts(
             path=path, digest="", size=source.size, format="other", binary_class="damaged", refusals=(str(error),)
         )
