@@ -137,6 +137,8 @@ def objections(facts: BinaryFacts, *, demand: Demand, wanted: str = "", digest: 
 
 
 def _objections(facts: BinaryFacts, *, demand: Demand, wanted: str, digest: str) -> Iterator[str]:
+    if not facts.digest:
+        yield "it could not be read to its end"
     if digest and facts.digest != digest:
         yield f"its SHA-256 is {facts.digest or 'unknown'}, expected {digest}"
     if demand == "any":
