@@ -1,7 +1,8 @@
-"""Write the reference pages that are made from the code, or say which are stale.
+"""Write the reference pages and pictures that are made from the code, or say which are stale.
 
-Takes the commands, event types, catalogue and tables of the package; gives Markdown and JSON below ``docs/reference``. With
-``--check`` it writes nothing and ends with 1 if a page differs from what would be written. A test calls ``pages``.
+Takes the commands, event types, catalogue and tables of the package; gives Markdown and JSON below ``docs/reference``, and
+drawings of simulated runs below ``docs/pictures``. With ``--check`` it writes nothing and ends with 1 if a page differs from
+what would be written. A test calls ``stale``.
 """
 
 from __future__ import annotations
@@ -23,13 +24,19 @@ from meshkit_chaos import errors
 from meshkit_chaos.campaign import log as invocation_log
 from meshkit_chaos.cli.app import cli
 from meshkit_chaos.faults import CATALOGUE, Fault, levers
+from meshkit_chaos.gate.schema import gate_reference
 from meshkit_chaos.journal import events as ev
+from meshkit_chaos.journal.binaries import BinaryFacts
 from meshkit_chaos.promql import subset
 from meshkit_chaos.promql.syntax import ARITHMETIC, COMPARISONS, SET_OPERATORS
+from meshkit_chaos.report.gate_json import decision_schema_json
 from meshkit_chaos.report.jsondoc import verdict_schema_json
 from meshkit_chaos.scenario.reference import grammar_reference, rules_reference
 
-REFERENCE: Final = Path(__file__).resolve().parent / "reference"
+DOCS: Final = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS))
+from pictures import PICTURES  # noqa: E402  # a script beside this one, wherever this one is loaded from
+
 _MADE: Final = "<!-- Made from the code by docs/generate.py; a test holds it current. -->"
 
 
@@ -62,6 +69,9 @@ What the exit codes mean: [exit-codes](exit-codes.md).
 |---|---|
 | `NO_COLOR` | No colour. |
 | `MESHKIT_CHAOS_STATE` | Where environments that outlive a run are kept, instead of the user's state folder. |
+| `MESHKIT_CHAOS_HISTORY` | Where history is kept, for every command that takes `--history`. |
+| `MESHKIT_CHAOS_ARTIFACTS` | Where its bundles lie, for every command that takes `--artifacts`. |
+| `AWS_ENDPOINT`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, … | How `s3://` is reached; `AWS_ALLOW_HTTP=true` for one without TLS. |
 | `MESHKIT_CHAOS_TRACEBACK` | Print the traceback of an error of our own. |
 """
 
@@ -116,7 +126,7 @@ def journal_page() -> str:
     for line in event_types(invocation_log.Line):
         parts.append(_event(line))
     parts.append("## Values inside events\n")
-    for value in (ev.MemberUp, levers.MemberState, invocation_log.AnnouncedScenario):
+    for value in (ev.MemberUp, BinaryFacts, levers.MemberState, invocation_log.AnnouncedScenario):
         parts.append(_value(value))
     parts.append("### lever call\n\nOne of these, told apart by `lever`. Every lever call is idempotent.\n")
     calls = [
@@ -189,7 +199,7 @@ def _type(hint: Any) -> str:
     return f"[{words}](#{words.replace(' ', '-')})" if words in _LINKED else words
 
 
-_LINKED: Final = {"member up", "member state", "announced scenario"}
+_LINKED: Final = {"member up", "binary facts", "member state", "announced scenario"}
 
 
 def _words(name: str) -> str:
@@ -271,10 +281,12 @@ Also there: selectors with `=`, `!=`, `=~` and `!~`; `offset`; range selectors; 
 
 Semantics are those of Prometheus: staleness markers, a lookback of five minutes, extrapolation. A range leaves out a sample
 exactly at its start, as Prometheus 3 does. The evaluator is compared with Prometheus 2.42 on generated queries in
-`tests/promql`, with the older rule for ranges.
+`tests/promql`, with the older rule for ranges. Two series that become alike inside a subquery, if only at different steps,
+are refused where Prometheus refuses them.
 
 An indicator is one number. A query that gives no series, several series, or NaN at some instant is *unknown* there, and unknown
-is never good.
+is never good. So is one that skips a series that is NaN or gone: see
+[one bad member among good ones](../concepts/convergence-time.md#one-bad-member-among-good-ones).
 """
 
 
@@ -335,40 +347,48 @@ By command:
 | `lint` | no error; warnings are allowed | 4 |
 | `plan` | everything selected can run | 2 if something cannot, or nothing was selected |
 | `recover` | nothing is left to undo | 3 |
+| `native verify` | every file is accepted | 1 if one is not; 4 if one cannot be read |
+| `native build` | every binary is what the environment demands | 1 if one is not; 2 if its command was not allowed |
+| `native compare` | nothing got worse | 1 if native code was lost, or it grew too much; 2 if there was nothing to compare |
 | `env up` | it is up | 2 if it cannot start or is up already |
 | `env down` | nothing of it is left | 3 |
 | `env status` | no environment is dirty | 3 |
 | `doctor` | nothing essential is missing | 2 |
 | `schema`, `rule` | printed | 4 |
+| `history …` | done | 2 if something was refused, lost, altered or held by somebody else; 4 |
 | `pipelines check` | nothing looks green that is not | 1 if something does; 2 if no file calls `meshkit-chaos`; 4 |
 | `pipelines publish` | every scenario passed | 1, 2, 3 as above |
 | `pipelines approver` | somebody else approved | 2 if nobody did, or it was rejected; 4 |
 | `init`, `new`, `pipelines init` | written | 4 if something is in the way or wrong: then nothing was written |
 | `test` | all came out as expected (`--strict`: and every key objective was seen failing) | 1 if not; 4 |
+| `gate check` | the gate is open | 1 if evidence blocks; 2 if evidence is missing; 4 without a policy |
+| `gate override` | appended | 4 if it is not well-formed: then nothing was written |
+| `gate self-test` | all planted evidence blocked | 1 if any opened the gate; 2 if the policy opens for nothing |
+| `gate backtest` | replayed | 2 if there was nothing to decide about |
+| `gate log` | printed; with `--verify`, unbroken | 1 if it was changed; 2 if it cannot be read |
 | `mutate` | every key objective that passed noticed every distortion | 1 if one stayed green; 2 if none had passed |
 
 In the library, each error class carries its exit code and who must act:
 """
 
 PAGES: Final[dict[str, Callable[[], str | bytes]]] = {
-    "cli.md": cli_page,
-    "exit-codes.md": exit_codes_page,
-    "faults.md": faults_page,
-    "grammar.md": grammar_reference,
-    "journal.md": journal_page,
-    "promql.md": promql_page,
-    "rules.md": rules_reference,
-    "verdict.schema.json": verdict_schema_json,
+    "reference/cli.md": cli_page,
+    "reference/decision.schema.json": decision_schema_json,
+    "reference/exit-codes.md": exit_codes_page,
+    "reference/faults.md": faults_page,
+    "reference/gate.md": gate_reference,
+    "reference/grammar.md": grammar_reference,
+    "reference/journal.md": journal_page,
+    "reference/promql.md": promql_page,
+    "reference/rules.md": rules_reference,
+    "reference/verdict.schema.json": verdict_schema_json,
+    **PICTURES,
 }
 
 
 def stale() -> list[str]:
     """The names of pages that differ from what would be written now."""
-    return [
-        name
-        for name, make in PAGES.items()
-        if not (REFERENCE / name).is_file() or (REFERENCE / name).read_bytes() != _bytes(make())
-    ]
+    return [name for name, make in PAGES.items() if not (DOCS / name).is_file() or (DOCS / name).read_bytes() != _bytes(make())]
 
 
 def _bytes(made: str | bytes) -> bytes:
@@ -382,9 +402,9 @@ def main(arguments: list[str]) -> int:
         return 4
     old = stale()
     for name in old:
-        sys.stdout.write(f"docs/reference/{name} {'is stale: run python docs/generate.py' if arguments else 'written'}\n")
+        sys.stdout.write(f"docs/{name} {'is stale: run python docs/generate.py' if arguments else 'written'}\n")
         if not arguments:
-            (REFERENCE / name).write_bytes(_bytes(PAGES[name]()))
+            (DOCS / name).write_bytes(_bytes(PAGES[name]()))
     return 1 if old and arguments else 0
 
 

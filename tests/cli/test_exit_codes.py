@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_lines import Ended, command, write_documents
@@ -14,6 +15,7 @@ from virtual_runs import ENVIRONMENT, INDICATORS, Staged, document, invoke, scen
 
 from meshkit_chaos.cli import app
 from meshkit_chaos.environments.registry import environment_folder
+from meshkit_chaos.environments.simulated import SimulatedEnvironment
 from meshkit_chaos.environments.state import Quarantine, quarantine, take_lease
 
 FAST = "[{converge: one-leader, within: 500ms}]"
@@ -61,6 +63,20 @@ def dirty(tmp_path: Path) -> Path:
 def quarantined_lab(tmp_path: Path) -> str:
     quarantine(environment_folder("lab"), Quarantine(run=str(tmp_path / "gone"), differences=("node-1 is down",)))
     return "lab"
+
+
+def kept(tmp_path: Path) -> tuple[object, ...]:
+    """A history with one invocation in it."""
+    assert command("history", "import", out_of(tmp_path), "--history", tmp_path / "kept").code == 0
+    return ("--history", tmp_path / "kept")
+
+
+def altered(tmp_path: Path) -> tuple[object, ...]:
+    """A history of which one bundle was altered."""
+    options = kept(tmp_path)
+    bundle = next((tmp_path / "kept").rglob("*.tar.gz"))
+    bundle.write_bytes(bundle.read_bytes()[:-1])
+    return options
 
 
 Arguments = Callable[[Path], tuple[object, ...]]
@@ -153,6 +169,34 @@ TABLE: dict[str, tuple[int, Arguments]] = {
     "mutate": (0, lambda tmp: ("mutate", out_of(tmp))),
     "mutate, nothing passed": (2, lambda tmp: ("mutate", out_of(tmp, text=document(scenario_text(objectives=FAST))))),
     "mutate, no run": (4, lambda tmp: ("mutate", tmp)),
+    "history import": (0, lambda tmp: ("history", "import", out_of(tmp))),
+    "history import, no results": (2, lambda tmp: ("history", "import", tmp)),
+    "history import, nothing given": (4, lambda tmp: ("history", "import")),
+    "history list": (0, lambda tmp: ("history", "list", *kept(tmp))),
+    "history list, none there": (2, lambda tmp: ("history", "list", "--history", tmp / "none")),
+    "history list, no location": (4, lambda tmp: ("history", "list", "--history", "ftp://x")),
+    "history show": (0, lambda tmp: ("history", "show", "latest", *kept(tmp))),
+    "history show, unknown": (4, lambda tmp: ("history", "show", "nonsense", *kept(tmp))),
+    "history trend": (0, lambda tmp: ("history", "trend", "leader-killed", *kept(tmp))),
+    "history trend, unknown": (4, lambda tmp: ("history", "trend", "nonsense", *kept(tmp))),
+    "history trend, no such objective": (4, lambda tmp: ("history", "trend", "leader-killed", "--objective", "x", *kept(tmp))),
+    "history compare": (0, lambda tmp: ("history", "compare", "latest", "version=1", *kept(tmp))),
+    "history compare, unknown": (4, lambda tmp: ("history", "compare", "latest", "version=2", *kept(tmp))),
+    "history push": (0, lambda tmp: ("history", "push", tmp / "share", *kept(tmp))),
+    "history push, no remote": (4, lambda tmp: ("history", "push", "ftp://x", *kept(tmp))),
+    "history push, no repository": (2, lambda tmp: ("history", "push", f"git:{tmp / 'none.git'}", *kept(tmp))),
+    "history pull": (0, lambda tmp: ("history", "pull", tmp / "share")),
+    "history export": (0, lambda tmp: ("history", "export", tmp / "old", *kept(tmp))),
+    "history export, in the way": (4, lambda tmp: ("history", "export", tmp / "old", "x", *kept(tmp))),
+    "history prune": (0, lambda tmp: ("history", "prune", "--keep", "0s", *kept(tmp))),
+    "history prune, no duration": (4, lambda tmp: ("history", "prune", "--keep", "soon", *kept(tmp))),
+    "history rebuild": (0, lambda tmp: ("history", "rebuild", *kept(tmp))),
+    "history verify": (0, lambda tmp: ("history", "verify", *kept(tmp))),
+    "history verify, altered": (2, lambda tmp: ("history", "verify", *altered(tmp))),
+    "history invalidate, unknown": (4, lambda tmp: ("history", "invalidate", "x", "--reason", "y", *kept(tmp))),
+    "history invalidate, no reason": (4, lambda tmp: ("history", "invalidate", "x", *kept(tmp))),
+    "history lease take": (0, lambda tmp: ("history", "lease", "take", "lab")),
+    "history lease renew, lost": (2, lambda tmp: ("history", "lease", "renew", "lab", "--token", "9", *kept(tmp))),
     "demo, out is not empty": (4, lambda tmp: ("demo", "--simulated", "--out", passing(tmp).parent)),
 }
 
@@ -251,7 +295,7 @@ def test_every_command_is_in_the_table() -> None:
     """A new command gets its row here."""
     known = set(app._COMMANDS)
     tested = {case.partition(",")[0].partition(" ")[0] for case in TABLE}
-    mine = {"demo", "doctor", "lint", "schema", "plan", "run", "judge", "report", "recover", "env"}
+    mine = {"demo", "doctor", "lint", "schema", "plan", "run", "judge", "report", "recover", "env", "history"}
     assert mine <= known
     assert mine <= tested
 
@@ -281,3 +325,94 @@ def test_a_lease_that_is_held_is_2(tmp_path: Path, own_state: Path) -> None:
 PROCESS = ENVIRONMENT.replace("kind: simulated", "kind: process\ncommand: [sleep, '300']").replace(
     "simulated: {election: 1500ms, rejoin: 200ms}\n", ""
 )
+
+
+def break_down(*_: object, **__: object) -> None:
+    """What a bug of ours does, wherever it is planted."""
+    raise ZeroDivisionError("by design")
+
+
+def interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+class StuckMesh(SimulatedEnvironment):
+    """Members that were killed do not come back: every run leaves it dirty."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named, misbehaviour={"start": "raises"})
+
+
+AFTER_THE_RUNS = [
+    ("cli.outcome.html_report", break_down),
+    ("cli.outcome.junit_xml", break_down),
+    ("cli.outcome.verdict_json", break_down),
+    ("cli.outcome.summary", break_down),
+    ("cli.outcome.run_report", break_down),
+    ("cli.outcome.verdict_table", break_down),
+    ("cli.run.read_results", break_down),
+    ("cli.run.read_results", interrupt),
+    ("cli.run.show", break_down),
+    ("campaign.campaign.judge", break_down),
+    ("campaign.campaign.judge", interrupt),
+    ("campaign.campaign.invocation_verdict", break_down),
+    ("cli.run.Teller.judged", break_down),
+]
+
+
+@pytest.mark.parametrize(("where", "bug"), AFTER_THE_RUNS, ids=lambda it: it if isinstance(it, str) else it.__name__)
+def test_a_dirty_environment_comes_before_an_error_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, bug: Callable[..., None]
+) -> None:
+    """Whatever breaks after the runs: that they left something broken is what the command ends with, and says."""
+    monkeypatch.setattr("meshkit_chaos.cli.places.SimulatedEnvironment", StuckMesh)
+    monkeypatch.setattr(f"meshkit_chaos.{where}", bug)
+    ended = command("run", "--file", passing(tmp_path), "--out", tmp_path / "results")
+    assert ended.code == 3, ended
+    assert "dirty" in ended.out + ended.err
+    assert f"meshkit-chaos recover {tmp_path / 'results'}" in ended.out + ended.err
+    assert ("by design" in ended.err) is (bug is break_down)
+
+
+@pytest.mark.parametrize(("where", "bug"), AFTER_THE_RUNS, ids=lambda it: it if isinstance(it, str) else it.__name__)
+@pytest.mark.parametrize("documents", [passing, missing_objective])
+def test_an_error_of_ours_comes_before_any_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, bug: Callable[..., None], documents: Callable[[Path], Path]
+) -> None:
+    """With a clean environment a bug is 5 and an interrupt 2, whether the scenario passed or failed."""
+    monkeypatch.setattr(f"meshkit_chaos.{where}", bug)
+    ended = command("run", "--file", documents(tmp_path), "--out", tmp_path / "results")
+    assert ended.code == (5 if bug is break_down else 2), ended
+
+
+@pytest.mark.parametrize("again", ["judge", "report"])
+def test_records_of_a_dirty_environment_are_3_whatever_breaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: str
+) -> None:
+    """Judged again, or written again, by a tool that is broken: 3 all the same, and 5 for a clean one."""
+    broken, clean = dirty(tmp_path / "broken"), out_of(tmp_path / "clean")
+    run_of_it = broken / "runs" / "leader-killed" / "001"
+    monkeypatch.setattr("meshkit_chaos.cli.records.read_results", break_down)
+    monkeypatch.setattr("meshkit_chaos.cli.records.judge", break_down)
+    assert command(again, broken).code == 3
+    assert command(again, clean).code == 5
+    if again == "judge":
+        assert command(again, run_of_it).code == 3
+
+
+def test_one_document_that_breaks_takes_no_other_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verdict is printed and the other documents are there; the command still ends with 5."""
+    monkeypatch.setattr("meshkit_chaos.cli.outcome.html_report", break_down)
+    ended = command("run", "--file", passing(tmp_path), "--out", tmp_path / "results", "--format", "json")
+    assert ended.code == 5
+    assert ended.data["verdict"] == "pass"
+    assert "by design" in ended.err
+    there = {path.name for path in (tmp_path / "results").iterdir()}
+    assert {"verdict.json", "junit.xml", "summary.md"} <= there
+    assert "report.html" not in there
+
+
+def test_the_demo_with_a_broken_report_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That every scenario came out as expected makes up for no bug."""
+    monkeypatch.setattr("meshkit_chaos.cli.outcome.html_report", break_down)
+    assert command("demo", "--simulated", "--out", tmp_path / "results").code == 5

@@ -7,8 +7,9 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import click
 import pytest
@@ -27,7 +28,7 @@ from meshkit_chaos.judge.exit_code import DIRTY, FAIL, PASS, UNDECIDED
 from meshkit_chaos.pipelines.definition import read_definition
 from meshkit_chaos.promql.subset import AGGREGATIONS, FUNCTIONS
 from meshkit_chaos.scenario.environment import EnvironmentDescription
-from meshkit_chaos.scenario.load import load_environment, load_scenarios
+from meshkit_chaos.scenario.load import Loaded, load_environment, load_scenarios
 from meshkit_chaos.scenario.load_tests import load_tests
 
 PAGES = {page.name: page for page in pages()}
@@ -195,6 +196,12 @@ def test_the_readme_says_where_things_stand() -> None:
     assert [name for name in (*kinds, *CATALOGUE) if f"`{name}`" not in status] == []
 
 
+def loader(text: str) -> Callable[..., Loaded[Any]]:
+    """What reads a document with these keys."""
+    kinds = {"tests:": load_tests, "requirements:": load_policy, "scenarios:": load_scenarios}
+    return next((load for key, load in kinds.items() if re.search(rf"^{key}", text, re.MULTILINE)), load_environment)
+
+
 def test_yaml_that_is_a_whole_document_lints_clean() -> None:
     """Every YAML block of the how-tos and the tutorial that a reader saves has no problem of its own."""
     saved = [
@@ -205,8 +212,7 @@ def test_yaml_that_is_a_whole_document_lints_clean() -> None:
         if "\njobs:" in block.text:  # a pipeline, shown for what is wrong with it: it must be readable
             read_definition(block.text.encode(), path=name)
             continue
-        kinds = {"tests:": load_tests, "requirements:": load_policy, "scenarios:": load_scenarios}
-        load = next((load for key, load in kinds.items() if key in block.text), load_environment)
+        load = loader(block.text)
         assert load(block.text.encode(), path=f"{name}:{block.line}").problems == ()
 
 

@@ -34,6 +34,11 @@ POLICIES: dict[str, Policy] = {
         b"version: 1\nfresh: 48h\nrequirements:\n  - {id: a, tags: [release]}\n  - {id: b, mode: shadow, scenarios: [x]}\n"
         b"exercised_within: {leadership: 3d}\n"
     ),
+    "compared strictly": policy(
+        b"version: 1\nmatch: commit\nregression: {false_alarms: 100%, minimum_failures: 1, effect: 0%, dead_band: 0%,\n"
+        b"  until_baseline: absolute-only, baseline: {subject: {branch: old}, lag: 0s, at_least: 2}}\n"
+        b"requirements:\n  - {id: a, scenarios: ['leader-*'], regression: on, fresh: 300d}\n"
+    ),
     "compared": policy(
         b"version: 1\nmatch: commit\nregression: {false_alarms: 20%, minimum_failures: 1, until_baseline: absolute-only,\n"
         b"  baseline: {subject: {branch: old}, lag: 0s, at_least: 2}}\n"

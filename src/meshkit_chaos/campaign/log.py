@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from meshkit_chaos.errors import JournalDamaged, JournalUnwritable
+from meshkit_chaos.journal.durable import make_folders, sync_folder
 from meshkit_chaos.scenario.model import Repeats
 from meshkit_chaos.slo.codec import convert, encode
 
@@ -28,7 +29,10 @@ class AnnouncedScenario(Struct, frozen=True, kw_only=True):
 
 
 class InvocationStarted(Struct, frozen=True, kw_only=True, tag_field="kind", tag="invocation.started"):
-    """``selection``: as asked for. ``scenarios``: what that came to, all of which is expected to run."""
+    """``selection``: as asked for. ``scenarios``: what that came to, all of which is expected to run.
+
+    ``lease``: the shared environment's lease that it holds, with its fencing token; empty and 0 where there is none.
+    """
 
     schema: int = 1
     invocation: str
@@ -42,6 +46,8 @@ class InvocationStarted(Struct, frozen=True, kw_only=True, tag_field="kind", tag
     scenarios: tuple[AnnouncedScenario, ...]
     wall_ns: int
     environment_class: str = ""
+    lease: str = ""
+    fencing: int = 0
 
 
 class RunAnnounced(Struct, frozen=True, kw_only=True, tag_field="kind", tag="run.announced"):
@@ -81,8 +87,9 @@ class InvocationLog:
     def __init__(self, folder: Path) -> None:
         self._path = folder / LOG
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folders(folder)
             self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            sync_folder(folder)
         except OSError as error:
             raise JournalUnwritable(f"{self._path} cannot be made: {error.strerror}", hint="choose another --out") from error
 

@@ -11,6 +11,7 @@ from typing import Final
 import click
 
 from meshkit_chaos.cli.app import say
+from meshkit_chaos.cli.built import BUILT, as_built
 from meshkit_chaos.cli.options import ALLOW, FORMAT, VARS, json_text, pairs
 from meshkit_chaos.cli.places import attach, permitted
 from meshkit_chaos.cli.reading import load_environment_alone
@@ -20,7 +21,7 @@ from meshkit_chaos.environments.permission import commands_of
 from meshkit_chaos.environments.process import ProcessEnvironment
 from meshkit_chaos.environments.registry import environment_folder, registered
 from meshkit_chaos.environments.secrets import Secrets
-from meshkit_chaos.environments.state import OPEN_RUN, STATE, EnvironmentState, leased, quarantined
+from meshkit_chaos.environments.state import STATE, EnvironmentState, leased, open_run, quarantined
 from meshkit_chaos.errors import CannotRun, ChaosError, EnvironmentBusy, EnvironmentDirty, EnvironmentProblem, UsageError
 from meshkit_chaos.slo import Duration
 
@@ -36,11 +37,14 @@ def env_command() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--name", help="Its id.  [default: the name in the file]")
 @VARS
+@BUILT
 @ALLOW
 @FORMAT
-def up_command(file: Path, name: str | None, given: tuple[str, ...], allow: bool, form: str) -> int:
+def up_command(file: Path, name: str | None, given: tuple[str, ...], built: Path | None, allow: bool, form: str) -> int:
     """Deploy the environment of FILE and leave it up. One of kind attached is only registered: it already runs."""
     described = load_environment_alone(file)
+    if built is not None and described.kind != "process":
+        raise UsageError(f"--built is about binaries that are deployed, and kind: {described.kind} deploys none")
     if described.kind == "attached":
         state = attach(
             described, pairs(given, option="--var"), environment_id=name or described.name, allow=allow, wait=Duration(0)
@@ -48,6 +52,7 @@ def up_command(file: Path, name: str | None, given: tuple[str, ...], allow: bool
         return _show_attached(state, form)
     if described.kind != "process":
         raise UsageError(f"an environment of kind {described.kind} exists only during a run", hint="use kind: process")
+    described = as_built(described, built)
     environment_id = name or described.name
     folder = environment_folder(environment_id)
     with leased(folder, holder="`env up`"):
@@ -136,7 +141,7 @@ def down_command(environment_id: str) -> int:
 def _end(loaded: StandingEnvironment, folder: Path, environment_id: str) -> bool:
     """End it and forget it; whether it was an attached one."""
     attached = loaded.state.description.kind == "attached"
-    if attached and (quarantined(folder) is not None or (folder / OPEN_RUN).exists()):
+    if attached and (quarantined(folder) is not None or open_run(folder) is not None):
         raise EnvironmentDirty(
             f"environment {environment_id} may still be under a fault: what would undo it must not be forgotten",
             hint=f"meshkit-chaos recover {environment_id}; if that cannot be, remove {folder} once the mesh is right again",
@@ -196,13 +201,13 @@ def status_of(environment_id: str) -> dict[str, object]:
         return {name: "paused" if state.paused else "up" if state.up else "down" for name, state in seen.items()}
 
     why = quarantined(folder)
-    open_run = folder / OPEN_RUN
+    left = open_run(folder)
     return {
         "id": environment_id,
         "members": asyncio.run(look()),
         "dirty": list(why.differences) if why else [],
-        "open_run": open_run.read_text(encoding="utf-8") if open_run.exists() else "",
-        "needs_recover": open_run.exists() and not _is_held(folder),
+        "open_run": left.run if left is not None else "",
+        "needs_recover": left is not None and not _is_held(folder),
     }
 
 

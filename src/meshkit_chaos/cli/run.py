@@ -7,7 +7,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,9 @@ from meshkit_chaos.campaign.log import LOG
 from meshkit_chaos.campaign.results import read_results
 from meshkit_chaos.campaign.selection import select
 from meshkit_chaos.campaign.sharding import Shard
-from meshkit_chaos.cli.app import conceal, say
+from meshkit_chaos.cli.app import conceal, runs_in, say
+from meshkit_chaos.cli.built import BUILT, as_built
+from meshkit_chaos.cli.histories import HISTORY
 from meshkit_chaos.cli.options import ALLOW, ENVIRONMENT, FILE, FORMAT, SEED, TAGS, VARS, duration, pairs
 from meshkit_chaos.cli.outcome import show, write_documents
 from meshkit_chaos.cli.places import DeployedPlace, Place, SimulatedPlace, StandingPlace, Talk, attach, environment_class
@@ -26,7 +28,7 @@ from meshkit_chaos.cli.reading import load_both, load_scenarios_for
 from meshkit_chaos.clock import SystemClock
 from meshkit_chaos.environments.registry import environment_folder, registered
 from meshkit_chaos.environments.secrets import HIDES_NOTHING, Redactor
-from meshkit_chaos.errors import DocumentError, EnvironmentDirty, JournalUnwritable, UsageError
+from meshkit_chaos.errors import CannotRun, DocumentError, EnvironmentDirty, JournalUnwritable, UsageError
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.judge.verdict import Verdict
 from meshkit_chaos.report.live import LiveView
@@ -35,6 +37,8 @@ from meshkit_chaos.slo import Duration
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from meshkit_chaos.cli.leasing import HeldLease
 
 NOTHING_JUDGED = 2
 
@@ -58,6 +62,9 @@ NOTHING_JUDGED = 2
 @click.option("--shard", metavar="I/N", help="Only the I-th of N parts of the selection, for jobs that share the work.")
 @click.option("--subject", metavar="KEY=VALUE", multiple=True, help="What is tested (version, commit, branch …); repeatable.")
 @click.option("--wait", default="0s", metavar="DURATION", help="How long to wait for an environment that another run holds.")
+@click.option("--lease", "lease_name", metavar="NAME", help="Hold this lease of a shared environment, kept in --history.")
+@HISTORY
+@BUILT
 @ALLOW
 @FORMAT
 def run_command(
@@ -72,6 +79,9 @@ def run_command(
     shard: str | None,
     subject: tuple[str, ...],
     wait: str,
+    lease_name: str | None,
+    history: str,
+    built: Path | None,
     allow: bool,
     form: str,
 ) -> int:
@@ -83,9 +93,9 @@ def run_command(
     variables, about = pairs(given, option="--var"), pairs(subject, option="--subject")
     waiting = duration(wait, option="--wait")
     share = Shard.parse(shard) if shard is not None else None
-    with LiveView(echo=say, console=console()) as view:
+    with lease_of(history, lease_name, wait=waiting) as lease, LiveView(echo=say, console=console()) as view:
         teller = Teller(view)
-        place, scenarios = open_place(file, environment, variables, teller.talk(), wait=waiting, allow=allow)
+        place, scenarios = open_place(file, environment, variables, teller.talk(), wait=waiting, allow=allow, built=built)
         with closing(place):
             chosen = select(scenarios.scenarios, patterns=selection, tags=tags)
             if not chosen:
@@ -106,15 +116,27 @@ def run_command(
                 selection=(*selection, *(f"tag:{tag}" for tag in tags), *((f"shard:{share}",) if share else ())),
                 file=str(file),
                 file_digest=scenarios.digest,
-                execute=place.execute,
+                execute=lease.guarded(place.execute) if lease else place.execute,
+                lease=lease.lease.name if lease else "",
+                fencing=lease.lease.token if lease else 0,
                 listener=teller,
             )
             carry_out(campaign)
     return conclude(campaign.out, form=form, redactor=place.redactor)
 
 
+def lease_of(history: str, name: str | None, *, wait: Duration) -> AbstractContextManager[HeldLease | None]:
+    """Hold the lease that was asked for, if one was."""
+    if name is None:
+        return nullcontext()
+    from meshkit_chaos.cli.leasing import holding  # noqa: PLC0415  # only whoever holds a lease pays for a database
+
+    return holding(history, name, wait=wait)
+
+
 def carry_out(campaign: Campaign) -> None:
     """Run it. A log that can no longer be written ends it early; whatever is on disk is judged all the same."""
+    runs_in(campaign.out)
     try:
         run_campaign(campaign, SystemClock())
     except JournalUnwritable as error:
@@ -132,13 +154,23 @@ def conclude(out: Path, *, form: str, redactor: Redactor = HIDES_NOTHING) -> int
 
 
 def open_place(
-    file: Path, environment: str | None, given: dict[str, str], talk: Talk, *, wait: Duration, allow: bool = False
+    file: Path,
+    environment: str | None,
+    given: dict[str, str],
+    talk: Talk,
+    *,
+    wait: Duration,
+    allow: bool = False,
+    built: Path | None = None,
 ) -> tuple[Place, ScenarioFile]:
     """Find out where runs happen: an environment file (deployed for each run, or attached), or the id of one that is up."""
     if environment is not None and not Path(environment).is_file() and not {os.sep, "."} & set(environment):
         if not environment_folder(environment).exists():
             hint = f"up are: {', '.join(registered()) or 'none'}; `meshkit-chaos env up FILE` starts one"
             raise UsageError(f"{environment} is neither an environment file nor the id of an environment that is up", hint=hint)
+        if built is not None:
+            hint = f"give --built to `env up`, which starts {environment}"
+            raise UsageError("--built is about binaries that are deployed, and this environment is up already", hint=hint)
         place = StandingPlace(environment, talk, wait=wait)
         try:
             return place, load_scenarios_for(file, place.description)
@@ -146,12 +178,19 @@ def open_place(
             place.close()
             raise
     scenarios, described, _ = load_both(file, Path(environment) if environment else None)
+    if built is not None and described.kind != "process":
+        raise UsageError(f"--built is about binaries that are deployed, and kind: {described.kind} deploys none")
     if described.kind == "simulated":
         return SimulatedPlace(described, given, talk), scenarios
     if described.kind == "attached":
         state = attach(described, given, environment_id=described.name, allow=allow, wait=wait)
         return StandingPlace(state.id, talk, wait=wait), scenarios
-    return DeployedPlace(described, given, talk), scenarios
+    refusal = None
+    try:
+        described = as_built(described, built)
+    except CannotRun as error:  # it is a result of every scenario: whoever reads results must find it there
+        refusal = error
+    return DeployedPlace(described, given, talk, refusal=refusal), scenarios
 
 
 def repeated(scenario: Scenario, times: int | None) -> Scenario:

@@ -22,6 +22,7 @@ from meshkit_chaos.gate.exact_tests import (
     median,
     rank_power,
     rank_test,
+    sure_wins,
 )
 from meshkit_chaos.gate.policy import MOST_BASELINE_RUNS, Baseline, Regression
 from meshkit_chaos.history.model import PastObjective, PastRun, PastScenario
@@ -62,8 +63,16 @@ def releases(results: Sequence[PastScenario], rules: Baseline) -> tuple[Release,
 
 def compare(objective: str, *, new: Sample, earlier: Sequence[Release], rules: Regression) -> tuple[Comparison, ...]:
     """One objective against every release, of the kinds that can be told. Empty where there is nothing to compare."""
-    olds = [(release.name, old_sample(release.runs, objective)) for release in earlier]
-    olds = [(name, old) for name, old in olds if old.runs >= rules.baseline.at_least]
+    return compare_samples(
+        objective, new=new, earlier=[(release.name, old_sample(release.runs, objective)) for release in earlier], rules=rules
+    )
+
+
+def compare_samples(
+    objective: str, *, new: Sample, earlier: Sequence[tuple[str, Sample]], rules: Regression
+) -> tuple[Comparison, ...]:
+    """The same, of samples that are at hand."""
+    olds = [(name, old) for name, old in earlier if old.runs >= rules.baseline.at_least]
     if not olds or not new.runs:
         return ()
     level = rules.false_alarms.value / (2 * len(olds))
@@ -81,26 +90,22 @@ def old_sample(runs: Iterable[PastRun], objective: str) -> Sample:
     return Sample(runs=len(seen), failures=sum(one.verdict == "fail" for one in seen), times=times)
 
 
-def new_sample(results: Iterable[PastScenario], objective: str, *, vanished: int, failures_count_as_times: bool) -> Sample:
-    """The subject's runs. One that is missing or decided nothing counts as the worst, so that losing it never helps.
+def new_sample(results: Iterable[PastScenario], objective: str, *, failures_count_as_times: bool) -> Sample:
+    """The subject's runs. One that decided nothing counts as the worst, so that losing its evidence never helps.
 
     ``failures_count_as_times``: somebody accepted failures, so nothing else would notice how long they took.
     """
-    runs, failures, times = vanished, vanished, [WORST] * vanished
-    for result in results:
-        if not result.runs:
-            runs, failures, times = runs + 1, failures + 1, [*times, WORST]
-        for run in result.runs:
-            one = objective_of(run, objective)
-            runs += 1
-            failures += one is None or one.verdict != "pass"
-            if one is None or one.verdict not in ("pass", "fail"):
-                times.append(WORST)
-            elif one.verdict == "pass" and one.lo is not None:
-                times.append(Span(one.lo, one.hi))
-            elif one.verdict == "fail" and failures_count_as_times:
-                times.append(WORST)
-    return Sample(runs=runs, failures=failures, times=tuple(times))
+    seen = [objective_of(run, objective) for result in results for run in result.runs]
+    times: list[Span] = []
+    for one in seen:
+        if one is None or one.verdict not in ("pass", "fail"):
+            times.append(WORST)
+        elif one.verdict == "pass" and one.lo is not None:
+            times.append(Span(one.lo, one.hi))
+        elif one.verdict == "fail" and failures_count_as_times:
+            times.append(WORST)
+    failures = sum(one is None or one.verdict != "pass" for one in seen)
+    return Sample(runs=len(seen), failures=failures, times=tuple(times))
 
 
 def objective_of(run: PastRun, name: str) -> PastObjective | None:
@@ -147,8 +152,13 @@ def _times(objective: str, release: str, *, old: Sample, new: Sample, level: flo
         least=test.least,
         power=rank_power(level, old_runs=len(old.times), new_runs=len(new.times), slower=rules.alternative.slower.value),
         worse=test.p <= level and far,
-        sentence=f"median at least {_from(after)}; at most {_to(before)} in {release}",
+        sentence=f"median at least {_from(after)}; at most {_to(before)} in {release}; {_wins(old, new)}",
     )
+
+
+def _wins(old: Sample, new: Sample) -> str:
+    pairs = len(old.times) * len(new.times)
+    return f"surely slower in {sure_wins(old.times, new.times)} of {counted(pairs, 'pair')}"
 
 
 def _from(ns: float) -> str:

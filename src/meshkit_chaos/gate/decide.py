@@ -7,7 +7,7 @@ passed, never opens a gate that was closed. From good to bad the order is: a pas
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from meshkit_chaos.clock import iso
 from meshkit_chaos.gate.decision import (
@@ -26,7 +26,7 @@ from meshkit_chaos.gate.judging import Case, case, judged
 from meshkit_chaos.gate.overrides import Checked, Override, Overrides
 from meshkit_chaos.gate.policy import Policy, Requirement
 from meshkit_chaos.gate.subject import Subject
-from meshkit_chaos.gate.waiving import Refused, accepts, identity, refusal
+from meshkit_chaos.gate.waiving import Refused, accepts, covers, identity, refusal
 from meshkit_chaos.judge.phrases import counted, listed, say_share
 from meshkit_chaos.slo import Duration
 
@@ -76,22 +76,25 @@ class _Waiving:
     subject: Subject
     now: int
     checked: Mapping[str, Checked]
-    used: dict[str, str] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
     refused: dict[str, Refused] = field(default_factory=dict)
 
-    def of(self, about: Case) -> dict[str, Override]:
-        """The overrides that accept what the subject's results of a scenario say, by objective."""
-        found: dict[str, Override] = {}
+    def applied(self, about: Case) -> Case:
+        """The same case with the overrides that accept what the subject's results of its scenario say."""
+        waivers: dict[str, Override] = {}
+        standby: dict[str, Override] = {}
         for entry in self.file.entries:
-            if entry.scenario != about.scenario or not self._wanted(entry, about) or entry.objective in found:
+            if entry.scenario != about.scenario or not self._wanted(entry, about) or entry.objective in waivers:
                 continue
             why = refusal(entry, self.file, self.subject, now=self.now, checked=self.checked) or accepts(entry, about.own)
             if why is None:
-                found[entry.objective] = entry
-                self.used[entry.id] = about.scenario
-            else:
-                self.refused.setdefault(entry.id, why)
-        return found
+                waivers[entry.objective] = entry
+                self.used.add(entry.id)
+                continue
+            if why.code == "unused" and covers(entry, about.own):
+                standby.setdefault(entry.objective, entry)
+            self.refused.setdefault(entry.id, why)
+        return replace(about, waivers=waivers, standby=standby)
 
     def _wanted(self, entry: Override, about: Case) -> bool:
         return not about.requirement.objectives or entry.objective in about.requirement.objectives
@@ -123,9 +126,9 @@ def _requirement(asked: Asked, evidence: Evidence, policy: Policy, *, waiving: _
         remedy = "import the results that are missing, or correct the policy"
         yield _about(requirement, "too-few-scenarios", sentence, remedy=remedy)
     for scenario in asked.scenarios:
-        bare = case(requirement, scenario, evidence, {}, now=now)
-        waivers = waiving.of(bare)
-        yield judged(case(requirement, scenario, evidence, waivers, now=now), evidence, policy)
+        item = judged(waiving.applied(case(requirement, scenario, evidence, now=now)), evidence, policy)
+        waiving.used |= set(item.overrides)
+        yield item
 
 
 def _about(requirement: Requirement, code: Code, sentence: str, *, remedy: str) -> Item:

@@ -1,13 +1,14 @@
 """One required scenario against the evidence: what the subject's results say, and what would open the gate. Pure.
 
-Every failure of the subject counts, however old: a later success does not erase it. Other results that are no pass are made up
-for by a newer pass. The newest result must be a pass, and fresh, and enough runs must have passed.
+Every failure of the subject counts, however old: a later success does not erase it. Other results that are no pass are made
+up for by a newer pass, but not where the subject is compared with earlier releases: there each result of it counts. The newest
+result must be a pass, and fresh, and enough runs must have passed. Nothing that was announced may be gone from history.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec import structs
@@ -29,7 +30,11 @@ _AGAIN: Final = "run it again for this subject, and import the results"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A required scenario with everything that bears on it. ``waivers``: overrides that accept what was seen, by objective."""
+    """A required scenario with everything that bears on it.
+
+    ``waivers``: overrides that accept what did not pass, by objective; ``standby``: those of objectives that passed, which may
+    accept that they are slower than in earlier releases.
+    """
 
     requirement: Requirement
     scenario: str
@@ -37,8 +42,9 @@ class Case:
     vanished: tuple[PastInvocation, ...]
     elsewhere: tuple[PastScenario, ...]
     trail: tuple[PastScenario, ...]
-    waivers: dict[str, Override]
     now: int
+    waivers: dict[str, Override] = field(default_factory=dict)
+    standby: dict[str, Override] = field(default_factory=dict)
 
     @property
     def newest(self) -> PastScenario | None:
@@ -49,7 +55,7 @@ class Case:
         return self.requirement.objectives or tuple(result.objectives)
 
 
-def case(requirement: Requirement, scenario: str, evidence: Evidence, waivers: dict[str, Override], *, now: int) -> Case:
+def case(requirement: Requirement, scenario: str, evidence: Evidence, *, now: int) -> Case:
     """Put together what bears on one scenario of one requirement."""
     tested = evidence.tested.get(scenario, ())
     return Case(
@@ -59,7 +65,6 @@ def case(requirement: Requirement, scenario: str, evidence: Evidence, waivers: d
         vanished=evidence.vanished.get(scenario, ()),
         elsewhere=tuple(one for one in tested if one.runs and not in_class(requirement, one)),
         trail=tuple(one for one in evidence.trail.get(scenario, ()) if in_class(requirement, one)),
-        waivers=waivers,
         now=now,
     )
 
@@ -101,10 +106,11 @@ def _item(about: Case, code: Code, sentence: str, *, remedy: str = "", verdict: 
 
 
 def _absent(about: Case) -> Item | None:
-    """No result of this subject in this class at all, or the newest thing that is known of it is that one is missing."""
-    gone = max((one.at for one in about.vanished), default=None)
-    if gone is not None and (about.newest is None or about.newest.at <= gone):
-        return _item(about, "missing", f"it was announced at {iso(gone)} and left no result", remedy=_AGAIN)
+    """No result of this subject in this class at all, or one that was announced is gone from history."""
+    if about.vanished:
+        gone = max(one.at for one in about.vanished)
+        sentence = f"it was announced at {iso(gone)}, and history holds nothing of it"
+        return _item(about, "missing", sentence, remedy="import the results of that invocation")
     if about.own:
         return None
     if about.elsewhere:
@@ -176,6 +182,9 @@ def _undecided(about: Case) -> Item | None:
     if lacking:
         sentence = f"it has no objective {listed(lacking)} that counts"
         return _item(about, "no-objective", sentence, remedy="correct the policy, or put the objective back")
+    if result.environment != "clean" and result.verdict == "pass":
+        sentence = f"the environment was left {result.environment}"
+        return _item(about, "inconclusive", sentence, remedy=_AGAIN, verdict="inconclusive")
     verdict = worst([result.objectives[name] for name in about.wanted(result)] or [result.verdict])
     verdict = verdict if verdict != "pass" else result.verdict
     verdict = "inconclusive" if verdict in ("pass", "fail") else verdict
@@ -222,6 +231,10 @@ def _compared(about: Case, evidence: Evidence, policy: Policy) -> Item:
     rules = policy.regression
     if not about.requirement.regression or rules is None:
         return base
+    silent = [one for one in about.own if not good(about, one)]
+    if silent:
+        sentence = f"its result of {iso(silent[0].at)} decided nothing, and a comparison takes every result"
+        return _item(about, "inconclusive", sentence, remedy="mark that result as invalid, with the reason")
     earlier = releases([one for one in evidence.baseline.get(about.scenario, ()) if _comparable(about, one)], rules.baseline)
     found = {name: _of_objective(about, name, earlier, policy) for name in about.wanted(result)}
     return _verdict_of(base, about, policy, found=found)
@@ -234,7 +247,7 @@ def _comparable(about: Case, earlier: PastScenario) -> bool:
 
 def _of_objective(about: Case, name: str, earlier: tuple[Release, ...], policy: Policy) -> tuple[Comparison, ...]:
     assert policy.regression is not None
-    new = new_sample(about.own, name, vanished=len(about.vanished), failures_count_as_times=name in about.waivers)
+    new = new_sample(about.own, name, failures_count_as_times=name in about.waivers)
     return compare(name, new=new, earlier=earlier, rules=policy.regression)
 
 
@@ -251,12 +264,17 @@ def _passed(about: Case, result: PastScenario, used: list[str]) -> Item:
 def _verdict_of(base: Item, about: Case, policy: Policy, *, found: dict[str, tuple[Comparison, ...]]) -> Item:
     assert policy.regression is not None
     every = tuple(one for ones in found.values() for one in ones)
-    worse = [one for one in every if one.worse and not _accepted_time(about, one)]
+    accepted = {one.objective: entry for one in every if one.worse and (entry := _accepting(about, one)) is not None}
+    worse = [one for one in every if one.worse and _accepting(about, one) is None]
     if worse:
         first = min(worse, key=lambda one: one.p)
         sentence = f"{first.objective} is worse than in {first.release}: {first.sentence} (p = {first.p:.2g})"
         remedy = "fix it and test the new build, or accept the time with an override"
         return _with(base, code="regression", sentence=sentence, remedy=remedy, comparisons=every)
+    if fresh := [entry for name, entry in accepted.items() if name in about.standby]:
+        ids = (*base.overrides, *(entry.id for entry in fresh))
+        told = "; ".join(f"{entry.objective} {entry.accept}, by {entry.approver}" for entry in fresh)
+        base = _with(base, code="waived", sentence=f"slower than before, accepted by override: {told}", overrides=ids)
     unseen = [name for name, ones in found.items() if all(one.blind for one in ones)]
     if unseen:
         why = f"there is too little history to compare {listed(unseen)} with"
@@ -266,10 +284,11 @@ def _verdict_of(base: Item, about: Case, policy: Policy, *, found: dict[str, tup
     return _with(base, comparisons=every)
 
 
-def _accepted_time(about: Case, one: Comparison) -> bool:
-    """A time that was accepted is accepted against history, too; an accepted failure says nothing of times."""
-    entry = about.waivers.get(one.objective)
-    return entry is not None and ((entry.accept.within is not None) == (one.kind == "time"))
+def _accepting(about: Case, one: Comparison) -> Override | None:
+    """The override that accepts a comparison: a time that is accepted may be slower than before, and failures more often."""
+    entry = about.waivers.get(one.objective) or about.standby.get(one.objective)
+    fits = entry is not None and (entry.accept.within is not None) == (one.kind == "time")
+    return entry if fits else None
 
 
 def _with(item: Item, **changes: object) -> Item:

@@ -61,7 +61,9 @@ def self_test(policy: Policy, *, now: int) -> SelfTest:
         for scenario in selected(requirement, world.current)[:1]
         for situation, changed in _situations(requirement, policy, world, scenario, now=now)
     ]
-    planted += [_planted(situation, "", _decision(policy, changed, now=now)) for situation, changed in _wholes(policy, world)]
+    planted += [
+        _planted(situation, "", _decision(policy, changed, now=now)) for situation, changed in _wholes(policy, world, now=now)
+    ]
     planted += list(_with_overrides(policy, world, now=now))
     return SelfTest(control=control, planted=tuple(planted))
 
@@ -160,15 +162,17 @@ def _slow(one: PastScenario) -> PastScenario:
     return structs.replace(one, runs=runs)
 
 
-def _wholes(policy: Policy, world: World) -> Iterator[tuple[str, World]]:
+def _wholes(policy: Policy, world: World, *, now: int) -> Iterator[tuple[str, World]]:
     """Situations that are about no scenario in particular."""
     empty = structs.replace(world.invocation, announced=())
     yield "an empty history", World(invocation=empty, current=(), before=())
     yield "nothing of this subject", World(invocation=empty, current=(), before=world.before)
-    if policy.nightly is not None and policy.nightly.subject:
+    if policy.nightly is not None:
+        late = tuple(structs.replace(one, at=now) for one in world.current)
+        others = tuple(one for one in world.before if one[1])
         yield (
             "a nightly that did not happen",
-            World(invocation=world.invocation, current=world.current, before=tuple(one for one in world.before if one[1])),
+            World(invocation=structs.replace(world.invocation, at=now), current=late, before=others),
         )
 
 

@@ -91,6 +91,15 @@ def accepts(entry: Override, results: Iterable[PastScenario]) -> Refused | None:
     return _beyond_time(entry, found) if entry.accept.within is not None else _beyond_count(entry, found)
 
 
+def covers(entry: Override, results: Iterable[PastScenario]) -> bool:
+    """Whether every time of an objective that passed is within what an override accepts: it may then be slower than before."""
+    seen = [(run, objective_of(run, entry.objective)) for result in results for run in result.runs]
+    limit = entry.accept.within
+    return limit is not None and all(
+        one is not None and one.hi is not None and one.hi <= limit.ns and _whole(run) for run, one in seen
+    )
+
+
 def _whole(run: PastRun) -> bool:
     return run.outcome == "completed" and run.environment == "clean"
 
