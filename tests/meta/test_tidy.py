@@ -22,7 +22,7 @@ CLOCKS = {
     "datetime": {"now", "utcnow", "today"},
     "date": {"today"},
 }
-PURE_ROOMS = {"slo", "promql", "faults", "scenario", "plan", "judge", "report"}
+PURE_ROOMS = {"slo", "promql", "faults", "scenario", "plan", "judge", "report", "pipelines"}
 PURE_MODULES = {
     "gate/comparing.py",
     "gate/decide.py",
