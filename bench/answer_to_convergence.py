@@ -130,6 +130,7 @@ async def ours(url: str, samples: int, *, sliced: bool, limit: float) -> None:
                 said("rounds", start, f"stopped after {given:,} of {samples:,} rounds")
                 return
     said("rounds", start)
+    del fetched, assembler
     record = Record(entries=(), samples=recorder.samples())
     indicator = Indicator(name="one-leader", query="sum(is_leader)", band=Band.parse("== 1"))
     act = begin + samples // 2 * S - S // 2

@@ -1,7 +1,8 @@
-"""Write the reference pages that are made from the code, or say which are stale.
+"""Write the reference pages and pictures that are made from the code, or say which are stale.
 
-Takes the commands, event types, catalogue and tables of the package; gives Markdown and JSON below ``docs/reference``. With
-``--check`` it writes nothing and ends with 1 if a page differs from what would be written. A test calls ``pages``.
+Takes the commands, event types, catalogue and tables of the package; gives Markdown and JSON below ``docs/reference``, and
+drawings of simulated runs below ``docs/pictures``. With ``--check`` it writes nothing and ends with 1 if a page differs from
+what would be written. A test calls ``stale``.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ from meshkit_chaos.report.gate_json import decision_schema_json
 from meshkit_chaos.report.jsondoc import verdict_schema_json
 from meshkit_chaos.scenario.reference import grammar_reference, rules_reference
 
-REFERENCE: Final = Path(__file__).resolve().parent / "reference"
+DOCS: Final = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS))
+from pictures import PICTURES  # noqa: E402  # a script beside this one, wherever this one is loaded from
+
 _MADE: Final = "<!-- Made from the code by docs/generate.py; a test holds it current. -->"
 
 
@@ -273,10 +277,12 @@ Also there: selectors with `=`, `!=`, `=~` and `!~`; `offset`; range selectors; 
 
 Semantics are those of Prometheus: staleness markers, a lookback of five minutes, extrapolation. A range leaves out a sample
 exactly at its start, as Prometheus 3 does. The evaluator is compared with Prometheus 2.42 on generated queries in
-`tests/promql`, with the older rule for ranges.
+`tests/promql`, with the older rule for ranges. Two series that become alike inside a subquery, if only at different steps,
+are refused where Prometheus refuses them.
 
 An indicator is one number. A query that gives no series, several series, or NaN at some instant is *unknown* there, and unknown
-is never good.
+is never good. So is one that skips a series that is NaN or gone: see
+[one bad member among good ones](../concepts/convergence-time.md#one-bad-member-among-good-ones).
 """
 
 
@@ -355,26 +361,23 @@ In the library, each error class carries its exit code and who must act:
 """
 
 PAGES: Final[dict[str, Callable[[], str | bytes]]] = {
-    "cli.md": cli_page,
-    "decision.schema.json": decision_schema_json,
-    "exit-codes.md": exit_codes_page,
-    "faults.md": faults_page,
-    "gate.md": gate_reference,
-    "grammar.md": grammar_reference,
-    "journal.md": journal_page,
-    "promql.md": promql_page,
-    "rules.md": rules_reference,
-    "verdict.schema.json": verdict_schema_json,
+    "reference/cli.md": cli_page,
+    "reference/decision.schema.json": decision_schema_json,
+    "reference/exit-codes.md": exit_codes_page,
+    "reference/faults.md": faults_page,
+    "reference/gate.md": gate_reference,
+    "reference/grammar.md": grammar_reference,
+    "reference/journal.md": journal_page,
+    "reference/promql.md": promql_page,
+    "reference/rules.md": rules_reference,
+    "reference/verdict.schema.json": verdict_schema_json,
+    **PICTURES,
 }
 
 
 def stale() -> list[str]:
     """The names of pages that differ from what would be written now."""
-    return [
-        name
-        for name, make in PAGES.items()
-        if not (REFERENCE / name).is_file() or (REFERENCE / name).read_bytes() != _bytes(make())
-    ]
+    return [name for name, make in PAGES.items() if not (DOCS / name).is_file() or (DOCS / name).read_bytes() != _bytes(make())]
 
 
 def _bytes(made: str | bytes) -> bytes:
@@ -388,9 +391,9 @@ def main(arguments: list[str]) -> int:
         return 4
     old = stale()
     for name in old:
-        sys.stdout.write(f"docs/reference/{name} {'is stale: run python docs/generate.py' if arguments else 'written'}\n")
+        sys.stdout.write(f"docs/{name} {'is stale: run python docs/generate.py' if arguments else 'written'}\n")
         if not arguments:
-            (REFERENCE / name).write_bytes(_bytes(PAGES[name]()))
+            (DOCS / name).write_bytes(_bytes(PAGES[name]()))
     return 1 if old and arguments else 0
 
 

@@ -10,7 +10,8 @@
     ├─ EnvironmentProblem   target:   a member or its driver misbehaved; the run rolls back  exit 2
     ├─ EnvironmentDirty     operator: something is still broken; `recover` must run first    exit 3
     ├─ JournalDamaged       operator: a record cannot be read as it stands                   exit 2
-    └─ JournalUnwritable    operator: a record cannot be written (disk full, read-only)      exit 2
+    ├─ JournalUnwritable    operator: a record cannot be written (disk full, read-only)      exit 2
+    └─ HistoryProblem       operator: a history cannot be read, written, or believed         exit 2
 
 Anything else that escapes is our own error: exit 5. Absence of data is never an exception; it is a value.
 """
@@ -100,5 +101,10 @@ class JournalDamaged(ChaosError):
 
 
 class JournalUnwritable(ChaosError):
+    exit_code = 2
+    who = "operator"
+
+
+class HistoryProblem(ChaosError):
     exit_code = 2
     who = "operator"

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_lines import Ended, command, write_documents
@@ -14,6 +15,7 @@ from virtual_runs import ENVIRONMENT, INDICATORS, Staged, document, invoke, scen
 
 from meshkit_chaos.cli import app
 from meshkit_chaos.environments.registry import environment_folder
+from meshkit_chaos.environments.simulated import SimulatedEnvironment
 from meshkit_chaos.environments.state import Quarantine, quarantine, take_lease
 
 FAST = "[{converge: one-leader, within: 500ms}]"
@@ -281,3 +283,94 @@ def test_a_lease_that_is_held_is_2(tmp_path: Path, own_state: Path) -> None:
 PROCESS = ENVIRONMENT.replace("kind: simulated", "kind: process\ncommand: [sleep, '300']").replace(
     "simulated: {election: 1500ms, rejoin: 200ms}\n", ""
 )
+
+
+def break_down(*_: object, **__: object) -> None:
+    """What a bug of ours does, wherever it is planted."""
+    raise ZeroDivisionError("by design")
+
+
+def interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+class StuckMesh(SimulatedEnvironment):
+    """Members that were killed do not come back: every run leaves it dirty."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named, misbehaviour={"start": "raises"})
+
+
+AFTER_THE_RUNS = [
+    ("cli.outcome.html_report", break_down),
+    ("cli.outcome.junit_xml", break_down),
+    ("cli.outcome.verdict_json", break_down),
+    ("cli.outcome.summary", break_down),
+    ("cli.outcome.run_report", break_down),
+    ("cli.outcome.verdict_table", break_down),
+    ("cli.run.read_results", break_down),
+    ("cli.run.read_results", interrupt),
+    ("cli.run.show", break_down),
+    ("campaign.campaign.judge", break_down),
+    ("campaign.campaign.judge", interrupt),
+    ("campaign.campaign.invocation_verdict", break_down),
+    ("cli.run.Teller.judged", break_down),
+]
+
+
+@pytest.mark.parametrize(("where", "bug"), AFTER_THE_RUNS, ids=lambda it: it if isinstance(it, str) else it.__name__)
+def test_a_dirty_environment_comes_before_an_error_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, bug: Callable[..., None]
+) -> None:
+    """Whatever breaks after the runs: that they left something broken is what the command ends with, and says."""
+    monkeypatch.setattr("meshkit_chaos.cli.places.SimulatedEnvironment", StuckMesh)
+    monkeypatch.setattr(f"meshkit_chaos.{where}", bug)
+    ended = command("run", "--file", passing(tmp_path), "--out", tmp_path / "results")
+    assert ended.code == 3, ended
+    assert "dirty" in ended.out + ended.err
+    assert f"meshkit-chaos recover {tmp_path / 'results'}" in ended.out + ended.err
+    assert ("by design" in ended.err) is (bug is break_down)
+
+
+@pytest.mark.parametrize(("where", "bug"), AFTER_THE_RUNS, ids=lambda it: it if isinstance(it, str) else it.__name__)
+@pytest.mark.parametrize("documents", [passing, missing_objective])
+def test_an_error_of_ours_comes_before_any_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, bug: Callable[..., None], documents: Callable[[Path], Path]
+) -> None:
+    """With a clean environment a bug is 5 and an interrupt 2, whether the scenario passed or failed."""
+    monkeypatch.setattr(f"meshkit_chaos.{where}", bug)
+    ended = command("run", "--file", documents(tmp_path), "--out", tmp_path / "results")
+    assert ended.code == (5 if bug is break_down else 2), ended
+
+
+@pytest.mark.parametrize("again", ["judge", "report"])
+def test_records_of_a_dirty_environment_are_3_whatever_breaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: str
+) -> None:
+    """Judged again, or written again, by a tool that is broken: 3 all the same, and 5 for a clean one."""
+    broken, clean = dirty(tmp_path / "broken"), out_of(tmp_path / "clean")
+    run_of_it = broken / "runs" / "leader-killed" / "001"
+    monkeypatch.setattr("meshkit_chaos.cli.records.read_results", break_down)
+    monkeypatch.setattr("meshkit_chaos.cli.records.judge", break_down)
+    assert command(again, broken).code == 3
+    assert command(again, clean).code == 5
+    if again == "judge":
+        assert command(again, run_of_it).code == 3
+
+
+def test_one_document_that_breaks_takes_no_other_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verdict is printed and the other documents are there; the command still ends with 5."""
+    monkeypatch.setattr("meshkit_chaos.cli.outcome.html_report", break_down)
+    ended = command("run", "--file", passing(tmp_path), "--out", tmp_path / "results", "--format", "json")
+    assert ended.code == 5
+    assert ended.data["verdict"] == "pass"
+    assert "by design" in ended.err
+    there = {path.name for path in (tmp_path / "results").iterdir()}
+    assert {"verdict.json", "junit.xml", "summary.md"} <= there
+    assert "report.html" not in there
+
+
+def test_the_demo_with_a_broken_report_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That every scenario came out as expected makes up for no bug."""
+    monkeypatch.setattr("meshkit_chaos.cli.outcome.html_report", break_down)
+    assert command("demo", "--simulated", "--out", tmp_path / "results").code == 5

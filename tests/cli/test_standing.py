@@ -16,8 +16,21 @@ from listening_lab import LISTENERS, one_killed
 
 from meshkit_chaos.environments import processes
 from meshkit_chaos.environments.registry import environment_folder
-from meshkit_chaos.environments.state import OPEN_RUN, STATE, Quarantine, load_state, quarantine, quarantined, take_lease
+from meshkit_chaos.environments.state import (
+    OPEN_RUN,
+    STATE,
+    OpenRun,
+    Quarantine,
+    forget_open_run,
+    load_state,
+    note_open_run,
+    open_run,
+    quarantine,
+    quarantined,
+    take_lease,
+)
 from meshkit_chaos.errors import EnvironmentBusy
+from meshkit_chaos.run.recovery import read_facts
 
 LAB = "listeners"
 
@@ -144,6 +157,62 @@ def test_recover_says_what_is_still_wrong(docs: Path) -> None:
     assert why is not None
     assert why.differences == ("node-3 is down",)
     assert run(docs, "next").code == 3
+
+
+def crashed_run(docs: Path) -> Path:
+    """Results of a run that crashed while node-2 was down, as it would have left them and the environment."""
+    assert run(docs, "crashed").code == 0
+    folder = docs.parent / "crashed" / "runs" / "one-killed" / "001"
+    lines = (folder / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    cut = next(number for number, line in enumerate(lines) if b'"fault.injected"' in line)
+    (folder / "journal.jsonl").write_bytes(b"".join(lines[: cut + 1]))
+    started = read_facts(folder).started
+    assert started is not None
+    note_open_run(environment_folder(LAB), OpenRun(run=str(folder), id=started.run))
+    for process in processes.find_marked(marker_of(environment_folder(LAB))):
+        if process.member == "node-2":
+            processes.send(process, 9)
+    return docs.parent / "crashed"
+
+
+def test_results_that_were_moved_are_still_those_of_their_environment(docs: Path) -> None:
+    """`recover ID` says that the record is not there and what to do; that done, everything is undone and let in again."""
+    moved = crashed_run(docs).rename(docs.parent / "moved")
+    told = command("recover", LAB)
+    assert told.code == 3, told
+    assert "node-2 is down" in told.out
+    assert "if the results were moved, `meshkit-chaos recover` the folder where they are now" in told.out
+    assert command("run", "--file", docs, "--env", LAB, "--out", docs.parent / "next").code == 3
+    undone = command("recover", moved)
+    assert (undone.code, "undone; nothing is left" in undone.out) == (0, True), undone
+    assert len(pids()) == 3
+    assert open_run(environment_folder(LAB)) is None
+    assert run(docs, "next").code == 0
+
+
+def test_a_quarantine_is_lifted_from_where_the_results_were_moved_to(docs: Path) -> None:
+    """A run that ended dirty is known by its id, wherever its results lie now."""
+    crashed_run(docs)
+    left = open_run(environment_folder(LAB))
+    assert left is not None
+    quarantine(environment_folder(LAB), Quarantine(run=left.run, id=left.id, differences=("node-2 is down",)))
+    forget_open_run(environment_folder(LAB))
+    moved = (docs.parent / "crashed").rename(docs.parent / "moved")
+    assert command("recover", moved).code == 0
+    assert quarantined(environment_folder(LAB)) is None
+
+
+def test_another_run_in_the_place_of_the_moved_one_is_not_undone(docs: Path) -> None:
+    """What counts is which run it is: an older record at the same path says nothing of what is to be undone now."""
+    out = crashed_run(docs)
+    left = open_run(environment_folder(LAB))
+    assert left is not None
+    note_open_run(environment_folder(LAB), OpenRun(run=left.run, id="0" * 26))
+    assert command("recover", out).code == 0
+    assert len(pids()) == 2
+    assert open_run(environment_folder(LAB)) is not None
+    told = command("recover", LAB)
+    assert (told.code, "if the results were moved" in told.out) == (3, True), told
 
 
 def test_an_environment_that_is_up_is_not_started_again(docs: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Awaitable, Callable
@@ -263,3 +265,20 @@ def test_members_see_only_what_they_need(run: Run, monkeypatch: pytest.MonkeyPat
         assert b"PATH=" in variables
 
     run(work)
+
+
+def test_one_binary_of_many_processes_is_read_once(tmp_path: Path) -> None:
+    """Its digest is of the file that runs, and a second process of the same file costs no second reading."""
+    copied = tmp_path / "sleeper"
+    shutil.copy2("/bin/sleep", copied)
+    running = [subprocess.Popen([copied, "30"]) for _ in range(2)]
+    try:
+        first = processes.binary_digest(running[0].pid)
+        known = dict(processes._DIGESTS)
+        assert first == hashlib.sha256(copied.read_bytes()).hexdigest()
+        assert processes.binary_digest(running[1].pid) == first
+        assert known == processes._DIGESTS
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()

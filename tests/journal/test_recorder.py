@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from meshkit_chaos.journal.blocks import Block, join_blocks
 from meshkit_chaos.journal.recorder import Recorder, Sample
+from meshkit_chaos.journal.rows import MOST_HEADERS, Header, Headers, Row, Timed
 from meshkit_chaos.journal.samples import Round, Samples
-from meshkit_chaos.promql.series import Labels, is_stale, labels_of
+from meshkit_chaos.promql.series import STALE, Labels, is_stale, labels_of
 
 
 def at(tick: int, *, source: str = "scrape", failed: dict[str, str] | None = None) -> Round:
@@ -32,11 +33,12 @@ def shown(recorder: Recorder, name: str) -> dict[str, list[tuple[int, float | st
 
 
 def test_series_grow_as_rounds_come() -> None:
-    """A sample's instant is its round's tick, and the live series shows it at once."""
+    """A sample's instant is its round's tick, and the same series, asked for again, shows it at once."""
     recorder = Recorder()
     recorder.add(at(10), {"n1": [(m("n1"), 1.0)]})
     live = recorder.named("m")[0]
     recorder.add(at(20), {"n1": [(m("n1"), 2.0)]})
+    assert recorder.named("m")[0] is live
     assert list(live.times) == [10, 20]
     assert list(live.values) == [1.0, 2.0]
     assert [one.tick for one in recorder.rounds("scrape")] == [10, 20]
@@ -147,3 +149,63 @@ def test_a_series_is_alive_exactly_while_it_is_given(history: list[dict[str, fro
         )
     alive = {series.labels for series in recorder.named("") if not is_stale(series.values[-1])}
     assert alive == {m(member, name) for member, names in history[-1].items() for name in names}
+
+
+NAMES = [m(member, name) for member in ("n1", "n2") for name in ("a", "b", "c")]
+ROWS = st.lists(st.tuples(st.integers(1, 4), st.sets(st.sampled_from(NAMES), max_size=4)), max_size=3)
+
+
+@given(st.lists(st.tuples(st.dictionaries(st.sampled_from(["x", "y"]), ROWS), st.booleans()), max_size=12))
+def test_rows_give_what_single_samples_give(rounds: list[tuple[dict[str, list[tuple[int, set[Labels]]]], bool]]) -> None:
+    """Whatever series come together, from whichever member, and whenever one looks: each has its samples and its ends.
+
+    What time does not allow is refused by both, at the same round.
+    """
+    recorder, tick, headers = Recorder(), 0, Headers()
+    plain: dict[Labels, list[tuple[int, float]]] = {}
+    present: dict[str, set[Labels]] = {}
+    for members, look in rounds:
+        start, tick = tick, tick + 20
+        timed, wrong = {}, False
+        for member, steps in members.items():
+            rows, time = [], start
+            for step, several in steps:
+                time += step
+                rows.append(Row(time, headers.of(tuple(sorted(several))), [float(time)] * len(several)))
+            timed[member] = Timed(rows, tick - 1)
+        for member in sorted(present.keys() | timed.keys()):
+            found = timed.get(member, Timed((), tick))
+            ends = [(labels, found.at, STALE) for labels in present.get(member, set()) - {one for one, _, _ in found.samples}]
+            for labels, at_, value in (*found.samples, *ends):
+                wrong = wrong or at_ <= plain.get(labels, [(0, 0.0)])[-1][0]
+                plain.setdefault(labels, []).append((at_, value))
+            present[member] = {labels for labels, _, _ in found.samples}
+        if wrong:
+            with pytest.raises(ValueError, match="cannot follow"):
+                recorder.add_timed(at(tick), timed)
+            return
+        recorder.add_timed(at(tick), timed)
+        if look:
+            recorder.named("")
+    recorded = {one.labels: list(zip(one.times, map(str, one.values), strict=True)) for one in recorder.samples().named("")}
+    assert recorded == {labels: [(time, str(value)) for time, value in several] for labels, several in plain.items()}
+
+
+def test_a_row_has_a_value_for_each_series() -> None:
+    """A row of another length than its header is refused."""
+    header = Header((m("n1", "a"), m("n1", "b")))
+    with pytest.raises(ValueError, match="1 values"):
+        Recorder().add_timed(at(1), {"n1": Timed([Row(1, header, [1.0])], 1)})
+
+
+def test_series_that_come_and_go_for_ever_are_not_all_remembered() -> None:
+    """Headers are forgotten when there are too many; what was recorded under them stays."""
+    headers, recorder = Headers(), Recorder()
+    first = headers.of((m("n1", "a"),))
+    assert headers.of((m("n1", "a"),)) is first
+    for number in range(MOST_HEADERS):
+        headers.of((m("n1", f"x{number}"),))
+    assert headers.of((m("n1", "a"),)) is not first
+    for tick, header in enumerate((first, headers.of((m("n1", "a"),))), 1):
+        recorder.add_timed(at(tick), {"n1": Timed([Row(tick, header, [1.0])], tick)})
+    assert list(recorder.named("a")[0].times) == [1, 2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -41,7 +42,7 @@ def leader_killed(down: int = 1_500 * MS) -> Value:
 
 @dataclass(frozen=True, kw_only=True)
 class Staged:
-    """How the run went; instants are ns from its start.
+    """How the run went; instants are ns from its start. ``series``: by name, with labels of their own where they have any.
 
     Baseline 1–3 s, fault at 3 s (acknowledged 10 ms later), hold 4 s, reverted at 7 s (acknowledged at 7.3 s), settle until
     14 s.
@@ -186,8 +187,9 @@ class Staged:
         return self.failed(member, at)
 
     def _sample(self, kept: dict[Labels, tuple[list[int], list[float]]], name: str, value: Value, at: int) -> None:
+        metric, _, inside = name.partition("{")
         for member in MEMBERS:
-            labels = labels_of(name, {"member": member, "instance": member})
+            labels = labels_of(metric, {**dict(re.findall(r'(\w+)="([^"]*)"', inside)), "member": member, "instance": member})
             given = None if self._silent(member, at) else value(member, at)
             if given is None and labels not in kept:
                 continue

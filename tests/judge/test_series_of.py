@@ -71,9 +71,27 @@ def test_a_counter_that_appears_has_risen_from_zero() -> None:
     assert [(point.value, (point.tick - T0) // S) for point in points if point.state == "bad"] == [(1.0, 9)]
 
 
-def test_a_counter_that_vanishes_is_unknown_unless_its_member_is_held() -> None:
-    """A series that a free member stops exporting leaves its span unknown."""
+def test_a_counter_that_vanishes_is_unknown_from_then_on() -> None:
+    """What a counter does that a free member stopped exporting nobody sees: no later span is known to be good."""
     points = counted(lambda member, at: None if member == "m3" and at >= 9 * S else 1.0 if member == "m3" else 0.0)
+    unknown = [point for point in points if point.state == "unknown"]
+    assert unknown == list(points[-len(unknown) :])
+    assert (unknown[0].tick - T0) // MS == 9_100
+    assert {point.reason for point in unknown} == {
+        "m3 answers and no longer exports errors_total; say `missing: skip` if that is normal"
+    }
+
+
+def test_what_rose_is_bad_even_where_another_counter_is_gone() -> None:
+    """An increase that was seen is evidence: what cannot be seen beside it can only add to it."""
+    points = counted(lambda member, at: (None if at >= 9 * S else 1.0) if member == "m3" else at // S * 1.0)
+    late = [point for point in points if point.tick > T0 + 10 * S]
+    assert {point.state for point in late} == {"bad", "unknown"}
+
+
+def test_a_counter_that_was_never_in_the_baseline_leaves_one_span_unknown() -> None:
+    """Of a counter that came and went since, only the span in which it went is in doubt."""
+    points = counted(lambda member, at: (1.0 if 8 * S <= at < 9 * S else None) if member == "m3" else 0.0)
     unknown = [point for point in points if point.state == "unknown"]
     assert [point.reason for point in unknown] == ["a counter of m3 vanished"]
 

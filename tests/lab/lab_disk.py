@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import shutil
 import subprocess
@@ -18,9 +19,9 @@ from meshkit_chaos.journal.store import JOURNAL
 class SmallDisk:
     """A disk in a mount namespace of its own, kept alive by one process; ``seen`` is how it looks from outside."""
 
-    def __init__(self, folder: Path, *, size: str = "640k") -> None:
+    def __init__(self, folder: Path, *, size: str = "640k", files: int = 1000) -> None:
         folder.mkdir()
-        mount = f'mount -t tmpfs -o size={size} lab "{folder}" && echo there && exec sleep 600'
+        mount = f'mount -t tmpfs -o size={size},nr_inodes={files} lab "{folder}" && echo there && exec sleep 600'
         self._keeper = subprocess.Popen(["unshare", "-m", "sh", "-c", mount], stdout=subprocess.PIPE)
         assert self._keeper.stdout is not None
         self.mounted = self._keeper.stdout.readline() == b"there\n"
@@ -52,6 +53,13 @@ class SmallDisk:
                 if error.errno != errno.ENOSPC:
                     raise
                 return
+
+    def fill_with_files(self) -> None:
+        """Take the last byte, and the last inode besides: not even an empty file can be made any more."""
+        self.fill()
+        with contextlib.suppress(OSError):
+            for number in itertools.count():
+                (self.seen / f"empty-{number}").touch()
 
     def refuse_writing(self, run: LabRun) -> None:
         """Whoever opens the journal from now on finds it read-only; the one that has it open does not notice."""

@@ -1,4 +1,8 @@
-"""The lab's documents: three etcd members with fast elections, and scenarios short enough to be broken off often."""
+"""The lab's documents: three etcd members with fast elections, and scenarios short enough to be broken off often.
+
+Scrapes are slow and limits are wide for what the mesh can do, so that a busy machine neither loses a round nor misses a limit:
+what these runs are judged to be is certain, and how fast etcd is, others measure.
+"""
 
 from __future__ import annotations
 
@@ -54,38 +58,38 @@ roles:
       body: "{}"
       path: leader
       equals_path: header.member_id
-metrics: {url: "http://${member.host}:${member.port.client}/metrics", every: 100ms}
+metrics: {url: "http://${member.host}:${member.port.client}/metrics", every: 500ms, timeout: 500ms}
 """
 
 SCENARIOS = """\
 version: 1
 environment: etcd-lab.yaml
 defaults:
-  steady_state: {for: 400ms, indicators: [one-leader]}
+  steady_state: {for: 1200ms, indicators: [one-leader]}
   rollback: {within: 8s, verify: [one-leader]}
 indicators:
   one-leader: {promql: sum(etcd_server_is_leader), good: "== 1"}
 scenarios:
   - id: leader-paused
-    title: A frozen leader is replaced within two seconds
+    title: A frozen leader is replaced within four seconds
     prerequisites: [{members: ">= 3"}, {indicator: one-leader, within: 5s}]
     timeout: 30s
     steps: [{fault: pause, id: freeze, target: {role: leader}, hold: 1500ms}]
-    objectives: [{converge: one-leader, within: 2s, settle: 300ms}]
+    objectives: [{converge: one-leader, within: 4s, settle: 1s}]
   - id: leader-killed
-    title: A killed leader is replaced within two seconds
+    title: A killed leader is replaced within four seconds
     prerequisites: [{members: ">= 3"}, {indicator: one-leader, within: 5s}]
     timeout: 30s
     steps: [{fault: kill, id: strike, target: {role: leader}, hold: 1500ms}]
-    objectives: [{converge: one-leader, within: 2s, settle: 300ms}]
+    objectives: [{converge: one-leader, within: 4s, settle: 1s}]
   - id: leader-paused-long
     title: A fault that is still in force when something else goes wrong
     timeout: 30s
     steps: [{fault: pause, id: freeze, target: {role: leader}, hold: 20s}]
-    objectives: [{converge: one-leader, within: 2s, settle: 300ms}]
+    objectives: [{converge: one-leader, within: 4s, settle: 1s}]
   - id: leader-killed-long
     title: A member that is down when something else goes wrong
     timeout: 30s
     steps: [{fault: kill, id: strike, target: {role: leader}, hold: 20s}]
-    objectives: [{converge: one-leader, within: 2s, settle: 300ms}]
+    objectives: [{converge: one-leader, within: 4s, settle: 1s}]
 """

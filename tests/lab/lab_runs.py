@@ -156,6 +156,7 @@ class Corner:
     folder: Path
     number: int = 0
     extra: dict[str, str] = field(default_factory=dict)
+    python: str = sys.executable
 
     def __post_init__(self) -> None:
         self.temporary.mkdir()
@@ -186,7 +187,7 @@ class Corner:
         talk, data = self.folder / f"talk-{self.number}", self.folder / f"data-{self.number}"
         with talk.open("wb") as errors, data.open("wb") as output:
             process = subprocess.Popen(
-                [*within, sys.executable, "-P", "-m", "meshkit_chaos", *arguments],
+                [*within, self.python, "-P", "-m", "meshkit_chaos", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,
@@ -253,6 +254,11 @@ class Corner:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(seen.pid, signal.SIGKILL)
             time.sleep(0.02)
+
+
+def assert_passed(run: LabRun) -> None:
+    """It ends with 0; where it does not, why is what it says and what it prints together."""
+    assert run.ended() == 0, f"{run.said()}\n{run.printed()}"
 
 
 def assert_undone(run: LabRun) -> Verdict:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from meshkit_chaos.clock import SystemClock
 from meshkit_chaos.faults import Resume
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.record import Record
-from meshkit_chaos.run.watchdog_main import _watch, earliest_deadline
+from meshkit_chaos.run.watchdog_main import SignsOfLife, _watch, earliest_deadline
 
 RUNNER_THAT_FORKS = """
 import os, sys
@@ -196,7 +198,129 @@ def test_a_runner_that_ends_in_the_instant_of_its_deadline_is_undone_too() -> No
     """There is nobody left to kill then, which keeps the watchdog from nothing."""
     runner = subprocess.Popen(["/bin/sleep", "60"])
     descriptor = os.pidfd_open(runner.pid)
+    reading, writing = os.pipe()
     try:
-        assert _watch(_DiesWhileRead(runner), descriptor, SystemClock()) is not None  # type: ignore[arg-type]  # all that it reads
+        signs = SignsOfLife(reading, runner.pid)
+        assert _watch(_DiesWhileRead(runner), descriptor, SystemClock(), signs)  # type: ignore[arg-type]  # all that it reads
     finally:
+        for one in (descriptor, reading, writing):
+            os.close(one)
+
+
+class Pulse:
+    """A runner's pipe in a test's hands: what is heard of it is asked at instants that the test chooses."""
+
+    def __init__(self) -> None:
+        self.reading, self.writing = os.pipe()
+        self.signs = SignsOfLife(self.reading, os.getpid())
+        self.now = 0
+
+    def missing(self, *, looks: int, every: int = S // 10) -> bool:
+        """Look so many times; whether it was silent for too long at the last of them."""
+        for _ in range(looks):
+            self.now += every
+            missing = self.signs.missing(self.now)
+        return missing
+
+    def show_life(self) -> None:
+        os.write(self.writing, b".")
+
+    def close(self) -> None:
+        os.close(self.reading)
+        os.close(self.writing)
+
+
+@pytest.fixture
+def pulse() -> Iterator[Pulse]:
+    made = Pulse()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def test_a_runner_is_silent_for_too_long_after_half_a_minute_of_looking(pulse: Pulse) -> None:
+    """Three hundred looks, a tenth of a second apart, without one sign of life."""
+    assert not pulse.missing(looks=300)
+    assert pulse.missing(looks=2)
+
+
+def test_one_sign_of_life_is_enough(pulse: Pulse) -> None:
+    """However few there are on a busy machine: each begins the count anew."""
+    for _ in range(20):
+        assert not pulse.missing(looks=290)
+        pulse.show_life()
+
+
+def test_a_machine_that_slept_proves_nothing(pulse: Pulse) -> None:
+    """Between two looks hours went by in which neither of the two ran: that counts no more than a slow look."""
+    pulse.show_life()
+    assert not pulse.missing(looks=10)
+    assert not pulse.missing(looks=5, every=3600 * S)
+    assert not pulse.missing(looks=250)
+
+
+def test_a_watchdog_that_is_hardly_run_itself_is_patient(pulse: Pulse) -> None:
+    """Where it gets its turn every five seconds, its runner may get none for ten minutes."""
+    assert not pulse.missing(looks=120, every=5 * S)
+
+
+def test_a_pipe_that_was_closed_is_not_missed(pulse: Pulse) -> None:
+    """The run is over, or its loop is, and the process has gone on to its report: only deadlines count then."""
+    os.close(pulse.writing)
+    assert not pulse.missing(looks=1000)
+    pulse.writing = os.open(os.devnull, os.O_WRONLY)
+
+
+LIVES = """
+import os, sys, time
+for _ in range(20):
+    os.write(1, b".")
+    time.sleep(0.05)
+time.sleep(60)
+"""
+
+
+class _NothingDue:
+    """A journal in which nothing is due, and which has no end."""
+
+    finished = False
+
+    def deadline(self) -> None:
+        return None
+
+
+def test_a_runner_that_is_stopped_is_killed_although_nothing_is_due() -> None:
+    """It showed signs of life, then it was stopped: once it has been silent for the limit, it is killed and to be undone."""
+    runner = subprocess.Popen([sys.executable, "-I", "-S", "-c", LIVES], stdout=subprocess.PIPE)
+    assert runner.stdout is not None
+    descriptor = os.pidfd_open(runner.pid)
+    try:
+        select.select([runner.stdout], [], [], 30)
+        os.kill(runner.pid, signal.SIGSTOP)
+        signs = SignsOfLife(runner.stdout.fileno(), runner.pid, limit_ns=S // 2)
+        why = _watch(_NothingDue(), descriptor, SystemClock(), signs)  # type: ignore[arg-type]  # all that is asked of it
+        assert why is not None
+        assert "no sign of life" in why
+        assert runner.wait(timeout=10) == -signal.SIGKILL
+    finally:
+        runner.kill()
+        runner.wait()
+        runner.stdout.close()
         os.close(descriptor)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", ["baseline", "settle"])
+def test_a_runner_that_is_stopped_outside_of_any_fault_is_killed_and_undone(corner: Corner, phase: str) -> None:
+    """Nothing is due for a long while; it is noticed within half a minute, and nothing is left of the mesh."""
+    run = corner.run("leader-paused")
+    run.in_phase(phase)
+    run.strike(signal.SIGSTOP)
+    deadline = run.events(ev.DeployIntended)[0].deadline
+    assert deadline - SystemClock().monotonic_ns() > 45 * S, "it is not the deadline that ends it"
+    assert run.ended(within=45) == -signal.SIGKILL
+    corner.gone(what="runner stopped outside of any fault")
+    verdict = assert_undone(run)
+    assert verdict.outcome == "crashed"
+    assert "no sign of life" in run.events(ev.WriterChanged)[0].reason

@@ -12,7 +12,8 @@ import httpx2
 from virtual_time import VirtualLoop, run_virtually
 
 from meshkit_chaos.journal import events as ev
-from meshkit_chaos.journal.recorder import Recorder, Timed
+from meshkit_chaos.journal.recorder import Recorder
+from meshkit_chaos.journal.rows import Timed
 from meshkit_chaos.journal.samples import Round
 from meshkit_chaos.measure.access import Door, Secrets
 from meshkit_chaos.measure.exchange import Exchange

@@ -11,7 +11,8 @@ from meshkit_chaos.environments.secrets import Secrets
 from meshkit_chaos.errors import CannotRun, JournalDamaged
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.blocks import Block, decode_block, encode_block
-from meshkit_chaos.journal.recorder import Recorder, Timed
+from meshkit_chaos.journal.recorder import Recorder
+from meshkit_chaos.journal.rows import Timed
 from meshkit_chaos.journal.samples import Round
 from meshkit_chaos.plan import Capabilities, Plan, UntilNode, make_plan
 from meshkit_chaos.promql import labels_of
@@ -141,9 +142,9 @@ def test_samples_keep_their_own_instants_and_end_when_they_were_seen_to_end() ->
     """A series that is gone is marked at the instant of its member's last scrape, not at the round's end."""
     recorder = Recorder()
     recorder.add_timed(
-        Round(source="scrape", tick=30, start=5, end=35), {"a": Timed(samples=[(UP, 10, 1.0), (LEADS, 10, 1.0)], at=10)}
+        Round(source="scrape", tick=30, start=5, end=35), {"a": Timed.of([(UP, 10, 1.0), (LEADS, 10, 1.0)], at=10)}
     )
-    recorder.add_timed(Round(source="scrape", tick=60, start=35, end=65), {"a": Timed(samples=[(UP, 40, 0.0)], at=40)})
+    recorder.add_timed(Round(source="scrape", tick=60, start=35, end=65), {"a": Timed.of([(UP, 40, 0.0)], at=40)})
     (leads,) = recorder.named("leads")
     assert list(leads.times) == [10, 40]
     assert is_stale(leads.values[-1])

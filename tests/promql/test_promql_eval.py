@@ -337,6 +337,34 @@ def test_series_without_the_asked_name_are_not_taken() -> None:
     assert ask("sum(x)", storage, 1) == {"": 1}  # type: ignore[arg-type]  # any storage will do
 
 
+BOTH = '{__name__=~"x|y"}'
+
+
+@pytest.mark.parametrize("body", [f"max_over_time({BOTH}[1s])", f"-{BOTH} unless {BOTH} offset 1s", f"sum(-{BOTH})"])
+def test_what_becomes_alike_at_different_steps_is_refused(body: str) -> None:
+    """A range function and a minus take the name away of whole series: two that were told apart by it are never joined."""
+    data = recorded({"x": [(2, 1), (3, STALE)], "y": [(5, 1), (6, STALE)]})
+    assert ask(body, data, 2) == ask(body, data, 5) != {}
+    with pytest.raises(EvaluationError, match="two series with the same labels"):
+        ask(f"count_over_time(({body})[10s:1s])", data, 7)
+
+
+def test_what_is_evaluated_step_by_step_may_become_alike() -> None:
+    """Arithmetic and plain functions look at one step at a time, as Prometheus has it; label_replace since 3 does not."""
+    data = recorded({"x": [(2, 1), (3, STALE)], "y": [(5, 1), (6, STALE)]})
+    for body in (f"{BOTH} * 2", f"abs({BOTH})", f'label_replace({BOTH}, "__name__", "z", "", "")'):
+        assert len(ask(f"count_over_time(({body})[10s:1s])", data, 7, CLOSED)) == 1
+    with pytest.raises(EvaluationError, match="label_replace"):
+        ask(f'count_over_time((label_replace({BOTH}, "__name__", "z", "", ""))[10s:1s])', data, 7)
+
+
+def test_steps_between_the_ranges_of_a_subquery_count_too() -> None:
+    """A subquery inside another is evaluated over all the time between, so what is ambiguous there is refused."""
+    data = recorded({"x": [(7, 1), (8, STALE)], "y": [(9, 1), (10, STALE)]})
+    with pytest.raises(EvaluationError, match="two series with the same labels"):
+        ask(f"count_over_time(count_over_time((-{BOTH})[1s:1s])[12s:6s])", data, 12)
+
+
 def test_work_is_bounded() -> None:
     """A query over too many samples is refused instead of hanging."""
     data = recorded({"x": every(0.001, [1.0] * 6000)})

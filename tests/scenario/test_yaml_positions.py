@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
-import tracemalloc
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hostile_texts import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,44 +100,36 @@ def test_what_is_wrong_is_told_with_its_place(data: bytes, places: list[str]) ->
     assert told(data) == places
 
 
-HOSTILE = {
-    "100 MB": b"a" * 100_000_000,
-    "10,000 lists": b"[" * 10_000,
-    "10,000 mappings": b"{a: " * 10_000,
-    "10,000 block lists": b"- " * 10_000,
-    "1,400 block mappings": "\n".join(" " * depth + "a:" for depth in range(1_400)).encode(),
-    "billion laughs": b"a: &a [x,x,x,x,x,x,x,x,x]\n"
-    + b"".join(b"%c: &%c [%s]\n" % (98 + i, 98 + i, b",".join([b"*%c" % (97 + i)] * 9)) for i in range(9)),
-    "666,000 lists": b"[" + b"[]," * 666_000 + b"]",
-    "600,000 colons": b"a: " * 600_000,
-    "300,000 duplicates": b"a: 1\n" * 300_000,
-    "300,000 unclosed anchors": b"".join(b"- &a%d\n" % number for number in range(200_000)),
-    "a number of 5,000 digits": b"a: " + b"9" * 5_000,
-    "one endless text": b"a: '" + b"x" * 1_900_000,
-    "2 MB of quotes": b"'" * 1_999_999,
-    "2 MB of question marks": b"? " * 999_999,
-}
+MEASURING = """
+import json, sys, time
+from hostile_texts import HOSTILE
+from meshkit_chaos.scenario.yaml_positions import compose
+data = HOSTILE[sys.argv[1]]()
+spent = []
+while len(spent) < 3 and min(spent, default=2) > 1:
+    before = time.process_time()
+    composed = compose(data, path="x.yaml")
+    spent.append(time.process_time() - before)
+kilobytes = int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0])
+places = [[problem.line, problem.column] for problem in composed.problems]
+print(json.dumps({"seconds": min(spent), "kilobytes": kilobytes, "places": places}))
+"""
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_no_document_takes_more_than_a_second(name: str) -> None:
-    """Bombs, deep nesting and huge files end with an error and its place within a second of computing (trap 26)."""
-    before = time.process_time()
-    composed = compose(HOSTILE[name], path="x.yaml")
-    assert time.process_time() - before < 3  # one second, and threefold slack for a machine that others use too
-    assert composed.problems
-    assert all(problem.line >= 1 and problem.column >= 1 for problem in composed.problems)
+def test_no_document_takes_more_than_a_second_and_200_mb(name: str) -> None:
+    """Bombs, deep nesting and huge files end with an error and its place, in a second of computing and 200 MB (trap 26).
 
-
-def test_no_document_takes_more_than_200_mb() -> None:
-    """The document with the most values that is read at all stays within 200 MB."""
-    data = HOSTILE["666,000 lists"]
-    tracemalloc.start()
-    try:
-        assert told(data)[0].endswith("MC004")
-        assert tracemalloc.get_traced_memory()[1] < 200_000_000
-    finally:
-        tracemalloc.stop()
+    It is a process of its own that is measured, interpreter and all: neither what other tests left in memory nor other
+    processes on the machine count. A document that takes too long may show twice more that it was the machine.
+    """
+    command = [sys.executable, "-c", MEASURING, name]
+    ended = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=60, check=True)
+    measured = json.loads(ended.stdout)
+    assert measured["seconds"] < 1
+    assert measured["kilobytes"] * 1024 < 200_000_000
+    assert measured["places"]
+    assert all(line >= 1 and column >= 1 for line, column in measured["places"])
 
 
 VALUES = st.recursive(

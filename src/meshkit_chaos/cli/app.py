@@ -7,6 +7,8 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import click
@@ -28,10 +30,11 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "judge": ("records", "Judge a stored run again."),
     "report": ("records", "Write the documents of stored runs again."),
     "recover": ("records", "Undo what a crashed run left behind."),
+    "history": ("history", "Keep what runs said: list, compare, carry between machines."),
     "gate": ("gate", "Decide whether a release may go out, by what history knows of it."),
     "env": ("env", "Start, stop and look at an environment that outlives a run."),
 }
-USAGE, INTERNAL = 4, 5
+DIRTY, USAGE, INTERNAL = 3, 4, 5
 
 
 class _Lazy(click.Group):
@@ -69,26 +72,71 @@ def cli() -> None:
     """
 
 
+@dataclass(slots=True)
+class _Ending:
+    """What counts for the exit code besides what the command itself gives."""
+
+    results: Path | None = None
+    own_error: bool = False
+
+
+def runs_in(out: Path) -> None:
+    """From now on runs are at work in ``out``: whatever breaks, that they left something broken comes before it."""
+    if (context := click.get_current_context(silent=True)) is not None:
+        context.ensure_object(_Ending).results = out
+
+
+def admit(error: Exception) -> None:
+    """Say an error of ours that keeps the command from nothing else; it then ends with 5, if not with 3.
+
+    Where there is no command that could end so, the error is raised.
+    """
+    context = click.get_current_context(silent=True)
+    if context is None:
+        raise error
+    context.ensure_object(_Ending).own_error = True
+    _show_internal(error)
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and give its exit code; no traceback for what is not our own mistake."""
+    ending = _Ending()
+    code, broke = _run(arguments, ending)
+    if broke and code != DIRTY and ending.results is not None and _left_dirty(ending.results):
+        return DIRTY
+    return INTERNAL if ending.own_error and code != DIRTY else code
+
+
+def _run(arguments: Sequence[str], ending: _Ending) -> tuple[int, bool]:
+    """The exit code, and whether the command broke before it could give one itself."""
     try:
-        result = cli.main(args=list(arguments), prog_name="meshkit-chaos", standalone_mode=False)
+        result = cli.main(args=list(arguments), prog_name="meshkit-chaos", standalone_mode=False, obj=ending)
     except click.ClickException as error:
         error.show()
-        return USAGE
+        return USAGE, True
     except click.Abort:
         say("interrupted")
-        return 2
+        return 2, True
     except ChaosError as error:
         _show(error)
-        return error.exit_code
+        return error.exit_code, True
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return INTERNAL
+        return INTERNAL, True
     except Exception as error:  # noqa: BLE001  # the border: whatever comes here is ours, and has its own exit code
         _show_internal(error)
-        return INTERNAL
-    return result if isinstance(result, int) else 0
+        return INTERNAL, True
+    return result if isinstance(result, int) else 0, False
+
+
+def _left_dirty(out: Path) -> bool:
+    """Look into the journals, and into nothing else: the rest may be what broke."""
+    from meshkit_chaos.campaign.results import left_dirty  # noqa: PLC0415  # only where something broke
+
+    runs = left_dirty(out)
+    for folder in runs:
+        say(f"the run in {folder} left its environment dirty; hint: meshkit-chaos recover {out}")
+    return bool(runs)
 
 
 def _as_it_is(text: str) -> str:

@@ -20,6 +20,7 @@ from meshkit_chaos.cli.places import DeployedPlace, Place, SimulatedPlace, envir
 from meshkit_chaos.cli.reading import SCENARIOS, load_both
 from meshkit_chaos.cli.run import Teller, carry_out, console, fresh_folder
 from meshkit_chaos.environments.resolving import lab_folder
+from meshkit_chaos.journal.durable import make_folders
 from meshkit_chaos.report.live import LiveView
 from meshkit_chaos.scenario.environment import EnvironmentDescription, SimulatedMesh
 from meshkit_chaos.slo.codec import decode
@@ -73,7 +74,7 @@ def demo_command(out: Path | None, simulated: bool, form: str) -> int:
 
 def _copy_documents(shipped: Path, target: Path) -> Path:
     """Put the shipped documents beside the results: to read, to change, and to run again."""
-    target.mkdir(parents=True, exist_ok=True)
+    make_folders(target)
     for name in ("etcd-lab.yaml", SCENARIOS):
         (target / name).write_bytes((shipped / name).read_bytes())
     return target / SCENARIOS

@@ -20,7 +20,7 @@ from meshkit_chaos.environments.permission import commands_of
 from meshkit_chaos.environments.process import ProcessEnvironment
 from meshkit_chaos.environments.registry import environment_folder, registered
 from meshkit_chaos.environments.secrets import Secrets
-from meshkit_chaos.environments.state import OPEN_RUN, STATE, EnvironmentState, leased, quarantined
+from meshkit_chaos.environments.state import STATE, EnvironmentState, leased, open_run, quarantined
 from meshkit_chaos.errors import CannotRun, ChaosError, EnvironmentBusy, EnvironmentDirty, EnvironmentProblem, UsageError
 from meshkit_chaos.slo import Duration
 
@@ -136,7 +136,7 @@ def down_command(environment_id: str) -> int:
 def _end(loaded: StandingEnvironment, folder: Path, environment_id: str) -> bool:
     """End it and forget it; whether it was an attached one."""
     attached = loaded.state.description.kind == "attached"
-    if attached and (quarantined(folder) is not None or (folder / OPEN_RUN).exists()):
+    if attached and (quarantined(folder) is not None or open_run(folder) is not None):
         raise EnvironmentDirty(
             f"environment {environment_id} may still be under a fault: what would undo it must not be forgotten",
             hint=f"meshkit-chaos recover {environment_id}; if that cannot be, remove {folder} once the mesh is right again",
@@ -196,13 +196,13 @@ def status_of(environment_id: str) -> dict[str, object]:
         return {name: "paused" if state.paused else "up" if state.up else "down" for name, state in seen.items()}
 
     why = quarantined(folder)
-    open_run = folder / OPEN_RUN
+    left = open_run(folder)
     return {
         "id": environment_id,
         "members": asyncio.run(look()),
         "dirty": list(why.differences) if why else [],
-        "open_run": open_run.read_text(encoding="utf-8") if open_run.exists() else "",
-        "needs_recover": open_run.exists() and not _is_held(folder),
+        "open_run": left.run if left is not None else "",
+        "needs_recover": left is not None and not _is_held(folder),
     }
 
 

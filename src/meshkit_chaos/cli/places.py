@@ -27,7 +27,7 @@ from meshkit_chaos.environments.registry import environment_folder
 from meshkit_chaos.environments.resolving import merged_vars, platform_name
 from meshkit_chaos.environments.secrets import HIDES_NOTHING, Redactor, Secrets
 from meshkit_chaos.environments.simulated import SimulatedEnvironment
-from meshkit_chaos.environments.state import OPEN_RUN, EnvironmentState, Quarantine
+from meshkit_chaos.environments.state import EnvironmentState, OpenRun, Quarantine
 from meshkit_chaos.environments.virtual_time import VirtualClock, VirtualTimeLoop, run_virtually
 from meshkit_chaos.errors import CannotRun, ChaosError, EnvironmentBusy, EnvironmentDirty, JournalDamaged, JournalUnwritable
 from meshkit_chaos.journal import events as ev
@@ -252,7 +252,8 @@ class StandingPlace:
         environment = open_environment(self._folder)
         assert environment is not None
         environment.allow(self._scenarios_may_run)
-        env_state.write_durably(self._folder / OPEN_RUN, str(run.folder.absolute()).encode())
+        noted = OpenRun(run=str(run.folder.absolute()), id=run.run)
+        env_state.note_open_run(self._folder, noted)
         order = _order(
             plan,
             environment,
@@ -272,27 +273,27 @@ class StandingPlace:
             close_books(self._folder)
             raise
         except BaseException:
-            self._settle(run.folder)
+            self._settle(run.folder, noted)
             raise
-        self._settle(run.folder)
+        self._settle(run.folder, noted)
 
-    def _settle(self, folder: Path) -> None:
+    def _settle(self, folder: Path, noted: OpenRun) -> None:
         """Close the books on a run: nothing open if its record says that all is undone, quarantine otherwise."""
         try:
             record = read_facts(folder)
         except JournalDamaged as error:
-            self._quarantine(folder, (error.message,))
+            self._quarantine(noted, (error.message,))
             return
         if settled(record):
-            (self._folder / OPEN_RUN).unlink(missing_ok=True)
+            env_state.forget_open_run(self._folder)
             return
         verified = record.last(ev.EnvironmentVerified)
-        self._quarantine(folder, verified[1].differences if verified else ("the run ended without looking",))
+        self._quarantine(noted, verified[1].differences if verified else ("the run ended without looking",))
 
-    def _quarantine(self, folder: Path, different: tuple[str, ...]) -> None:
+    def _quarantine(self, noted: OpenRun, different: tuple[str, ...]) -> None:
         """Where the disk does not even take that, the note that the run is open keeps the next one out."""
         with contextlib.suppress(OSError):
-            env_state.quarantine(self._folder, Quarantine(run=str(folder.absolute()), differences=different))
+            env_state.quarantine(self._folder, Quarantine(run=noted.run, id=noted.id, differences=different))
 
     def close(self) -> None:
         os.close(self._lease)
@@ -356,6 +357,5 @@ def _refuse_dirty(folder: Path, environment_id: str) -> None:
     hint = f"meshkit-chaos recover {environment_id}"
     if why is not None:
         raise EnvironmentDirty(f"environment {environment_id} is dirty: {'; '.join(why.differences)}", hint=hint)
-    if (folder / OPEN_RUN).exists():
-        run = (folder / OPEN_RUN).read_text(encoding="utf-8", errors="replace")
-        raise EnvironmentDirty(f"a run on environment {environment_id} crashed and was never undone: {run}", hint=hint)
+    if (left := env_state.open_run(folder)) is not None:
+        raise EnvironmentDirty(f"a run on environment {environment_id} crashed and was never undone: {left.run}", hint=hint)

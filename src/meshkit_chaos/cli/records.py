@@ -11,13 +11,13 @@ import click
 from meshkit_chaos.campaign.campaign import RUNS, VERDICT, write_derived, write_verdict
 from meshkit_chaos.campaign.log import LOG
 from meshkit_chaos.campaign.results import Results, read_results
-from meshkit_chaos.cli.app import say
+from meshkit_chaos.cli.app import runs_in, say
 from meshkit_chaos.cli.options import FORMAT, json_text
 from meshkit_chaos.cli.outcome import show, write_documents
 from meshkit_chaos.cli.reading import load_alone
 from meshkit_chaos.clock import SystemClock, boot_id
 from meshkit_chaos.environments.registry import environment_folder, registered
-from meshkit_chaos.environments.state import OPEN_RUN, quarantined
+from meshkit_chaos.environments.state import open_run, quarantined
 from meshkit_chaos.errors import ChaosError, EnvironmentBusy, EnvironmentDirty, JournalDamaged, UsageError
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.reading import read_record
@@ -26,7 +26,7 @@ from meshkit_chaos.judge.exit_code import exit_code
 from meshkit_chaos.judge.judge import judge
 from meshkit_chaos.judge.verdict import Verdict
 from meshkit_chaos.report.jsondoc import verdict_json
-from meshkit_chaos.run.recovery import look_without_record, read_facts, settled, undo_run
+from meshkit_chaos.run.recovery import holds, look_without_record, read_facts, settled, undo_run
 from meshkit_chaos.scenario.model import ScenarioFile
 
 _NOTHING: Final = "no environment that stays up is to be recovered; a run that deployed its own is recovered by its folder"
@@ -43,6 +43,7 @@ def judge_command(place: Path, file: Path | None, form: str) -> int:
     With --file, thresholds are taken from there; the result is marked what-if and is not written anywhere.
     """
     changed = load_alone(file) if file else None
+    runs_in(place)
     if (place / LOG).is_file():
         results = read_results(place, what_if=changed)
         if not results.verdict.what_if:
@@ -91,6 +92,7 @@ def _write_again(place: Path, results: Results) -> None:
 @FORMAT
 def report_command(place: Path, form: str) -> int:
     """Write all documents of an invocation again from its records: verdict.json, junit.xml, summary.md, report.html."""
+    runs_in(place)
     results = read_results(place)
     recover = f"meshkit-chaos recover {place}"
     return show(results, write_documents(place, results, recover=recover), form=form, recover=recover)
@@ -117,11 +119,10 @@ def recover_command(target: str | None, form: str) -> int:
 
 
 def _recover(run: Path, environment: Path | None) -> dict[str, object]:
-    lost = environment is not None and not (run / JOURNAL).is_file()
     try:
         undone = asyncio.run(
-            look_without_record(environment)
-            if lost and environment is not None
+            look_without_record(environment, run)
+            if environment is not None and not _is_there(run, environment)
             else undo_run(run, SystemClock(), writer="recover", reason="recover was asked for")
         )
     except (BlockingIOError, EnvironmentBusy):
@@ -138,9 +139,17 @@ def _recover(run: Path, environment: Path | None) -> dict[str, object]:
         if left
         else "undone; nothing is left"
         if undone.acted
-        else "nothing is left of it: the record says so"
+        else "nothing of it is left to be undone"
     )
     return {"run": str(run), "left": left, "said": said}
+
+
+def _is_there(run: Path, environment: Path) -> bool:
+    """Whether the record is where the environment's note says: not moved, with another run's in its place meanwhile."""
+    if not (run / JOURNAL).is_file():
+        return False
+    started = read_facts(run).started
+    return started is None or holds(environment, run, started.run)
 
 
 def _targets(target: str | None) -> list[tuple[Path, Path | None]]:
@@ -162,11 +171,10 @@ def _targets(target: str | None) -> list[tuple[Path, Path | None]]:
 def _run_of(environment_id: str) -> list[tuple[Path, Path | None]]:
     """The run that left an environment open or dirty; where that is not known, the environment's own folder, which is none."""
     folder = environment_folder(environment_id)
-    why = quarantined(folder)
-    open_run = folder / OPEN_RUN
-    if why is None and not open_run.is_file():
+    notes = [note for note in (quarantined(folder), open_run(folder)) if note is not None]
+    if not notes:
         return []
-    named = (why.run if why is not None else "") or (open_run.read_text(encoding="utf-8") if open_run.is_file() else "")
+    named = next((note.run for note in notes if note.run), "")
     return [(Path(named) if named else folder, folder)]
 
 

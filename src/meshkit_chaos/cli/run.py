@@ -17,7 +17,7 @@ from meshkit_chaos.campaign.campaign import Campaign, run_campaign
 from meshkit_chaos.campaign.log import LOG
 from meshkit_chaos.campaign.results import read_results
 from meshkit_chaos.campaign.selection import select
-from meshkit_chaos.cli.app import conceal, say
+from meshkit_chaos.cli.app import conceal, runs_in, say
 from meshkit_chaos.cli.options import ALLOW, ENVIRONMENT, FILE, FORMAT, SEED, TAGS, VARS, duration, pairs
 from meshkit_chaos.cli.outcome import show, write_documents
 from meshkit_chaos.cli.places import DeployedPlace, Place, SimulatedPlace, StandingPlace, Talk, attach, environment_class
@@ -110,6 +110,7 @@ def run_command(
 
 def carry_out(campaign: Campaign) -> None:
     """Run it. A log that can no longer be written ends it early; whatever is on disk is judged all the same."""
+    runs_in(campaign.out)
     try:
         run_campaign(campaign, SystemClock())
     except JournalUnwritable as error:

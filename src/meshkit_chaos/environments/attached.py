@@ -19,7 +19,7 @@ import httpx2
 from meshkit_chaos.clock import SystemClock, boot_id
 from meshkit_chaos.environments import permission
 from meshkit_chaos.environments.checks import run_secretly
-from meshkit_chaos.environments.commands import Ended, end_left_commands, find_program, ledger_in, run_command
+from meshkit_chaos.environments.commands import Ended, Ledger, end_left_commands, find_program, run_command
 from meshkit_chaos.environments.permission import NOTHING, Allowed
 from meshkit_chaos.environments.resolving import resolve_attached
 from meshkit_chaos.environments.secrets import Secrets, anchored
@@ -37,6 +37,8 @@ _LOOK_EVERY_S: Final = 0.05
 _NO: Final = 1
 _INSTALL: Final = "install it, or give its path: one with a '/' is relative to the environment's document"
 _DOWN: Final = MemberState(up=False, paused=False)
+_UNDOES: Final[frozenset[LeverName]] = frozenset({"start", "resume"})
+"""Pulled late, after whoever pulled it has died, these do no harm: so nothing has to be known of them beforehand."""
 
 
 def attached_capabilities(description: EnvironmentDescription) -> Capabilities:
@@ -214,7 +216,11 @@ class AttachedEnvironment:
             )
         what = f"the lever {name} of {spec.name}"
         ended = await self._run(
-            spec, lever.do, what=what, within=self._description.lever_timeout, ledger=ledger_in(self._folder)
+            spec,
+            lever.do,
+            what=what,
+            within=self._description.lever_timeout,
+            ledger=Ledger(folder=self._folder, must=name not in _UNDOES),
         )
         if ended.status != 0 and not _as_wanted(name, await self._state_of(spec)):
             raise EnvironmentProblem(f"{what} ({lever.do[0]!r}) ended with status {ended.status}; {ended.tail}")
@@ -289,7 +295,7 @@ class AttachedEnvironment:
         return await self._run(spec, argv, what=f"the command that tells {told}", within=self._description.lever_timeout)
 
     async def _run(
-        self, spec: MemberSpec, argv: tuple[str, ...], *, what: str, within: Duration, ledger: Path | None = None
+        self, spec: MemberSpec, argv: tuple[str, ...], *, what: str, within: Duration, ledger: Ledger | None = None
     ) -> Ended:
         """Run one allowed command, secrets filled in; neither its words nor what went wrong with it tell them."""
         if argv not in self._may_run:

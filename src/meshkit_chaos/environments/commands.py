@@ -3,6 +3,7 @@
 It has its own session, so that at its time-out, or when the run is cancelled, its whole process group is killed. With a ledger
 it writes its pid and start time down *before* it becomes the command, so that whoever comes after a killed runner can end it
 before undoing anything. What a command leaves running after its own end (a member that it started) is left alone.
+No space on any disk is needed for a command that undoes something: its words then stay in memory, and it is not written down.
 """
 
 from __future__ import annotations
@@ -27,15 +28,32 @@ from meshkit_chaos.slo import Duration
 _FIRST: Final = 4096
 _LAST: Final = 2000
 _GONE_WITHIN_S: Final = 2.0
+_WORDS_BYTES: Final = 64 * 1024
 _ENTRY: Final = """
 import os, sys
+ledger, must, asker, program = sys.argv[1:5]
 with open("/proc/self/stat", "rb") as file:
     started = file.read().rpartition(b")")[2].split()[19].decode()
-os.close(os.open(os.path.join(sys.argv[1], f"{os.getpid()}-{started}"), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-if os.getppid() != int(sys.argv[2]):  # whoever asked for it has died: it may have been undone already
+try:
+    os.close(os.open(os.path.join(ledger, f"{os.getpid()}-{started}"), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+except OSError as error:
+    if must:
+        sys.exit(f"it was not begun, because that could not be written down in {ledger}: {error.strerror}")
+if os.getppid() != int(asker):  # whoever asked for it has died: it may have been undone already
     sys.exit(125)
-os.execv(sys.argv[3], sys.argv[4:])
+os.execv(program, sys.argv[5:])
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """Where a command is written down while it runs: below an environment's ``folder``.
+
+    ``must``: it is not run where it cannot be written down. False for what undoes: better undone than written down.
+    """
+
+    folder: Path
+    must: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,15 +72,15 @@ async def run_command(
     env: Mapping[str, str],
     folder: Path,
     within: Duration,
-    ledger: Path | None = None,
+    ledger: Ledger | None = None,
 ) -> Ended:
     """Run it to its end. Raises EnvironmentProblem where it cannot be run, or had to be killed.
 
     ``what`` names it in messages; ``folder`` is where it runs and what relative paths of programs are relative to.
     """
     program = _find(argv[0], what=what, path=env.get("PATH", os.defpath), folder=folder)
-    start = (program, *argv[1:]) if ledger is None else _entered(program, argv, ledger)
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:  # a pipe could be held open by what it started
+    start = (program, *argv[1:]) if ledger is None else _entered(program, argv, ledger, what=what)
+    with _room_for_words() as out, _room_for_words() as errors:  # a pipe could be held open by what it started
         try:
             process = await asyncio.create_subprocess_exec(
                 *start,
@@ -84,7 +102,7 @@ async def run_command(
             if process.returncode is None:
                 await asyncio.shield(_end(process))
             if ledger is not None:
-                _forget(ledger, process.pid)
+                _forget(ledger.folder, process.pid)
         return Ended(status=status, first_line=_first_line(out), tail=_words(out, errors))
 
 
@@ -124,26 +142,56 @@ def _words(*files: IO[bytes]) -> str:
     return f"its last words: {said}" if said else "it said nothing"
 
 
-def ledger_in(folder: Path) -> Path:
+def _room_for_words() -> IO[bytes]:
+    """A file without a name; memory, where no disk has room for as much as is ever quoted."""
+    try:
+        return _file_with_room()
+    except OSError:
+        return os.fdopen(os.memfd_create("words"), "w+b")
+
+
+def _file_with_room() -> IO[bytes]:
+    file = tempfile.TemporaryFile()  # noqa: SIM115  # whoever gets it closes it
+    try:
+        os.posix_fallocate(file.fileno(), 0, _WORDS_BYTES)
+        file.truncate(0)
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def _place_in(folder: Path) -> Path:
     """Where commands of this boot are written down; pids of another boot mean nothing."""
-    ledger = folder / f"commands-{boot_id()}"
-    ledger.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return ledger
+    return folder / f"commands-{boot_id()}"
 
 
-def _entered(program: str, argv: tuple[str, ...], ledger: Path) -> tuple[str, ...]:
-    return (sys.executable, "-I", "-S", "-c", _ENTRY, str(ledger), str(os.getpid()), program, *argv)
+def _entered(program: str, argv: tuple[str, ...], ledger: Ledger, *, what: str) -> tuple[str, ...]:
+    """The words that write a command down and then become it. Raises EnvironmentProblem where it must be and cannot be."""
+    place = _place_in(ledger.folder)
+    try:
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        if not ledger.must:
+            return (program, *argv[1:])
+        raise EnvironmentProblem(
+            f"{what} was not begun, because that could not be written down in {place}: {error.strerror}",
+            hint="free space there; no fault is injected of which nothing would be known after a crash",
+        ) from error
+    must = "must" if ledger.must else ""
+    return (sys.executable, "-I", "-S", "-c", _ENTRY, str(place), must, str(os.getpid()), program, *argv)
 
 
-def _forget(ledger: Path, pid: int) -> None:
-    for entry in ledger.glob(f"{pid}-*"):
+def _forget(folder: Path, pid: int) -> None:
+    for entry in _place_in(folder).glob(f"{pid}-*"):
         entry.unlink(missing_ok=True)
 
 
 async def end_left_commands(folder: Path) -> tuple[str, ...]:
     """Kill the commands that a dead runner left in flight, with their groups; say what would not end."""
     left = []
-    for entry in ledger_in(folder).iterdir():
+    place = _place_in(folder)
+    for entry in place.iterdir() if place.is_dir() else ():
         pid, _, started = entry.name.partition("-")
         if not pid.isdecimal() or not started.isdecimal():
             continue

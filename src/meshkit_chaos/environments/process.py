@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -140,6 +140,7 @@ class ProcessEnvironment:
         for spec in self._specs.values():
             self._spawn(spec)
         await asyncio.gather(*(self._until_ready(spec) for spec in self._specs.values()))
+        self._refuse_hidden(self._specs)
         return await self.members()
 
     async def members(self) -> tuple[MemberUp, ...]:
@@ -169,11 +170,14 @@ class ProcessEnvironment:
                 await self._signal(spec, signal.SIGCONT)
             case Start():
                 if spec.name not in self._running():
+                    self._refuse_hidden([spec.name])
                     self._spawn(spec)
                 await self._until_ready(spec)
 
     async def observe(self) -> dict[str, MemberState]:
+        """What is not found is down, unless it runs and may not be looked into: then that is a problem, never a state."""
         running = self._running()
+        self._refuse_hidden(running.keys() ^ self._specs.keys())
         return {name: _state_of(running.get(name)) for name in self._specs}
 
     async def holders(self, role: str) -> frozenset[str]:
@@ -213,7 +217,8 @@ class ProcessEnvironment:
         for child in self._children.values():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(timeout=0.2)
-        complaints = [f"process {process.pid} ({process.member}) is still there" for process in left]
+        hidden = processes.kill_these(self._hidden(self._specs), within_s=_SIGNAL_WITHIN_S)
+        complaints = [f"process {process.pid} ({process.member}) is still there" for process in (*left, *hidden)]
         return (*complaints, *remove_data(Path(self.data_folder), self.marker))
 
     async def close(self) -> None:
@@ -276,6 +281,8 @@ class ProcessEnvironment:
             found = self._running().get(spec.name, ())
             pending = [process for process in found if not _obeyed(process, number)]
             if not pending:
+                if not found:
+                    self._refuse_hidden([spec.name])
                 return
             for process in pending:
                 processes.send(process, number)
@@ -291,6 +298,31 @@ class ProcessEnvironment:
         for process in processes.find_marked(self.marker):
             found[process.member] = (*found.get(process.member, ()), process)
         return found
+
+    def _hidden(self, names: Iterable[str]) -> tuple[MarkedProcess, ...]:
+        """Those members among them whose processes run and may not be looked into."""
+        specs = {name: self._specs[name] for name in names if name in self._specs}
+        if not specs:
+            return ()
+        children = {child.pid: name for name, child in self._spawned.items() if name in specs and child.poll() is None}
+        words = {name: self._words(spec) for name, spec in specs.items()}
+        return processes.find_hidden(words, data=self.data_folder, children=children)
+
+    def _words(self, spec: MemberSpec) -> tuple[str, ...]:
+        """As it was started; as far as can be told, where a secret is not there any more."""
+        try:
+            return tuple(self.secrets.reveal(text) for text in spec.argv)
+        except EnvironmentProblem:
+            return spec.argv
+
+    def _refuse_hidden(self, names: Iterable[str]) -> None:
+        """Raises EnvironmentProblem for a member that could neither be observed nor be found again when its runner is dead."""
+        for process in self._hidden(names):
+            raise EnvironmentProblem(
+                f"member {process.member} runs (pid {process.pid}) and this user may not look into it, so that nothing can be "
+                "told of its state and it could not be found again to be undone",
+                hint="start it without setuid or capabilities of its own, and dumpable (see PR_SET_DUMPABLE)",
+            )
 
 
 def _obeyed(process: MarkedProcess, number: signal.Signals) -> bool:

@@ -6,18 +6,21 @@ member is found by whoever comes later, without any record of its pid.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import signal
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 MARKER_VARIABLE: Final = "MESHKIT_CHAOS_MARKER"
 MEMBER_VARIABLE: Final = "MESHKIT_CHAOS_MEMBER"
 _PROC: Final = Path("/proc")
+_DIGESTS: Final[dict[tuple[int, ...], str]] = {}
+"""By device, inode, times and size of a file: what was read once. As many as there are binaries under test."""
 _POLL_S: Final = 0.005
 
 
@@ -77,6 +80,61 @@ def find_marked(marker: str) -> tuple[MarkedProcess, ...]:
     return tuple(sorted((process for process in found if process.alive), key=lambda process: (process.started, process.pid)))
 
 
+def find_hidden(members: Mapping[str, tuple[str, ...]], *, data: str, children: Mapping[int, str]) -> tuple[MarkedProcess, ...]:
+    """Members' processes that run and that this user may not look into: setuid, or not dumpable. Their marker cannot be read.
+
+    ``members``: by name, the arguments they were started with; ``data``: a folder of this environment alone; ``children``: our
+    own, by pid. One that is no child is known by its arguments, which everybody may read, and by whom it works for or on what.
+    """
+    found = []
+    for name in os.listdir(_PROC):  # noqa: PTH208  # as above
+        pid = int(name) if name.isdecimal() else 0
+        if not pid or not _is_forbidden(pid):
+            continue
+        words = _words_of(pid)  # none at all: it is just ending, which looks as forbidden as this
+        member = words and (children.get(pid) or _member_by_words(pid, words, members, data))
+        stat = stat_of(pid)
+        if member and stat is not None:
+            found.append(MarkedProcess(pid=pid, started=stat[1], state=stat[0], member=member))
+    return tuple(process for process in found if process.alive)
+
+
+def _is_forbidden(pid: int) -> bool:
+    """Whether it may not be looked into; that it is gone is something else."""
+    try:
+        with (_PROC / str(pid) / "environ").open("rb"):
+            return False
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+
+
+def _words_of(pid: int) -> tuple[str, ...]:
+    """The arguments of a process, which everybody may read."""
+    try:
+        return tuple((_PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1])
+    except OSError:
+        return ()
+
+
+def _member_by_words(pid: int, words: tuple[str, ...], members: Mapping[str, tuple[str, ...]], data: str) -> str:
+    for member, argv in members.items():
+        # a script's interpreter stands before its own words
+        if argv and words[-len(argv) :] == argv and (any(data in word for word in words) or _works_for_us(pid)):
+            return member
+    return ""
+
+
+def _works_for_us(pid: int) -> bool:
+    """Whether this user started it, whoever's rights it has now."""
+    try:
+        lines = (_PROC / str(pid) / "status").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(line.startswith("Uid:") and line.split()[1] == str(os.getuid()) for line in lines)
+
+
 def _value(variables: list[bytes], name: str) -> str:
     start = f"{name}=".encode()
     return next((item[len(start) :].decode(errors="replace") for item in variables if item.startswith(start)), "")
@@ -118,20 +176,40 @@ def kill_all(marker: str, *, within_s: float) -> tuple[MarkedProcess, ...]:
     return left
 
 
-@lru_cache(maxsize=64)
-def _digest_of(_version: tuple[int, int, int, int], path: str) -> str:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def kill_these(found: Iterable[MarkedProcess], *, within_s: float) -> tuple[MarkedProcess, ...]:
+    """SIGKILL exactly these; give those that are still there after a while, or that this user may not signal."""
+    left = tuple(found)
+    for _ in range(max(1, int(within_s / _POLL_S))):
+        for process in left:
+            with contextlib.suppress(PermissionError):
+                send(process, signal.SIGKILL)
+        left = tuple(process for process in left if _is_there(process))
+        if not left:
+            break
+        time.sleep(_POLL_S)
+    return left
+
+
+def _is_there(process: MarkedProcess) -> bool:
+    stat = stat_of(process.pid)
+    return stat is not None and stat[1] == process.started and stat[0] not in "ZXx"
 
 
 def binary_digest(pid: int) -> str:
-    """SHA-256 of the file that the process really executes, replaced on disk or not; empty if it cannot be read."""
-    path = f"/proc/{pid}/exe"
+    """SHA-256 of the file that the process really executes, replaced on disk or not; empty if it cannot be read.
+
+    A file is read once, however many processes execute it: a large one takes long enough to hold up what is due meanwhile.
+    """
+    path = Path(f"/proc/{pid}/exe")
     try:
-        stat = os.stat(path)  # noqa: PTH116  # follows the magic link to the open file itself
-        return _digest_of((stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size), path)
+        stat = path.stat()  # follows the magic link to the open file itself
+        version = (stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size)
+        if version not in _DIGESTS:
+            with path.open("rb") as file:
+                _DIGESTS[version] = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
+    return _DIGESTS[version]
 
 
 def configuration_digest(pid: int) -> str:

@@ -10,14 +10,15 @@ import fcntl
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from meshkit_chaos.errors import EnvironmentBusy, EnvironmentProblem
+from meshkit_chaos.errors import CannotRun, EnvironmentBusy, EnvironmentProblem
+from meshkit_chaos.journal.durable import make_folders, write_durably
 from meshkit_chaos.scenario.environment import EnvironmentDescription
 from meshkit_chaos.slo.codec import decode, encode_pretty
 
@@ -25,6 +26,7 @@ STATE: Final = "environment.json"
 LEASE: Final = "lease"
 QUARANTINE: Final = "quarantine.json"
 OPEN_RUN: Final = "open-run"
+T = TypeVar("T", bound=Struct)
 _MARKER: Final = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 
 
@@ -52,32 +54,25 @@ class EnvironmentState(Struct, frozen=True, kw_only=True):
 
 
 class Quarantine(Struct, frozen=True, kw_only=True):
-    """Why the environment must not be used until ``recover`` has run; ``run`` is the folder of the run that left it so."""
+    """Why the environment must not be used until ``recover`` has run.
+
+    ``run`` is the folder of the run that left it so, as it was then; ``id`` its ULID, by which it is known wherever it lies.
+    """
 
     run: str
     differences: tuple[str, ...]
+    id: str = ""
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Replace a file at once and for good: it is never half there."""
-    temporary = path.with_name(f".{path.name}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        while data:  # a disk that is nearly full takes only a part
-            data = data[os.write(descriptor, data) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+class OpenRun(Struct, frozen=True, kw_only=True):
+    """The run that an environment is open for: ``run`` and ``id`` as in ``Quarantine``."""
+
+    run: str
+    id: str = ""
 
 
 def save_state(folder: Path, state: EnvironmentState) -> None:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folders(folder, mode=0o700)
     write_durably(folder / STATE, encode_pretty(state))
 
 
@@ -122,13 +117,14 @@ def take_lease(folder: Path, *, holder: str) -> int:
         if _stands_at(descriptor, folder / LEASE):
             break
         os.close(descriptor)  # `env down` removed it between open and lock: whoever comes next would lock another file
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, holder.encode())
+    with contextlib.suppress(OSError):  # who holds it is a courtesy, which a full disk refuses; the lock is what counts
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, holder.encode())
     return descriptor
 
 
 def _lock(folder: Path) -> int:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folders(folder, mode=0o700)
     descriptor = os.open(folder / LEASE, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -160,19 +156,49 @@ def leased(folder: Path, *, holder: str) -> Iterator[None]:
 
 
 def quarantine(folder: Path, why: Quarantine) -> None:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folders(folder, mode=0o700)
     write_durably(folder / QUARANTINE, encode_pretty(why))
 
 
 def quarantined(folder: Path) -> Quarantine | None:
-    path = folder / QUARANTINE
-    if not path.exists():
-        return None
-    try:
-        return decode(path.read_bytes(), Quarantine)
-    except (OSError, msgspec.MsgspecError, ValueError):
-        return Quarantine(run="", differences=(f"{path} cannot be read",))
+    """Why an environment is dirty; None where it is not. A note that cannot be read is one all the same."""
+    unreadable = Quarantine(run="", differences=(f"{folder / QUARANTINE} cannot be read",))
+    return _note(folder / QUARANTINE, Quarantine, unreadable=lambda _: unreadable)
 
 
 def lift_quarantine(folder: Path) -> None:
     (folder / QUARANTINE).unlink(missing_ok=True)
+
+
+def note_open_run(folder: Path, run: OpenRun) -> None:
+    """Put on disk that a run is at work there. Raises CannotRun where that cannot be written: the run must not begin."""
+    try:
+        write_durably(folder / OPEN_RUN, encode_pretty(run))
+    except OSError as error:
+        raise CannotRun(
+            f"that a run on environment {folder.name} is open cannot be written down in {folder}: {error.strerror}",
+            hint="free space there: after a crash, nothing else would say what is to be undone",
+        ) from error
+
+
+def open_run(folder: Path) -> OpenRun | None:
+    """The run that is at work there, or has crashed; None where there is none. Plain text is the run's folder alone."""
+    return _note(folder / OPEN_RUN, OpenRun, unreadable=lambda text: OpenRun(run=text))
+
+
+def forget_open_run(folder: Path) -> None:
+    (folder / OPEN_RUN).unlink(missing_ok=True)
+
+
+def _note(path: Path, kind: type[T], *, unreadable: Callable[[str], T]) -> T | None:
+    """A note that somebody left, None where nobody did. One that cannot be understood still says that it was left."""
+    if not path.exists():
+        return None
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return unreadable("")
+    try:
+        return decode(data, kind)
+    except (msgspec.MsgspecError, ValueError):
+        return unreadable(data.decode(errors="replace").strip())

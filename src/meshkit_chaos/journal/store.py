@@ -21,6 +21,7 @@ import msgspec
 from meshkit_chaos.clock import Clock
 from meshkit_chaos.errors import JournalDamaged, JournalUnwritable
 from meshkit_chaos.journal import events as ev
+from meshkit_chaos.journal.durable import make_folders, sync_folder
 from meshkit_chaos.slo.codec import convert, encode
 
 JOURNAL: Final = "journal.jsonl"
@@ -51,14 +52,15 @@ class Journal:
     def create(cls, folder: Path, clock: Clock) -> Journal:
         """Start the journal of a new run in ``folder``, which is made. Raises JournalUnwritable, also where one is there."""
         try:
-            (folder / SAMPLES).mkdir(parents=True)
+            make_folders(folder)
+            (folder / SAMPLES).mkdir()
             descriptor = os.open(folder / JOURNAL, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         except OSError as error:
             raise _unwritable(folder, error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _reserve(folder)
-            _sync_folder(folder)
+            sync_folder(folder)
         except OSError as error:
             os.close(descriptor)
             for begun in (JOURNAL, _RESERVE):  # an empty journal would be taken for one that was damaged
@@ -174,14 +176,6 @@ def _reserve(folder: Path) -> None:
     descriptor = os.open(folder / _RESERVE, os.O_WRONLY | os.O_CREAT, 0o600)
     try:
         os.posix_fallocate(descriptor, 0, _RESERVE_BYTES)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

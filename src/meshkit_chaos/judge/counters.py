@@ -7,12 +7,11 @@ lost makes a span doubtful: its rise is then a lower bound. Refuses nothing; wha
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from meshkit_chaos.faults import Start
 from meshkit_chaos.journal.record import FaultWindow, Record, fault_windows
 from meshkit_chaos.journal.samples import Round
-from meshkit_chaos.judge.rounds import held_during, overlaps, silence
+from meshkit_chaos.judge.rounds import Attendance, held_during, restarted_during, silence
 from meshkit_chaos.promql import EvaluationError, Evaluator, NoData, Sample, Vector, single
 from meshkit_chaos.promql.series import Labels, label
 
@@ -34,21 +33,25 @@ class CounterSpan:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What one round gave: the counters by series, or why they are not known."""
+    """What one round gave: the counters by series, or why they are not known. ``lack``: which of them is missing."""
 
     round: Round
     values: dict[Labels, float]
     reason: str
     held: frozenset[str]
+    lack: str = ""
 
 
-def counter_spans(record: Record, evaluator: Evaluator, source: str) -> Iterator[CounterSpan]:
-    """One span for each round but the first."""
+def counter_spans(record: Record, evaluator: Evaluator, source: str, *, skip: bool = False) -> Iterator[CounterSpan]:
+    """One span for each round but the first. ``skip``: a counter that is gone although its member answers is left out."""
     windows = fault_windows(record)
+    attendance = Attendance(record, evaluator, source)
     earlier: _Look | None = None
     last: dict[Labels, tuple[float, int]] = {}  # each series' last value, and the start of the round that gave it
     for a_round in record.samples.rounds.get(source, ()):
         later = _look(record, evaluator, a_round, windows)
+        if not skip:
+            later = replace(later, lack=attendance.lack(a_round, later.held))
         if earlier is not None:
             yield _span(earlier, later, last, windows)
         last.update({labels: (value, a_round.start) for labels, value in later.values.items()})
@@ -80,8 +83,9 @@ def _span(earlier: _Look, later: _Look, last: dict[Labels, tuple[float, int]], w
         rise, doubt = _rise(labels, now, last.get(labels), later, windows, present=labels in earlier.values)
         increase += rise
         doubts.append(doubt)
-    doubts += [_vanished(labels, later.held) for labels in earlier.values.keys() - later.values.keys()]
-    doubt = "; ".join(sorted(filter(None, doubts)))
+    lack = later.lack or earlier.lack
+    doubts += [lack or _vanished(labels, later.held) for labels in earlier.values.keys() - later.values.keys()] or [lack]
+    doubt = "; ".join(sorted(set(filter(None, doubts))))
     return CounterSpan(tick=later.round.tick, start=start, end=end, increase=increase, doubt=doubt)
 
 
@@ -94,18 +98,11 @@ def _rise(
     before, seen = last
     end = later.round.end
     member = label(labels, "member")
-    if now >= before and (present or member not in _replaced(windows, seen, end)):
+    if now >= before and (present or member not in restarted_during(windows, seen, end)):
         return now - before, ""
     if member in held_during(windows, seen, end):
         return now, ""  # the fault took the process: a new one counts from zero
     return now, f"the counter of {member or 'the mesh'} was reset from {before:g} to {now:g}"
-
-
-def _replaced(windows: tuple[FaultWindow, ...], start: int, end: int) -> frozenset[str]:
-    """Members whose process a fault replaces: its undo starts them anew, and their counters begin at zero."""
-    return frozenset(
-        call.member for window in windows if overlaps(window, start, end) for call in window.undo if isinstance(call, Start)
-    )
 
 
 def _vanished(labels: Labels, held: frozenset[str]) -> str:

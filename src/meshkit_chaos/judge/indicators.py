@@ -1,8 +1,10 @@
 """A record → the series of one indicator, round by round, each point good, bad or unknown with the reason.
 
 Takes a whole ``Record`` and an ``Indicator``; evaluates the query at each round's tick over the recorded samples. A round in
-which a member's scrape failed is unknown, unless a fault held that member: then its absence is a fact. NaN, infinities, several
-series and no series at all are unknown too, never good. Refuses nothing: a query that cannot be evaluated gives unknown points.
+which a member's scrape failed is unknown, unless a fault held that member: then its absence is a fact. So is one in which a
+free member answers and leaves out what it exported in the baseline. NaN (even of one series that an aggregation would skip),
+infinities, several series and no series at all are unknown too, never good. Refuses nothing: a query that cannot be evaluated
+gives unknown points.
 """
 
 from __future__ import annotations
@@ -11,12 +13,12 @@ import difflib
 from dataclasses import dataclass
 
 from meshkit_chaos.journal import events as ev
-from meshkit_chaos.journal.record import FaultWindow, Record, fault_windows
+from meshkit_chaos.journal.record import Record, fault_windows
 from meshkit_chaos.journal.samples import Round
 from meshkit_chaos.judge.counters import CounterSpan, counter_spans
 from meshkit_chaos.judge.estimator import Instant
-from meshkit_chaos.judge.rounds import held_during, silence
-from meshkit_chaos.promql import EvaluationError, Evaluator, NoData, PromQLError, Settings, parse, single
+from meshkit_chaos.judge.rounds import Attendance, held_during, silence
+from meshkit_chaos.promql import Evaluator, NoData, PromQLError, Settings, parse
 from meshkit_chaos.slo import Band, Goodness, Indicator
 
 
@@ -46,8 +48,16 @@ def series_of(record: Record, indicator: Indicator) -> tuple[Point, ...]:
     except PromQLError as error:
         return tuple(_unknown(a_round, f"the query cannot be evaluated: {error}") for a_round in rounds)
     if indicator.kind == "event":
-        return tuple(_classified(span, indicator.band) for span in counter_spans(record, evaluator, indicator.source))
-    return tuple(_point(record, evaluator, a_round, indicator, windows) for a_round in rounds)
+        spans = counter_spans(record, evaluator, indicator.source, skip=indicator.missing == "skip")
+        return tuple(_classified(span, indicator.band) for span in spans)
+    attendance = Attendance(record, evaluator, indicator.source) if indicator.missing == "unknown" else None
+    points = []
+    for a_round in rounds:
+        held = held_during(windows, a_round.start, a_round.end)
+        lack = attendance.lack(a_round, held) if attendance is not None else ""
+        reason = silence(a_round, held) or lack
+        points.append(_unknown(a_round, reason) if reason else _point(record, evaluator, a_round, indicator))
+    return tuple(points)
 
 
 def settings_of(record: Record, source: str) -> Settings:
@@ -102,15 +112,8 @@ def _unknown(a_round: Round, reason: str) -> Point:
     return Point(tick=a_round.tick, start=a_round.start, end=a_round.end, value=None, state="unknown", reason=reason)
 
 
-def _point(
-    record: Record, evaluator: Evaluator, a_round: Round, indicator: Indicator, windows: tuple[FaultWindow, ...]
-) -> Point:
-    if reason := silence(a_round, held_during(windows, a_round.start, a_round.end)):
-        return _unknown(a_round, reason)
-    try:
-        value = single(evaluator.at(record.samples, a_round.tick), text=indicator.query)
-    except EvaluationError as error:
-        return _unknown(a_round, f"the query cannot be evaluated: {error}")
+def _point(record: Record, evaluator: Evaluator, a_round: Round, indicator: Indicator) -> Point:
+    value = evaluator.number(record.samples, a_round.tick, skip_nan=indicator.missing == "skip")
     if isinstance(value, NoData):
         return _unknown(a_round, value.reason)
     state = indicator.band.assess(value)

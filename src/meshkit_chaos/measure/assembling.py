@@ -9,16 +9,21 @@ is longer than was said. Series of others than members are left out where member
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import repeat
 from statistics import median
 
-from meshkit_chaos.journal.recorder import Timed
+from msgspec import Struct
+
+from meshkit_chaos.journal.rows import MOST_HEADERS, Header, Headers, Row, Timed
 from meshkit_chaos.journal.samples import Round
 from meshkit_chaos.measure.scrape import SCRAPE
 from meshkit_chaos.measure.selecting import MEMBER
+from meshkit_chaos.measure.shelf import Shelf
 from meshkit_chaos.measure.source import RawSeries
 from meshkit_chaos.promql.series import Labels, label
 
@@ -26,6 +31,7 @@ _UP = "up"
 _TOOK = "scrape_duration_seconds"
 _NOBODY = ""
 """Under this name go series that belong to no member: recording rules, other exporters."""
+_NEVER = -(2**63)
 _ODD_SPACING = 1.5
 _FEWEST_SPACINGS = 4
 
@@ -38,9 +44,6 @@ class Schedule:
     lag: int
     member_label: str
     members: Mapping[str, str]
-
-    def member_of(self, labels: Labels) -> str:
-        return self.members.get(label(labels, self.member_label), _NOBODY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,19 +67,38 @@ def widest_gap(phases: Iterable[int], every: int) -> int:
     return (start + width // 2) % every
 
 
-@dataclass(slots=True)
-class _Kept:
-    """A series in the buffer. ``known``: instants that were already given out, of the last interval."""
+class _Known(Struct, frozen=True):
+    """A series of the source as we have it. ``whose``: the value of its label that tells members apart."""
 
     labels: Labels
+    name: str
     member: str
-    samples: dict[int, float] = field(default_factory=dict)
-    known: set[int] = field(default_factory=set)
-    last: int | None = None
+    whose: str
 
-    @property
-    def newest(self) -> int:
-        return max(self.samples, default=self.last or 0)
+
+@dataclass(slots=True, eq=False)
+class _Target:
+    """What is scraped, known by its ``up``: the instant of its newest scrape, and of the last that was given out."""
+
+    newest: int = _NEVER
+    given: int | None = None
+
+
+class _Sight(Struct, frozen=True):
+    """What rows of a header tell of scrapes: of which targets of a member, at which place each; where, how long they took."""
+
+    targets: tuple[tuple[int, _Target], ...]
+    scraped: bool
+    tooks: tuple[int, ...]
+
+
+class _Part(Struct, frozen=True):
+    """What a member has in a round. ``seen``: when it was last scraped; ``until``: when its last sample was taken at most."""
+
+    rows: list[Row]
+    seen: int | None
+    until: int
+    failure: str
 
 
 class Assembler:
@@ -86,7 +108,11 @@ class Assembler:
         self._schedule = schedule
         self._begin = begin
         self._border: int | None = None
-        self._series: dict[Labels, _Kept] = {}
+        self._headers = Headers()
+        self._shelves = {member: Shelf(self._headers) for member in (_NOBODY, *schedule.members.values())}
+        self._known: dict[Labels, _Known] = {}
+        self._targets: dict[Labels, _Target] = {}
+        self._sights: dict[Header, _Sight] = {}
         self._phase = 0
         self._aligned: set[Labels] = set()
         self._first = begin
@@ -116,70 +142,86 @@ class Assembler:
 
     def take(self, series: Iterable[RawSeries]) -> None:
         """Put what was fetched beside what is there; what is known changes nothing."""
-        fetched = tuple(series)
-        self._learn_ours(fetched)
-        for one in fetched:
-            if self._is_foreign(one.labels):
-                continue
-            labels = self._labelled(one.labels)
-            kept = self._series.get(labels)
-            if kept is None:
-                kept = self._series[labels] = _Kept(labels, self._schedule.member_of(one.labels))
-            for time, value in zip(one.times, one.values, strict=True):
-                self._take_one(kept, time, value)
+        fetched = [(self._learnt(one.labels), one) for one in series if one.times]
+        self._learn_ours(known for known, _ in fetched)
+        together: dict[tuple[str, tuple[int, ...]], dict[Labels, Sequence[float]]] = {}
+        for known, one in fetched:
+            if not self._is_foreign(known):
+                together.setdefault((known.member, one.times), {})[known.labels] = one.values
+        fresh: dict[str, list[list[Row]]] = {}
+        for (member, times), columns in together.items():
+            header = self._headers.of(tuple(columns))
+            rows = list(map(Row, times, repeat(header), zip(*columns.values(), strict=True)))
+            new = self._without_old(member, times, rows)
+            if new:
+                fresh.setdefault(member, []).append(new)
+                for _, target in self._sight_of(header, member).targets:
+                    target.newest = max(target.newest, times[-1])
+        for member, several in fresh.items():
+            self._shelves[member].put(several)
 
-    def _learn_ours(self, fetched: Iterable[RawSeries]) -> None:
+    def _learnt(self, labels: Labels) -> _Known:
+        known = self._known.get(labels)
+        if known is None:
+            whose = label(labels, self._schedule.member_label)
+            member = self._schedule.members.get(whose, _NOBODY)
+            name = label(labels, "__name__")
+            known = self._known[labels] = _Known(_labelled(labels, member), name, member, whose)
+        return known
+
+    def _learn_ours(self, fetched: Iterable[_Known]) -> None:
         """What a member exports is read from members alone, as where we scrape them: a server may know other meshes as well."""
-        for one in fetched:
-            if self._schedule.member_of(one.labels):
-                self._ours.add(label(one.labels, "__name__"))
-        for labels in [labels for labels, kept in self._series.items() if not kept.member and self._is_foreign(labels)]:
-            del self._series[labels]
+        more = {known.name for known in fetched if known.member} - self._ours
+        if more:
+            self._ours |= more
+            self._shelves[_NOBODY].without(more)
+            for known in self._known.values():
+                self._is_foreign(known)
 
-    def _is_foreign(self, labels: Labels) -> bool:
-        if self._schedule.member_of(labels) or label(labels, "__name__") not in self._ours:
+    def _is_foreign(self, known: _Known) -> bool:
+        if known.member or known.name not in self._ours:
             return False
-        self.foreign.setdefault(label(labels, "__name__"), label(labels, self._schedule.member_label))
+        self.foreign.setdefault(known.name, known.whose)
         return True
 
-    def _take_one(self, kept: _Kept, time: int, value: float) -> None:
-        if self._border is None or time >= self._border:
-            kept.samples[time] = value
-        elif time not in kept.known and time >= max(self._first, self._border - self._schedule.every):
-            self._late += 1
-            kept.known.add(time)
+    def _without_old(self, member: str, times: Sequence[int], rows: list[Row]) -> list[Row]:
+        """The rows after the border; those before it are known, or late, or of before we began."""
+        if self._border is None:
+            return rows
+        over = bisect_left(times, self._border)
+        if over:
+            counts = bisect_left(times, max(self._first, self._border - self._schedule.every))
+            self._late += self._shelves[member].put_late(rows[counts:over])
+        return rows[over:]
 
-    def _labelled(self, labels: Labels) -> Labels:
-        """Add ``member``; a label that the source itself calls so moves out of the way."""
-        member = self._schedule.member_of(labels)
-        if not member:
-            return labels
-        moved = dict(labels)
-        free = MEMBER
-        while free in moved:
-            free = f"exported_{free}"
-        if free != MEMBER:
-            moved[free] = moved.pop(MEMBER)
-        return tuple(sorted({**moved, MEMBER: member}.items()))
+    def _sight_of(self, header: Header, member: str) -> _Sight:
+        sight = self._sights.get(header)
+        if sight is None:
+            if len(self._sights) >= MOST_HEADERS:
+                self._sights.clear()
+            ups = header.places(_UP)
+            targets = ((place, self._targets.setdefault(header.labels[place], _Target())) for place in ups if member)
+            sight = self._sights[header] = _Sight(tuple(targets), bool(ups), header.places(_TOOK))
+        return sight
 
     def settle(self, seen: int) -> None:
         """Learn the phases, once every member was seen or has had the time for it. ``seen``: until when, the source's time."""
         every = self._schedule.every
-        seen_up = {kept.labels: max(kept.samples) for kept in self._health() if kept.samples}
         if self._border is not None:
-            if seen_up.keys() - self._aligned:  # a target that was not known before: the widest gap may be another one
-                self._aligned |= seen_up.keys()
-                self._phase = widest_gap((kept.newest for kept in self._health()), every)
+            waiting = {labels for labels, target in self._targets.items() if target.newest >= self._border}
+            if waiting - self._aligned:  # a target that was not known before: the widest gap may be another one
+                self._aligned |= waiting
+                self._phase = widest_gap((target.newest for target in self._targets.values()), every)
             return
-        known = {label(labels, MEMBER) for labels in seen_up}
+        known = {label(labels, MEMBER) for labels in self._targets}
         patience = self._begin + 2 * every + self._schedule.lag
         if known != set(self._schedule.members.values()) and seen < patience:
             return
-        self._aligned = set(seen_up)
-        self._phase = widest_gap(seen_up.values(), every)
+        self._aligned = set(self._targets)
+        self._phase = widest_gap((target.newest for target in self._targets.values()), every)
         self._first = self._border = self._phase - (self._phase - self._begin) // every * every
-        for kept in self._series.values():
-            kept.samples = {time: value for time, value in kept.samples.items() if time >= self._border}
+        for shelf in self._shelves.values():
+            shelf.drop_until(self._border)
 
     def due(self, seen: int, mapping: ClockMap, doubt: str = "") -> Iterator[tuple[Round, dict[str, Timed]]]:
         """Every interval whose lag is over, if the source was seen until ``seen``. ``doubt``: why they tell nothing."""
@@ -190,43 +232,44 @@ class Assembler:
     def _round(self, mapping: ClockMap, doubt: str) -> tuple[Round, dict[str, Timed]]:
         assert self._border is not None
         start, end = self._border, self._end()
-        taken: dict[str, list[tuple[Labels, int, float]]] = {_NOBODY: []}
-        taken |= {member: [] for member in self._schedule.members.values()}
-        for kept in self._series.values():
-            inside = sorted(time for time in kept.samples if start <= time < end)
-            taken[kept.member] += [(kept.labels, mapping.ours(time), kept.samples[time]) for time in inside]
-            kept.known = set(inside)
-            self._space(kept, inside)
-            for time in inside:
-                del kept.samples[time]
+        parts = {member: self._part(member, shelf.take_until(end), mapping) for member, shelf in self._shelves.items()}
         self._border = end
-        doubts = [text for text in (doubt, self._lateness()) if text]
-        bounds = self._bounds(taken, mapping, start, end)
+        begun, tick, ended = _bounds(parts.values(), mapping, start, end)
         round_ = Round(
             source=SCRAPE,
-            tick=bounds[1],
-            start=bounds[0],
-            end=bounds[2],
-            failed={member: cause for member, samples in taken.items() if member and (cause := _failure(samples))},
-            doubt="; ".join(doubts),
+            tick=tick,
+            start=begun,
+            end=ended,
+            failed={member: part.failure for member, part in parts.items() if member and part.failure},
+            doubt="; ".join(text for text in (doubt, self._lateness()) if text),
         )
-        return round_, {member: _timed(samples, bounds[1]) for member, samples in taken.items()}
+        # What is gone was seen to be so by the member's last scrape, or at the end of the round where there was none.
+        return round_, {member: Timed(part.rows, tick if part.seen is None else part.seen) for member, part in parts.items()}
 
-    def _bounds(
-        self, taken: Mapping[str, list[tuple[Labels, int, float]]], mapping: ClockMap, start: int, end: int
-    ) -> tuple[int, int, int]:
-        """The earliest that the first sample, the instant of the last one, the latest that it can have been taken."""
-        times = [time for samples in taken.values() for _, time, _ in samples]
-        if not times:
-            return mapping.ours(start) - mapping.error, mapping.ours(end) - 1, mapping.ours(end) + mapping.error
-        # A sample bears the instant at which its scrape began; the value is of some moment until its end.
-        ends = [
-            time + round(value * 10**9)
-            for samples in taken.values()
-            for labels, time, value in samples
-            if label(labels, "__name__") == _TOOK
-        ]
-        return min(times) - mapping.error, max(times), max([*times, *ends]) + mapping.error
+    def _part(self, member: str, taken: Sequence[Row], mapping: ClockMap) -> _Part:
+        """What a member has in an interval, in our time."""
+        if not taken:
+            return _Part([], None, 0, "the source has no sample of it in this interval")
+        rows, well, seen, until = [], dict[_Target, bool](), None, mapping.ours(taken[-1].time)
+        for row in taken:
+            sight = self._sights.get(row.header) or self._sight_of(row.header, member)
+            time = row.time - mapping.offset
+            rows.append(Row(time, row.header, row.values))
+            if sight.scraped:
+                seen = time
+            for place, target in sight.targets:
+                well[target] = row.values[place] == 1
+                if target.given is not None:
+                    self._spacings.append(row.time - target.given)
+                target.given = row.time
+            # A sample bears the instant at which its scrape began; the value is of some moment until its end.
+            for place in sight.tooks:
+                until = max(until, time + self._lasting(row.values[place]))
+        return _Part(rows, seen, until, "" if all(well.values()) else "its scrape failed (up is not 1)")
+
+    def _lasting(self, took: float) -> int:
+        """How long a scrape took, in ns; a whole interval where what is told is no number."""
+        return round(took * 10**9) if math.isfinite(took) else self._schedule.every
 
     def _lateness(self) -> str:
         late, self._late = self._late, 0
@@ -234,11 +277,6 @@ class Assembler:
             return ""
         lag = self._schedule.lag / 10**9
         return f"{late} samples became visible more than {lag:g}s after their scrape interval: raise `lag`"
-
-    def _health(self) -> Iterator[_Kept]:
-        for kept in self._series.values():
-            if kept.member and label(kept.labels, "__name__") == _UP:
-                yield kept
 
     def odd_spacing(self) -> int | None:
         """The usual time between two scrapes of a member, in ns, where it is not the one that was said."""
@@ -248,23 +286,25 @@ class Assembler:
         every = self._schedule.every
         return usual if not every / _ODD_SPACING <= usual <= every * _ODD_SPACING else None
 
-    def _space(self, kept: _Kept, inside: list[int]) -> None:
-        if label(kept.labels, "__name__") == _UP:
-            times = [kept.last, *inside] if kept.last is not None else inside
-            self._spacings.extend(later - earlier for earlier, later in pairwise(times))
-        kept.last = inside[-1] if inside else kept.last
+
+def _bounds(parts: Iterable[_Part], mapping: ClockMap, start: int, end: int) -> tuple[int, int, int]:
+    """The earliest that the first sample, the instant of the last one, the latest that one can have been taken."""
+    several = [part for part in parts if part.rows]
+    if not several:
+        return mapping.ours(start) - mapping.error, mapping.ours(end) - 1, mapping.ours(end) + mapping.error
+    first = min(part.rows[0].time for part in several)
+    last = max(part.rows[-1].time for part in several)
+    return first - mapping.error, last, max(part.until for part in several) + mapping.error
 
 
-def _failure(samples: list[tuple[Labels, int, float]]) -> str:
-    """Why a member was not seen in an interval; empty where its last scrape succeeded."""
-    if not samples:
-        return "the source has no sample of it in this interval"
-    last = {labels: value for labels, _, value in sorted(samples, key=lambda sample: sample[1])}
-    health = [value for labels, value in last.items() if label(labels, "__name__") == _UP]
-    return "its scrape failed (up is not 1)" if any(value != 1 for value in health) else ""
-
-
-def _timed(samples: list[tuple[Labels, int, float]], tick: int) -> Timed:
-    """What is gone was seen to be so by the member's last scrape, or at the end of the round where there was none."""
-    health = [time for labels, time, _ in samples if label(labels, "__name__") == _UP]
-    return Timed(samples=sorted(samples, key=lambda sample: sample[1]), at=max(health, default=tick))
+def _labelled(labels: Labels, member: str) -> Labels:
+    """Add ``member``; a label that the source itself calls so moves out of the way."""
+    if not member:
+        return labels
+    moved = dict(labels)
+    free = MEMBER
+    while free in moved:
+        free = f"exported_{free}"
+    if free != MEMBER:
+        moved[free] = moved.pop(MEMBER)
+    return tuple(sorted({**moved, MEMBER: member}.items()))

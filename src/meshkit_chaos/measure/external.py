@@ -17,7 +17,7 @@ from typing import Final
 
 from meshkit_chaos.clock import Clock
 from meshkit_chaos.journal import events as ev
-from meshkit_chaos.journal.recorder import Timed
+from meshkit_chaos.journal.rows import Timed
 from meshkit_chaos.journal.samples import Round
 from meshkit_chaos.measure.assembling import Assembler, ClockMap, Schedule
 from meshkit_chaos.measure.offset import ClockOffset, ClockReading
@@ -240,7 +240,7 @@ class ExternalSource:
             doubt = f"the source warns that its answer may be incomplete: {doubt}"
         mapping = ClockMap(offset=self._used, error=self._error())
         for round_, samples in self._assembler.due(seen, mapping, doubt):
-            self._present |= {dict(labels)["__name__"] for timed in samples.values() for labels, _, _ in timed.samples}
+            self._present.update(name for timed in samples.values() for row in timed.rows for name in row.header.names)
             self._emitted += 1
             self._on_round(round_, samples)
         for metric, other in self._assembler.foreign.items():

@@ -8,8 +8,6 @@ query; what one of them gives all the same (``warnings``, ``isPartial``) is pass
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -17,8 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from meshkit_chaos.measure.exchange import Exchange
-from meshkit_chaos.measure.source import UNREADABLE, Fetched, Introduction, NoAnswer, RangeBoundaries, RawSeries, Window
-from meshkit_chaos.promql.series import Labels
+from meshkit_chaos.measure.matrix import NotRawError, read_matrix
+from meshkit_chaos.measure.source import UNREADABLE, Fetched, Introduction, NoAnswer, RangeBoundaries, Window
 from meshkit_chaos.scenario.metric_sources import Flavour
 
 _MS: Final = 10**6
@@ -41,16 +39,6 @@ class _Envelope(Struct):
     warnings: list[str] | None = None
     infos: list[str] | None = None
     isPartial: bool = False  # noqa: N815  # the API's own name
-
-
-class _Series(Struct):
-    metric: dict[str, str]
-    values: list[tuple[float, str]]
-
-
-class _Matrix(Struct):
-    resultType: str  # noqa: N815  # the API's own name
-    result: list[_Series]
 
 
 class PrometheusApi:
@@ -96,17 +84,16 @@ class PrometheusApi:
         if isinstance(envelope, NoAnswer):
             return envelope
         try:
-            matrix = msgspec.json.decode(envelope.data, type=_Matrix)
-            if matrix.resultType != "matrix":
-                return NoAnswer(cause=f"answered with a {matrix.resultType} where raw samples were asked for")
-            series = tuple(raw_series(one.metric, one.values, window) for one in matrix.result)
+            series = read_matrix(envelope.data, window)
+        except NotRawError as wrong:
+            return NoAnswer(cause=str(wrong))
         except UNREADABLE as wrong:
             return NoAnswer(cause=f"its samples cannot be read: {wrong}")
         warnings = list(envelope.warnings or ())
         if envelope.isPartial:
             warnings.append("the answer is partial (isPartial)")
         return Fetched(
-            series=tuple(one for one in series if one.times),
+            series=series,
             warnings=self._exchange.quoted(warnings),
             infos=self._exchange.quoted(list(envelope.infos or ())),
         )
@@ -141,16 +128,6 @@ def _instant(data: Any) -> int:
     """What ``time()`` gave: a scalar, or (VictoriaMetrics) a vector of one."""
     value = data["result"][1] if data["resultType"] == "scalar" else data["result"][0]["value"][1]
     return round(float(value) * 1000) * _MS
-
-
-def raw_series(metric: dict[str, str], values: Sequence[tuple[float, str]], window: Window) -> RawSeries:
-    """The samples inside the window, in the order of their instants. Raises ValueError where that is not how they came."""
-    labels: Labels = tuple(sorted((name, value) for name, value in metric.items() if value))
-    # Timestamps are whole milliseconds written as seconds; as floats they are exact only once rounded.
-    inside = [(at, float(text)) for seconds, text in values if window.start < (at := round(seconds * 1000) * _MS) <= window.end]
-    if any(later[0] <= earlier[0] for earlier, later in pairwise(inside)):
-        raise ValueError(f"instants of {dict(labels)} do not increase")
-    return RawSeries(labels, tuple(at for at, _ in inside), tuple(value for _, value in inside))
 
 
 def _introduction(found: dict[str, Any], flavour: Flavour) -> Introduction:

@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Final
 
 import httpx2
 
 from meshkit_chaos.clock import Clock
 from meshkit_chaos.journal import events as ev
-from meshkit_chaos.journal.recorder import MemberSamples, Recorder, Timed
+from meshkit_chaos.journal.recorder import MemberSamples, Recorder
+from meshkit_chaos.journal.rows import Timed
 from meshkit_chaos.journal.samples import Round
 from meshkit_chaos.measure.annotations import Annotator
 from meshkit_chaos.measure.connecting import Connection
@@ -26,7 +28,7 @@ from meshkit_chaos.measure.fetch import scrape_client
 from meshkit_chaos.measure.probes import Prober, RunCheck
 from meshkit_chaos.measure.scrape import SCRAPE, Scraper
 from meshkit_chaos.measure.watch import Evaluate, Reading, read
-from meshkit_chaos.promql import EvaluationError, Evaluator, NoData, Query, Settings, parse, single
+from meshkit_chaos.promql import Evaluator, Export, Query, Settings, parse
 from meshkit_chaos.slo import Duration, Indicator, Probe
 
 _MISSED_ROUNDS: Final = 3
@@ -122,8 +124,18 @@ class Sampler:
         probed = {prober.source: prober.skipped for prober in self._probers}
         return probed if self._scraper is None else {SCRAPE: self._scraper.skipped, **probed}
 
-    def latest(self, indicator: Indicator, held: Collection[str] = ()) -> Reading:
-        """What the indicator says in the last complete round of its source; ``held``: members that a fault holds now."""
+    def latest(
+        self,
+        indicator: Indicator,
+        held: Collection[str] = (),
+        *,
+        expected: Collection[Export] = (),
+        restarted: Collection[str] = (),
+    ) -> Reading:
+        """What the indicator says in the last complete round of its source; ``held``: members that a fault holds now.
+
+        ``expected``: what must be exported for the round to be known, but for counters of members in ``restarted``.
+        """
         rounds = self.recorder.rounds(indicator.source)
         if rounds and (age := self._clock.monotonic_ns() - rounds[-1].end) > self._fresh.get(indicator.source, 0):
             return Reading(
@@ -134,22 +146,27 @@ class Sampler:
             )
         if not rounds and (trouble := self._trouble(indicator)):
             return Reading(indicator=indicator.name, state="unknown", detail=f"no round of {indicator.source!r} yet{trouble}")
-        return read(indicator, rounds=rounds, evaluate=self._evaluate(indicator), held=held)
+        found = read(indicator, rounds=rounds, evaluate=self._evaluate(indicator), held=held)
+        if not rounds or indicator.missing == "skip":
+            return found
+        evaluator = self._evaluator(indicator)
+        exported = evaluator.exported(self.recorder, rounds[-1].tick)
+        silent = {*held, *rounds[-1].failed}
+        lack = evaluator.inputs.gone(expected, exported, held=silent, restarted=restarted)
+        if lack and found.state != "unknown":
+            found = replace(found, state="unknown", detail=lack)
+        return replace(found, exported=exported)
 
     def _trouble(self, indicator: Indicator) -> str:
         trouble = self._source.trouble if self._source is not None and indicator.source == SCRAPE else ""
         return f": {trouble}" if trouble else ""
 
+    def _evaluator(self, indicator: Indicator) -> Evaluator:
+        return self._evaluators.get(indicator.query) or Evaluator(parse(indicator.query))
+
     def _evaluate(self, indicator: Indicator) -> Evaluate:
-        evaluator = self._evaluators.get(indicator.query) or Evaluator(parse(indicator.query))
-
-        def evaluate(t_ns: int) -> float | NoData:
-            try:
-                return single(evaluator.at(self.recorder, t_ns), text=indicator.query)
-            except EvaluationError as error:
-                return NoData(str(error))
-
-        return evaluate
+        evaluator, skip_nan = self._evaluator(indicator), indicator.missing == "skip"
+        return lambda t_ns: evaluator.number(self.recorder, t_ns, skip_nan=skip_nan)
 
     def _make_scraper(self, client: httpx2.AsyncClient) -> Scraper:
         return Scraper(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from meshkit_chaos.journal.samples import Round
-from meshkit_chaos.promql.value import NoData
+from meshkit_chaos.promql import Export, NoData
 from meshkit_chaos.slo import Duration, Goodness, Indicator
 
 Evaluate = Callable[[int], float | NoData]
@@ -19,12 +19,16 @@ Evaluate = Callable[[int], float | NoData]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """``tick`` is the instant that the round began at the earliest; None where there was none."""
+    """``tick`` is the instant that the round began at the earliest; None where there was none.
+
+    ``exported``: which member exported which of the indicator's metrics in that round.
+    """
 
     indicator: str
     state: Goodness
     detail: str
     tick: int | None = None
+    exported: frozenset[Export] = frozenset()
 
 
 def read(

@@ -4,6 +4,7 @@ from meshkit_chaos.promql.bounds import never_bad, never_good
 from meshkit_chaos.promql.checks import fills_missing, filtering_comparison, range_windows, reach_ns, surely_single
 from meshkit_chaos.promql.errors import EvaluationError, PromQLError, UnsupportedPromQL
 from meshkit_chaos.promql.evaluate import Evaluator, evaluate
+from meshkit_chaos.promql.inputs import Export, Inputs
 from meshkit_chaos.promql.parse import parse
 from meshkit_chaos.promql.series import STALE, Labels, Series, SeriesLike, Storage, is_stale, label, labels_of
 from meshkit_chaos.promql.settings import Settings
@@ -14,6 +15,8 @@ __all__ = [
     "STALE",
     "EvaluationError",
     "Evaluator",
+    "Export",
+    "Inputs",
     "Labels",
     "ManySeries",
     "Matcher",

@@ -65,7 +65,7 @@ def parse(text: str) -> Query:
         raise PromQLError("the query gives a range of samples, expected one value; put it into a function such as rate(...)")
     if kind_of(root) == "string":
         raise PromQLError("the query gives a string, expected a number")
-    _refuse_steps(root, outer=1)
+    _refuse_steps(root, outer=1, span_ns=0)
     return Query(text, root, tuple(node for node in walk(root) if isinstance(node, Selector)))
 
 
@@ -205,11 +205,16 @@ _READERS: Final[dict[type, Callable[[Any], Node]]] = {
 }
 
 
-def _refuse_steps(node: Node, *, outer: int) -> None:
-    """Refuse subqueries whose steps multiply beyond what a range query may have: they would look like a hang."""
-    if isinstance(node, Subquery) and node.step_ns is not None:
-        outer *= node.range_ns // node.step_ns + 1
+def _refuse_steps(node: Node, *, outer: int, span_ns: int) -> None:
+    """Refuse subqueries whose steps multiply beyond what a range query may have: they would look like a hang.
+
+    ``outer``: how often the node is evaluated; ``span_ns``: over how long a time, all of which a subquery in it steps through.
+    """
+    if isinstance(node, Subquery):
+        span_ns += node.range_ns
+        if node.step_ns is not None:
+            outer = max(outer * (node.range_ns // node.step_ns + 1), span_ns // node.step_ns + 1)
         if outer > _FULL_STEPS:
             raise PromQLError(f"the subqueries have {outer:,} steps, expected at most {_FULL_STEPS:,}; use a longer step")
     for child in children(node):
-        _refuse_steps(child, outer=outer)
+        _refuse_steps(child, outer=outer, span_ns=span_ns)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from meshkit_chaos.journal.record import Record
-from meshkit_chaos.judge.indicators import series_of
+from meshkit_chaos.judge.indicators import Point, series_of
 from meshkit_chaos.judge.verdict import InvocationVerdict, Verdict
-from meshkit_chaos.slo import Band, Goodness
+from meshkit_chaos.slo import Band, Goodness, Indicator
 
 
 class PointLike(Protocol):
@@ -77,9 +77,16 @@ def run_report(record: Record, verdict: Verdict) -> RunReport:
             indicator=indicator.name,
             query=indicator.query,
             band=indicator.band,
-            points=series_of(record, indicator),
+            points=_drawable(series_of(record, indicator), indicator),
             description=indicator.description,
         )
         for indicator in indicators
     )
     return RunReport(verdict=verdict, record=record, plots=plots)
+
+
+def _drawable(points: tuple[Point, ...], indicator: Indicator) -> tuple[Point, ...]:
+    """A point is drawn from its tick on. What a counter did in a span it did before its tick, so that begins with the span."""
+    if indicator.kind == "state":
+        return points
+    return tuple(replace(point, tick=point.start) for point in points)

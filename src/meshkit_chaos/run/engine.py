@@ -8,45 +8,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from meshkit_chaos.clock import Clock
 from meshkit_chaos.environments.protocol import Environment
 from meshkit_chaos.errors import ChaosError, JournalUnwritable
 from meshkit_chaos.faults import MemberState
 from meshkit_chaos.journal import events as ev
-from meshkit_chaos.journal.blocks import encode_block
-from meshkit_chaos.journal.recorder import Recorder
-from meshkit_chaos.journal.samples import Round
 from meshkit_chaos.journal.store import Journal
 from meshkit_chaos.measure.watch import Reading
 from meshkit_chaos.plan import STEADY_WITHIN, Plan
 from meshkit_chaos.run import commands as do
-from meshkit_chaos.run.acting import Actor, Fact, compared
+from meshkit_chaos.run.acting import Actor, compared
 from meshkit_chaos.run.deaths import Deaths
 from meshkit_chaos.run.machine import State, step
 from meshkit_chaos.run.prerequisites import check_prerequisites
-from meshkit_chaos.run.sight import Sight
-from meshkit_chaos.slo import Duration, Indicator
+from meshkit_chaos.run.sampling import Measuring, Outlet, Sampling
+from meshkit_chaos.run.sight import ReadIndicator, Sight
+from meshkit_chaos.slo import Duration
 
-_FLUSH_EVERY_S: Final = 1.0
 _LOOK_EVERY_S: Final = 0.5
 _LOOK_BY_COMMANDS_S: Final = 2.0
 _HEAR_S: Final = 0.01
-_LAST_ROUNDS_S: Final = 2.0
 _BEFORE_EFFECTS: Final = (ev.FaultIntended, ev.DeployIntended)
-
-
-class Sampling(Protocol):
-    """What the engine needs of the sampler: it runs until stopped, tells of rounds and of its sources, and reads indicators."""
-
-    @property
-    def recorder(self) -> Recorder: ...
-    def follow(self, listener: Callable[[Round], None]) -> None: ...
-    def tell(self, listener: Callable[[ev.AnyEvent], object]) -> None: ...
-    def latest(self, indicator: Indicator, held: Any) -> Reading: ...
-    async def run(self) -> None: ...
-    def stop(self) -> None: ...
 
 
 CollectLogs = Callable[[], list[ev.LogCollected | ev.ProblemNoted]]
@@ -71,7 +55,6 @@ class Engine:
         self._environment = environment
         self._journal = journal
         self._clock = clock
-        self._make_sampler = make_sampler
         self._collect_logs = collect_logs
         self._find_leaks = find_leaks
         self._state = State(plan=plan, deploys=deploys)
@@ -80,9 +63,11 @@ class Engine:
         self._undoing: set[asyncio.Task[None]] = set()
         self._timers: list[asyncio.TimerHandle] = []
         self._actor = Actor(plan, environment, clock, fact=self.fact, tell=self._tell)
-        self._sight: Sight | None = None
-        self._sampler: Sampling | None = None
-        self._background: list[asyncio.Task[None]] = []
+        self._measuring = Measuring(
+            make_sampler,
+            self._sight_of,
+            Outlet(record=self._append, keep=journal.write_block, lose=self._lose_record, broke=self._background_broke),
+        )
         self._before: dict[str, MemberState] | None = None
         self._deaths: Deaths | None = None
         self._lost = ""
@@ -92,7 +77,7 @@ class Engine:
         self._tell(do.Begin())
         try:
             if not self._state.deploys:
-                self._start_sampling()
+                self._start_measuring()
             while self._outcome is None:
                 given, now = await self._inputs.get()
                 self._state, commands = step(self._state, given, now)
@@ -220,31 +205,24 @@ class Engine:
         except ChaosError as error:
             self.fact(ev.DeployFailed(reason=f"{error.message} {error.hint}".strip()))
             return
-        self._start_sampling()
+        self._start_measuring()
         self.fact(ev.DeployDone(members=members))
 
-    def _start_sampling(self) -> None:
-        sampler = self._make_sampler()
-        self._sampler = sampler
-        sight = Sight(
+    def _start_measuring(self) -> None:
+        self._measuring.start(self._watch_members)
+
+    def _sight_of(self, read: ReadIndicator) -> Sight:
+        return Sight(
             self._plan.scenario,
-            sampler.latest,
+            read,
             held=self._held,
             tripped=self._guard_tripped,
             changed=self._changed,
             lag=self._plan.sample_lag,
         )
-        self._sight = sight
-        sampler.tell(self._append)
-        sampler.follow(sight.on_round)
-        for work in (sampler.run(), self._flush_often(), self._watch_members()):  # the sampler first: it is waited for
-            task = asyncio.create_task(work)
-            task.add_done_callback(self._background_ended)
-            self._background.append(task)
 
-    def _background_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._tell(do.EngineFailed(f"{type(error).__name__}: {error}"))
+    def _background_broke(self, error: BaseException) -> None:
+        self._tell(do.EngineFailed(f"{type(error).__name__}: {error}"))
 
     def _held(self) -> frozenset[str]:
         return frozenset(member for members in self._state.outstanding.values() for member in members)
@@ -256,23 +234,21 @@ class Engine:
         self.fact(ev.GuardTripped(indicator=indicator, detail=detail))
 
     async def _check_prerequisites(self) -> None:
-        assert self._sight is not None
-        held = await check_prerequisites(self._plan, self._environment, self._sight, self._clock, fact=self.fact)
+        held = await check_prerequisites(self._plan, self._environment, self._measuring.sight, self._clock, fact=self.fact)
         if held:  # give a mesh that has just come up time to reach its steady state; the baseline then says whether it did
             now = self._clock.monotonic_ns()
             waits = (
-                self._sight.until_good(name, after=now, within=STEADY_WITHIN)
+                self._measuring.sight.until_good(name, after=now, within=STEADY_WITHIN)
                 for name in self._plan.scenario.steady_state.indicators
             )
             await asyncio.gather(*waits)
-        self._sight.guard()
+        self._measuring.sight.guard()
         self._tell(do.PrerequisitesSettled(held))
 
     async def _check_steady_state(self, since: int) -> None:
-        assert self._sight is not None
         held = True
         for name in self._plan.scenario.steady_state.indicators:
-            good, detail = self._sight.good_since(name, since)
+            good, detail = self._measuring.sight.good_since(name, since)
             held = held and good
             self.fact(ev.SteadyStateChecked(indicator=name, held=good, detail=detail))
         self._tell(do.SteadyStateSettled(held))
@@ -283,9 +259,8 @@ class Engine:
         self.fact(ev.FingerprintTaken(when="before", members=self._before), sync=True)
 
     async def _await_condition(self, node_id: str) -> None:
-        assert self._sight is not None
         node = next(node for node in self._plan.nodes if node.id == node_id)
-        met, detail = await self._sight.until_good(
+        met, detail = await self._measuring.sight.until_good(
             node.indicator,  # type: ignore[union-attr]  # the machine sends until nodes only
             after=self._clock.monotonic_ns(),
             within=node.timeout,  # type: ignore[union-attr]  # as above
@@ -312,13 +287,13 @@ class Engine:
     async def _await_verified_indicators(self, until: int) -> None:
         now = self._clock.monotonic_ns()
         left = Duration(max(0, until - now))
-        if self._sight is not None:
-            sight = self._sight
+        if self._measuring.started:
+            sight = self._measuring.sight
             names = self._plan.scenario.rollback.verify
             await asyncio.gather(*(sight.until_good(name, after=now, within=left) for name in names))
 
     async def _teardown(self) -> None:
-        await self._stop_sampling()
+        await self._measuring.stop()
         deadline = self._clock.monotonic_ns() + 10 * 10**9
         self.fact(ev.TeardownIntended(marker=self._environment.marker, deadline=deadline), sync=True)
         for logged in self._logs():
@@ -334,31 +309,13 @@ class Engine:
             return [ev.ProblemNoted(where="logs", message=str(error))]
 
     async def _finish(self, outcome: ev.Outcome) -> None:
-        await self._stop_sampling()
+        await self._measuring.stop()
         await asyncio.sleep(_HEAR_S)  # a signal that came while teardown held this thread up is heard before the end
         for leaked in self._find_leaks():
             self._append(leaked)
         self._outcome = "aborted" if self._state.abort else outcome
         self._append(ev.RunFinished(outcome=self._outcome), sync=True)
         self._tell(do.TimerFired("over"))  # wake the loop
-
-    async def _flush_often(self) -> None:
-        while True:
-            await asyncio.sleep(_FLUSH_EVERY_S)
-            self._flush()
-
-    def _flush(self) -> None:
-        block = self._sampler.recorder.take_block() if self._sampler else None
-        if block is None:
-            return
-        data = encode_block(block)
-        try:
-            name = self._journal.write_block(data)
-        except JournalUnwritable as error:
-            self._lose_record(error)
-            return
-        samples = sum(len(series.times) for series in block.series)
-        self._append(ev.SamplesFlushed(block=name, bytes=len(data), rounds=len(block.rounds), samples=samples))
 
     async def _watch_members(self) -> None:
         """Notice a member that ends although no fault holds it."""
@@ -375,26 +332,10 @@ class Engine:
         for died in self._deaths.look(seen, held | self._held()):
             self.fact(died)
 
-    async def _stop_sampling(self) -> None:
-        """Let open rounds come to their end (a slow answer is evidence too), but no longer than the slowest may take."""
-        background, self._background = self._background, []
-        if self._sampler is not None:
-            self._sampler.stop()
-        if background:  # empty for whoever stops second
-            await asyncio.wait(background[:1], timeout=_LAST_ROUNDS_S)
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
-        self._flush()
-        self._sampler = None
-
     async def _stop_all(self) -> None:
         for timer in self._timers:
             timer.cancel()
-        await self._stop_sampling()
+        await self._measuring.stop()
         for task in self._acting | self._undoing:
             task.cancel()
         await asyncio.gather(*self._acting, *self._undoing, return_exceptions=True)
-
-
-__all__ = ["CollectLogs", "Engine", "Fact", "Sampling"]

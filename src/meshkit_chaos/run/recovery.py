@@ -20,7 +20,15 @@ from meshkit_chaos.environments.logs import collect_logs
 from meshkit_chaos.environments.opening import StandingEnvironment, open_environment
 from meshkit_chaos.environments.process import DATA_PREFIX, ProcessEnvironment
 from meshkit_chaos.environments.registry import environment_folder
-from meshkit_chaos.environments.state import OPEN_RUN, Quarantine, leased, lift_quarantine, quarantine, quarantined
+from meshkit_chaos.environments.state import (
+    Quarantine,
+    forget_open_run,
+    leased,
+    lift_quarantine,
+    open_run,
+    quarantine,
+    quarantined,
+)
 from meshkit_chaos.errors import CannotRun, EnvironmentProblem, JournalDamaged, JournalUnwritable
 from meshkit_chaos.faults import MemberState
 from meshkit_chaos.journal import events as ev
@@ -79,7 +87,7 @@ async def undo_run(run_folder: Path, clock: Clock, *, writer: ev.Writer, reason:
         raise JournalDamaged(f"the journal in {run_folder} does not begin with run.started", hint="it cannot be acted upon")
     refuse_foreign(run_folder, record.started)
     folder = folder_of_environment(run_folder, record.started)
-    if not record.started.deployed and not holds(folder, run_folder):
+    if not record.started.deployed and not holds(folder, run_folder, record.started.run):
         return Undone(acted=False)
     with _held(folder, writer) if not record.started.deployed else contextlib.nullcontext():
         if not _to_be_undone(record, run_folder, folder):
@@ -118,7 +126,7 @@ def _to_be_undone(record: Record, run_folder: Path, folder: Path) -> bool:
     assert record.started is not None
     if record.started.deployed:
         return not settled(record)
-    if not holds(folder, run_folder):
+    if not holds(folder, run_folder, record.started.run):
         return False
     if settled(record) and not record.crashed:
         close_books(folder)
@@ -126,19 +134,21 @@ def _to_be_undone(record: Record, run_folder: Path, folder: Path) -> bool:
     return True
 
 
-def holds(folder: Path, run_folder: Path) -> bool:
-    """Whether a run is the one that an environment is open or quarantined for."""
-    why = quarantined(folder)
-    named = [why.run] if why is not None else []
-    with contextlib.suppress(OSError):
-        named.append((folder / OPEN_RUN).read_text(encoding="utf-8"))
-    return str(run_folder.resolve()) in {str(Path(name).resolve()) for name in named if name}
+def holds(folder: Path, run_folder: Path, run: str) -> bool:
+    """Whether a run is the one that an environment is open or quarantined for.
+
+    It is known by its ULID, for its results may have been moved; by its folder where a note knows no ULID.
+    """
+    notes = [note for note in (quarantined(folder), open_run(folder)) if note is not None]
+    return any(
+        note.id == run if note.id else bool(note.run) and Path(note.run).resolve() == run_folder.resolve() for note in notes
+    )
 
 
 def close_books(folder: Path) -> None:
     """Nothing on this environment is to be undone any more: the next run may come."""
     lift_quarantine(folder)
-    (folder / OPEN_RUN).unlink(missing_ok=True)
+    forget_open_run(folder)
 
 
 def _take_over(run_folder: Path, clock: Clock, *, writer: ev.Writer, reason: str) -> tuple[Journal | None, tuple[str, ...]]:
@@ -162,16 +172,16 @@ def settled(record: Record) -> bool:
     return verified is not None and verified[1].clean and verified[0].seq > touched
 
 
-async def look_without_record(folder: Path) -> Undone:
-    """For a standing environment whose run left no record: nothing says how to undo, so it only looks whether all run.
+async def look_without_record(folder: Path, run_folder: Path) -> Undone:
+    """For a standing environment without a record in ``run_folder``: nothing says how to undo, so it looks whether all run.
 
     Raises EnvironmentBusy while somebody holds it: a run that is just beginning has no record either.
     """
     with _held(folder, "recover"):
-        return await _look(folder)
+        return await _look(folder, run_folder)
 
 
-async def _look(folder: Path) -> Undone:
+async def _look(folder: Path, run_folder: Path) -> Undone:
     environment = open_environment(folder)
     if environment is None:
         raise CannotRun(f"there is no environment in {folder}", hint="`meshkit-chaos env status` lists what is up")
@@ -184,7 +194,8 @@ async def _look(folder: Path) -> Undone:
     by_hand = "put them right by hand, then recover again"
     anew = f"deploy it anew (`meshkit-chaos env down {folder.name}`, then `env up`)"
     attached = environment.state.description.kind == "attached"
-    lost = f"the record of its last run is gone: {by_hand if attached else anew}"
+    moved = "if the results were moved, `meshkit-chaos recover` the folder where they are now"
+    lost = f"the record of its last run is not in {run_folder}: {moved}; if they are gone, {by_hand if attached else anew}"
     return Undone(acted=False, left=(*wrong, lost))
 
 
@@ -266,10 +277,13 @@ class _Recovery:
         different = (*acting, *await self._verify(environment))
         self._tell_leaks(environment)
         await environment.close()
-        if different:
-            quarantine(self._folder, Quarantine(run=str(self._run_folder), differences=different))
-        else:
+        if not different:
             close_books(self._folder)
+            return Undone(acted=True)
+        assert self._record.started is not None
+        why = Quarantine(run=str(self._run_folder), id=self._record.started.run, differences=different)
+        with contextlib.suppress(OSError):  # on a full disk, the note that the run is open still keeps the next one out
+            quarantine(self._folder, why)
         return Undone(acted=True, left=different)
 
     async def _revert(self, environment: StandingEnvironment, window: FaultWindow) -> bool:

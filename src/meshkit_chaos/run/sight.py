@@ -7,16 +7,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from typing import Final
+from typing import Final, Protocol
 
 from meshkit_chaos.journal.samples import Round
 from meshkit_chaos.measure.scrape import SCRAPE
 from meshkit_chaos.measure.watch import Reading, Watch
+from meshkit_chaos.promql import Export
 from meshkit_chaos.scenario.model import Scenario
 from meshkit_chaos.slo import Duration, Indicator
 
 NO_LAG: Final = Duration(0)
-ReadIndicator = Callable[[Indicator, Collection[str]], Reading]
+
+
+class ReadIndicator(Protocol):
+    """Reads an indicator in its last round, given the members that a fault holds; see ``Sampler.latest``."""
+
+    def __call__(
+        self,
+        indicator: Indicator,
+        held: Collection[str],
+        *,
+        expected: Collection[Export],
+        restarted: Collection[str],
+    ) -> Reading: ...
 
 
 class Sight:
@@ -44,12 +57,14 @@ class Sight:
         self._history: dict[str, list[Reading]] = {indicator.name: [] for indicator in scenario.indicators}
         self._lag = {indicator.name: lag if indicator.source == SCRAPE else NO_LAG for indicator in scenario.indicators}
         self._changed = asyncio.Event()
+        self._expected: dict[str, set[Export]] = {indicator.name: set() for indicator in scenario.indicators}
+        self._ever_held: set[str] = set()
 
     def on_round(self, round_: Round) -> None:
         """Read every indicator that this round's source fills."""
         for indicator in self._indicators:
             if indicator.source == round_.source:
-                reading = self._read(indicator, self._held())
+                reading = self._look(indicator)
                 before = self._history[indicator.name][-1:]
                 self._history[indicator.name].append(reading)
                 if not before or before[0].state != reading.state:
@@ -57,6 +72,16 @@ class Sight:
                 self._feed_guards(reading)
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+    def _look(self, indicator: Indicator) -> Reading:
+        """Read it, and learn in the baseline which members export what: none may leave it out later. As the judge does."""
+        held = self._held()
+        self._ever_held |= set(held)
+        expected = self._expected[indicator.name]
+        reading = self._read(indicator, held, expected=expected, restarted=self._ever_held)
+        if self._guarding and not self._ever_held:
+            expected |= reading.exported
+        return reading
 
     def guard(self) -> None:
         """From now on guard rails watch. A mesh that is only just coming up has broken nothing yet."""

@@ -1,7 +1,8 @@
 """The watchdog process: waits beside the runner and undoes when it dies or hangs. Started by the runner, never by people.
 
 It has its own session and ignores SIGINT, SIGTERM and SIGHUP: it ends by itself, soon after its run. It reads the journal for
-deadlines; one that passes means that the runner hangs, and it is killed before anything is undone.
+deadlines; one that passes means that the runner hangs, and it is killed before anything is undone. So it is when it shows no
+sign of life for a long while: between faults no deadline may be near.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from meshkit_chaos.clock import SystemClock
+from meshkit_chaos.clock import Clock, SystemClock
 from meshkit_chaos.environments.processes import stat_of
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.record import Record, outstanding
@@ -23,6 +24,9 @@ from meshkit_chaos.journal.store import JOURNAL, read_lines
 from meshkit_chaos.run.recovery import Undone, undo_run
 
 _LOOK_EVERY_MS: Final = 100
+_LONGEST_LOOK_NS: Final = 2 * _LOOK_EVERY_MS * 10**6
+_SILENT_NS: Final = 30 * 10**9
+_SIGNS: Final = 4096
 _FREE_WITHIN_NS: Final = 5 * 10**9
 _FREE_EVERY_S: Final = 0.005
 _GIVE_UP_NS: Final = 2 * 10**9
@@ -39,7 +43,7 @@ def main() -> int:
     sys.stdout.flush()
     clock = SystemClock()
     tail = _Tail(folder / JOURNAL)
-    reason = _watch(tail, runner, clock)
+    reason = _watch(tail, runner, clock, SignsOfLife(sys.stdin.fileno(), pid))
     if reason is None:
         return 0
     return 3 if asyncio.run(_undo(folder, reason, tail.record, clock)).left else 0
@@ -70,22 +74,56 @@ def _open_runner(pid: int, started: int) -> int | None:
     return descriptor if stat is not None and stat[1] == started else None
 
 
-def _watch(tail: _Tail, runner: int | None, clock: SystemClock) -> str | None:
+def _watch(tail: _Tail, runner: int | None, clock: Clock, signs: SignsOfLife) -> str | None:
     """Wait until the runner ends; None if its journal has its end, otherwise why to undo."""
     poll = select.poll()
     if runner is not None:
         poll.register(runner, select.POLLIN)
     while runner is not None and not poll.poll(_LOOK_EVERY_MS):
-        deadline = tail.deadline()
+        deadline, now = tail.deadline(), clock.monotonic_ns()
+        silent = signs.missing(now)
         if tail.finished:
             return None
-        if deadline is not None and clock.monotonic_ns() > deadline:
+        late = deadline is not None and now > deadline
+        if late or silent:
             with contextlib.suppress(ProcessLookupError):  # it may end in this very instant, and must be undone all the more
                 signal.pidfd_send_signal(runner, signal.SIGKILL)
             poll.poll(2000)
-            return "a deadline passed: the runner hung and was killed"
+            why = "a deadline passed" if late else f"no sign of life for {signs.limit_ns // 10**9} s"
+            return f"{why}: the runner hung and was killed"
     tail.deadline()
     return None if tail.finished else "the runner died"
+
+
+class SignsOfLife:
+    """What the runner writes into a pipe as long as it turns.
+
+    Silence is counted by what this process itself lived through, look by look: a machine that slept, or was too busy to run
+    either of us, proves nothing. Nor does a runner that waits for a disk: it could not be killed now either. A pipe that was
+    closed is a runner that has gone on to something else.
+    """
+
+    def __init__(self, descriptor: int, pid: int, *, limit_ns: int = _SILENT_NS) -> None:
+        os.set_blocking(descriptor, False)
+        self.limit_ns = limit_ns
+        self._descriptor = descriptor
+        self._pid = pid
+        self._looked: int | None = None
+        self._silent_ns = 0
+
+    def missing(self, now: int) -> bool:
+        """Look again; whether there was none for too long."""
+        lived = min(now - self._looked, _LONGEST_LOOK_NS) if self._looked is not None else 0
+        self._looked = now
+        self._silent_ns = 0 if self._heard() else self._silent_ns + lived
+        return self._silent_ns > self.limit_ns
+
+    def _heard(self) -> bool:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._descriptor, _SIGNS)
+            return True  # no bytes at all: it was closed
+        stat = stat_of(self._pid)
+        return stat is None or stat[0] == "D"
 
 
 class _Tail:

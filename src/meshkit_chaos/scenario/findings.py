@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from meshkit_chaos.errors import Problem, Severity
 from meshkit_chaos.scenario.grammar_problems import position
 from meshkit_chaos.scenario.grammar_shape import Place
@@ -35,8 +37,7 @@ class Findings:
         return position(self.root, place)[0]
 
 
-@dataclass(frozen=True, slots=True)
-class At:
+class At(Struct, frozen=True, gc=False):
     """A place in a document together with where findings go, so that rules need not carry both."""
 
     findings: Findings

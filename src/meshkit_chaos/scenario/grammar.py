@@ -68,6 +68,11 @@ class IndicatorText(Strict):
         "`state`: the value itself is good or bad. `event`: the query is a plain counter, and its increase is what counts.",
         default="state",
     )
+    missing: Literal["unknown", "skip"] | None = key(
+        "What becomes of a round in which one series is NaN, or a member that answers no longer exports what it did in the "
+        "baseline: the round is `unknown`, or the series is left out as Prometheus does (`skip`).",
+        default="unknown",
+    )
     description: Text | None = key("What it means that the indicator is good, for reports.")
 
 

@@ -6,10 +6,11 @@ Takes pydantic's errors and the tree of nodes; gives Problems with the nearest v
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from meshkit_chaos.errors import Problem
 from meshkit_chaos.scenario.grammar_shape import Place, fields_by_key, model_at
@@ -54,9 +55,13 @@ def position(root: Node, place: Place, *, of_key: bool = False) -> tuple[int, in
     return key_place if of_key else (node.line, node.column)
 
 
-def grammar_problems(error: ValidationError, *, model: type[BaseModel], root: Node, path: str) -> list[Problem]:
-    """One Problem an error. A key that is missing because it is misspelt is told once, as misspelt."""
-    every = error.errors(include_url=False)
+def refusals(error: ValidationError) -> list[ErrorDetails]:
+    """All that pydantic found. Making this list takes longer than finding it: it is made once."""
+    return error.errors(include_url=False)
+
+
+def grammar_problems(every: Sequence[ErrorDetails], *, model: type[BaseModel], root: Node, path: str) -> list[Problem]:
+    """One Problem a refusal. A key that is missing because it is misspelt is told once, as misspelt."""
     errors = every[:_MOST_TOLD]
     nearest = {found["loc"]: _nearest_key(model, found["loc"]) for found in errors if found["type"] == "extra_forbidden"}
     misspelt = {(*place[:-1], near) for place, near in nearest.items() if near is not None}

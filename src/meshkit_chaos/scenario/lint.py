@@ -60,11 +60,10 @@ def _lint_itself(draft: Draft, first: dict[str, Draft]) -> None:
 
 
 def _lint_prerequisites(draft: Draft, around: Surroundings) -> None:
-    known = around.known_templates
     for number, need in enumerate(draft.scenario.prerequisites):
         at = draft.at.below("prerequisites", number)
         if isinstance(need, CheckPrerequisite):
-            lint_check(need.check, at=at.below("check"), known=known)
+            lint_check(need.check, at=at.below("check"), known=around.known_templates)
         elif isinstance(need, MembersPrerequisite) and need.role is not None and around.environment is not None:
             lint_role(need.role, at.below("role"), around.environment)
 

@@ -21,7 +21,7 @@ from meshkit_chaos.scenario.exported import Exported
 from meshkit_chaos.scenario.findings import At, Findings
 from meshkit_chaos.scenario.grammar import DefaultsText, ScenariosText
 from meshkit_chaos.scenario.grammar_environment import EnvironmentText
-from meshkit_chaos.scenario.grammar_problems import grammar_problems
+from meshkit_chaos.scenario.grammar_problems import grammar_problems, refusals
 from meshkit_chaos.scenario.grammar_shape import Place
 from meshkit_chaos.scenario.lint import lint_scenarios, lint_unused
 from meshkit_chaos.scenario.measured import Surroundings, measured_indicators
@@ -106,7 +106,7 @@ def admitted(model: type[Text], data: Any, *, root: Node, path: str) -> tuple[Te
     try:
         return model.model_validate(data), []
     except ValidationError as error:
-        return None, grammar_problems(error, model=model, root=root, path=path)
+        return None, grammar_problems(refusals(error), model=model, root=root, path=path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,9 +129,9 @@ def _admitted_scenarios(root: Node, *, path: str) -> _Read:
     try:
         text = ScenariosText.model_validate(root.data)
     except ValidationError as error:
-        problems = tuple(grammar_problems(error, model=ScenariosText, root=root, path=path))
-        places = [found["loc"] for found in error.errors(include_url=False, include_context=False, include_input=False)]
-        return _rest(root.data, places, problems)
+        found = refusals(error)
+        problems = tuple(grammar_problems(found, model=ScenariosText, root=root, path=path))
+        return _rest(root.data, [one["loc"] for one in found], problems)
     return _Read(text=text, problems=(), positions=tuple(range(len(text.scenarios))))
 
 

@@ -16,7 +16,7 @@ from meshkit_chaos.promql import Labels
 from meshkit_chaos.scenario.build_world import built_tests
 from meshkit_chaos.scenario.environment import EnvironmentDescription
 from meshkit_chaos.scenario.findings import At, Findings
-from meshkit_chaos.scenario.grammar_problems import grammar_problems
+from meshkit_chaos.scenario.grammar_problems import grammar_problems, refusals
 from meshkit_chaos.scenario.grammar_values import close_names
 from meshkit_chaos.scenario.grammar_world import TestsText
 from meshkit_chaos.scenario.load import Loaded, loaded, without_echoes
@@ -42,7 +42,7 @@ def load_tests(
     try:
         text = TestsText.model_validate(composed.root.data)
     except ValidationError as error:
-        told = grammar_problems(error, model=TestsText, root=composed.root, path=path)
+        told = grammar_problems(refusals(error), model=TestsText, root=composed.root, path=path)
         return loaded(None, without_echoes(composed, told))
     at = At(findings, ())
     value = built_tests(text, at=at, path=path, data=composed.root.data)

@@ -81,6 +81,7 @@ def _measured(name: str, text: IndicatorText, *, at: At, around: Surroundings, k
         source=name if probe is not None else "scrape",
         probe=probe,
         description=text.description or "",
+        missing=text.missing or "unknown",
     )
     every = probe.every if probe is not None else around.round_every
     return Measured(indicator=indicator, every=every, facts=facts if isinstance(facts, QueryFacts) else None)

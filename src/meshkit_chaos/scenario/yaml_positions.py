@@ -16,10 +16,11 @@ import yaml
 from msgspec import Struct
 from yaml.events import (
     AliasEvent,
-    CollectionEndEvent,
     DocumentStartEvent,
+    MappingEndEvent,
     MappingStartEvent,
     ScalarEvent,
+    SequenceEndEvent,
     SequenceStartEvent,
     StreamEndEvent,
 )
@@ -88,8 +89,7 @@ _NO_KEY: Final = ("", -1, -1)
 """Stands for a key that was refused: the value that follows belongs to nothing."""
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct, gc=False):
     """A mapping or list that is being read. ``key`` is the pending key of a mapping."""
 
     mapping: bool
@@ -116,14 +116,15 @@ class _Composer:
 
     def document(self, loader: Any) -> Node | None:
         documents = 0
+        following = loader.get_event
         while True:
-            event: Any = loader.get_event()
+            event: Any = following()
             kind = type(event)
             if kind is ScalarEvent:
                 self.scalar(event)
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
                 self.open(event)
-            elif isinstance(event, CollectionEndEvent):
+            elif kind is MappingEndEvent or kind is SequenceEndEvent:
                 self.close()
             elif kind is AliasEvent:
                 self.alias(event)

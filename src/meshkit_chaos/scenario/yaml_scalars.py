@@ -25,6 +25,8 @@ _HEXADECIMAL: Final = re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _NOT_FINITE: Final = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _LONGEST_NUMBER: Final = 40
+_SHORT_NUMBER: Final = 19
+"""A number with fewer digits always fits in 64 bits."""
 _LARGEST: Final = 2**63
 
 
@@ -38,6 +40,8 @@ def core_value(text: str) -> CoreValue:
         return _CONSTANTS[text]
     if text[0] not in _MAY_BE_NUMBER:
         return text
+    if len(text) < _SHORT_NUMBER and text.isascii() and text.isdigit():
+        return int(text)
     if _NOT_FINITE.fullmatch(text):
         raise UnusableNumberError(f"{text} is not a finite number")
     if _FLOAT.fullmatch(text) or _OCTAL.fullmatch(text) or _HEXADECIMAL.fullmatch(text):

@@ -1,7 +1,7 @@
 """What is measured and what is demanded: quantities, bands, indicators, probes, objectives. Pure; knows no clock and no I/O."""
 
 from meshkit_chaos.slo.band import Band, Goodness
-from meshkit_chaos.slo.objective import Form, Indicator, IndicatorKind, Objective, PhaseName
+from meshkit_chaos.slo.objective import Form, Indicator, IndicatorKind, Missing, Objective, PhaseName
 from meshkit_chaos.slo.probe import Check, CheckResult, CommandCheck, HttpCheck, Probe, TcpCheck
 from meshkit_chaos.slo.quantities import Duration, Ratio
 
@@ -16,6 +16,7 @@ __all__ = [
     "HttpCheck",
     "Indicator",
     "IndicatorKind",
+    "Missing",
     "Objective",
     "PhaseName",
     "Probe",

@@ -11,6 +11,7 @@ from meshkit_chaos.slo.probe import Probe
 from meshkit_chaos.slo.quantities import Duration, Ratio
 
 IndicatorKind = Literal["state", "event"]
+Missing = Literal["unknown", "skip"]
 Form = Literal["converge", "recover", "stay"]
 PhaseName = Literal["deploy", "prerequisites", "baseline", "inject", "hold", "revert", "settle", "verify", "teardown"]
 
@@ -20,6 +21,8 @@ class Indicator(Struct, frozen=True, kw_only=True):
 
     ``kind`` ``state``: instants are good, bad or unknown. ``event``: the query is a plain counter selector; spans between
     rounds are classified by its increase (more than none is bad unless ``band`` says otherwise).
+    ``missing``: what a series makes of a round that is not a number, or that a member which answers exported in the baseline
+    and exports no more: the round is ``unknown``, or the series is left out as Prometheus does (``skip``).
     ``source`` names what fills the series that the query reads: ``scrape`` or a probe's name.
     """
 
@@ -30,6 +33,7 @@ class Indicator(Struct, frozen=True, kw_only=True):
     source: str = "scrape"
     probe: Probe | None = None
     description: str = ""
+    missing: Missing = "unknown"
 
 
 class Objective(Struct, frozen=True, kw_only=True):

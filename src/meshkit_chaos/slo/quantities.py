@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import re
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 from typing import Final
 
 _UNITS: Final = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|m|h|d)")
 _LONGEST_NS: Final = 366 * 86400 * 10**9
+
+
+@lru_cache(maxsize=1024)
+def _nanoseconds(text: str) -> int:
+    stripped = text.strip()
+    ns, position = 0.0, 0
+    for part in _PART.finditer(stripped):
+        if part.start() != position:
+            break
+        ns += float(part[1]) * _UNITS[part[2]]
+        position = part.end()
+    if not stripped or position != len(stripped):
+        raise ValueError(f"{text!r} is not a duration; expected a number with a unit, such as 200ms, 5s or 1m30s")
+    if ns > _LONGEST_NS:
+        raise ValueError(f"{text!r} is longer than a year")
+    return round(ns)
 
 
 @total_ordering
@@ -27,18 +43,7 @@ class Duration:
     @classmethod
     def parse(cls, text: str) -> Duration:
         """Read ``1m30s``. Raises ValueError with the value and the expected form."""
-        stripped = text.strip()
-        ns, position = 0.0, 0
-        for part in _PART.finditer(stripped):
-            if part.start() != position:
-                break
-            ns += float(part[1]) * _UNITS[part[2]]
-            position = part.end()
-        if not stripped or position != len(stripped):
-            raise ValueError(f"{text!r} is not a duration; expected a number with a unit, such as 200ms, 5s or 1m30s")
-        if ns > _LONGEST_NS:
-            raise ValueError(f"{text!r} is longer than a year")
-        return cls(round(ns))
+        return cls(_nanoseconds(text))
 
     @classmethod
     def of_seconds(cls, seconds: float) -> Duration:

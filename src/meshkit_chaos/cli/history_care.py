@@ -1,0 +1,136 @@
+"""``history prune | rebuild | verify | invalidate``: keeping a history small, believable, and honest about bad runs."""
+
+from __future__ import annotations
+
+import getpass
+
+import click
+
+from meshkit_chaos.cli.app import say
+from meshkit_chaos.cli.histories import derived_documents, open_history, placed
+from meshkit_chaos.cli.history import PROBLEMS
+from meshkit_chaos.cli.options import FORMAT, duration, json_text
+from meshkit_chaos.history.checking import Checked, rebuild, verify
+from meshkit_chaos.history.pruning import carry_out, plan_prune
+from meshkit_chaos.history.retention import Fate, Rules
+from meshkit_chaos.judge.phrases import counted
+from meshkit_chaos.report.past import columns, when
+
+
+@click.command("verify", epilog="Example: meshkit-chaos history verify")
+@placed
+@FORMAT
+def verify_command(history: str, artifacts: str | None, form: str) -> int:
+    """Check every bundle against its digest, judge it again, and compare the index with that. Ends with 2 for any problem."""
+    with open_history(history, artifacts=artifacts) as opened:
+        return _tell(verify(opened), form)
+
+
+@click.command("rebuild", epilog="Example: meshkit-chaos history rebuild")
+@placed
+@FORMAT
+def rebuild_command(history: str, artifacts: str | None, form: str) -> int:
+    """Make the index again from bundles and marks, as after a new version that judges better. Ends with 2 for any problem."""
+    with open_history(history, artifacts=artifacts, make=True) as opened:
+        return _tell(rebuild(opened, documents=derived_documents), form)
+
+
+def _tell(checked: Checked, form: str) -> int:
+    if form == "json":
+        problems = [{"name": name, "why": why} for name, why in checked.problems]
+        click.echo(json_text({"invocations": checked.invocations, "marks": checked.marks, "problems": problems}))
+    else:
+        for name, why in checked.problems:
+            click.echo(f"{name}: {why}")
+        wrong = counted(len(checked.problems), "problem") if checked.problems else "all as it should be"
+        click.echo(f"{counted(checked.invocations, 'invocation')}, {counted(checked.marks, 'mark')}: {wrong}")
+    return PROBLEMS if checked.problems else 0
+
+
+@click.command("prune", epilog="Example: meshkit-chaos history prune --keep 90d --keep-subject version --yes")
+@placed
+@click.option("--keep", default="90d", show_default=True, metavar="DURATION", help="Keep whatever is younger.")
+@click.option(
+    "--keep-failing", default="365d", show_default=True, metavar="DURATION", help="Keep what did not pass for so long."
+)
+@click.option(
+    "--keep-last",
+    type=click.IntRange(0),
+    default=20,
+    show_default=True,
+    help="Keep so many results of each scenario and class.",
+)
+@click.option("--keep-subject", metavar="KEY[=VALUE]", multiple=True, help="Keep what has this in its subject; repeatable.")
+@click.option("--yes", is_flag=True, help="Do it. Without this it is only shown.")
+@FORMAT
+def prune_command(
+    history: str,
+    artifacts: str | None,
+    keep: str,
+    keep_failing: str,
+    keep_last: int,
+    keep_subject: tuple[str, ...],
+    yes: bool,
+    form: str,
+) -> int:
+    """Show what is old enough to go, and with --yes throw it away here. The last good result of each scenario stays.
+
+    What was pruned stays away when it is pulled again. Remotes are not touched.
+    """
+    rules = Rules(
+        keep=duration(keep, option="--keep"),
+        keep_failing=duration(keep_failing, option="--keep-failing"),
+        keep_last=keep_last,
+        keep_subjects={key: value for key, _, value in (text.partition("=") for text in keep_subject)},
+    )
+    with open_history(history, artifacts=artifacts) as opened:
+        fates = plan_prune(opened, rules)
+        going = [fate for fate in fates if not fate.kept]
+        files = carry_out(opened, going) if yes else 0
+    if form == "json":
+        told = [{"invocation": fate.invocation.invocation, "kept": fate.kept, "goes": not fate.kept} for fate in fates]
+        click.echo(json_text({"done": yes, "invocations": told, "files": files}))
+        return 0
+    for line in columns([_row(fate) for fate in fates]) if fates else ():
+        click.echo(line)
+    did = f"pruned; {counted(files, 'file')} removed" if yes else "would go; --yes does it"
+    click.echo(f"{counted(len(going), 'invocation')} {did}")
+    return 0
+
+
+def _row(fate: Fate) -> tuple[str, str, str, str]:
+    one = fate.invocation
+    return when(one.at), one.verdict, one.invocation, f"kept: {fate.kept}" if fate.kept else "goes"
+
+
+@click.command(
+    "invalidate", epilog="Example: meshkit-chaos history invalidate 01KDVDNA00DECB4G9W1MCZ50J3 --reason 'the lab lost a disk'"
+)
+@click.argument("run")
+@placed
+@click.option("--reason", required=True, help="Why; everybody who looks at the run later reads it.")
+@click.option("--by", help="Who says so.  [default: the user's name]")
+@click.option("--undo", is_flag=True, help="It counts after all.")
+@FORMAT
+def invalidate_command(
+    run: str, history: str, artifacts: str | None, reason: str, by: str | None, undo: bool, form: str
+) -> int:
+    """Mark RUN as one that does not count: it leaves the baselines, and no gate opens on it. Nothing is deleted.
+
+    The mark travels with push and pull.
+    """
+    with open_history(history, artifacts=artifacts) as opened:
+        mark = opened.mark(run, counts=undo, reason=reason, by=by or _user())
+    if form == "json":
+        click.echo(json_text({"mark": mark.mark, "run": run, "counts": mark.counts, "reason": mark.reason, "by": mark.by}))
+    else:
+        click.echo(f"{run} {'counts again' if undo else 'does not count any more'}: {mark.reason} ({mark.by})")
+    return 0
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        say("nobody's name is known here; --by says who")
+        return "unknown"

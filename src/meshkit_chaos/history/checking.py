@@ -1,0 +1,152 @@
+"""Whether a history can be believed: every bundle against its digest, and the index against what follows from the bundles.
+
+``rebuild`` makes the index say what the bundles and marks say, in one transaction. An invocation whose bundle is gone or
+altered is kept as it is and told as a problem: evidence is never dropped in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from msgspec import structs
+
+from meshkit_chaos.errors import ChaosError
+from meshkit_chaos.history import writing
+from meshkit_chaos.history.bundles import parse_name, unpack
+from meshkit_chaos.history.evidence import digest, goes_on
+from meshkit_chaos.history.index import Derived, Documents, History, no_documents, put_state, read_bundle
+from meshkit_chaos.history.marking import is_mark, read_mark
+from meshkit_chaos.history.model import PastScenario
+from meshkit_chaos.history.shelf import blob_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What was looked at, and what is wrong: a name and a sentence each."""
+
+    invocations: int = 0
+    marks: int = 0
+    documents: int = 0
+    problems: tuple[tuple[str, str], ...] = ()
+
+
+def verify(history: History) -> Checked:
+    """Judge every bundle again and compare. Changes nothing."""
+    names, known = history.store.names(), history.bundles()
+    marks = [name for name in names if is_mark(name)]
+    problems = [*_wrong_invocations(history, known), *_wrong_bundles(history, names, known), *_wrong_marks(history, marks)]
+    documents = history.documents()
+    problems += [
+        (f"{one['invocation']}/{one['name']}", said)
+        for one in documents
+        if (said := _wrong_document(history, one["digest"], names))
+    ]
+    return Checked(invocations=len(known), marks=len(marks), documents=len(documents), problems=tuple(dict.fromkeys(problems)))
+
+
+def _wrong_invocations(history: History, known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for invocation, bundle in sorted(known.items()):
+        try:
+            state = read_bundle(bundle, history.store.read(bundle))
+        except ChaosError as error:
+            yield bundle, error.message
+            continue
+        stored = history.invocation(invocation)
+        if stored is None:
+            yield bundle, "it left the index while it was checked"
+        elif (stored[0], tuple(map(_unmarked, stored[1]))) != (state.invocation, state.scenarios):
+            yield (
+                bundle,
+                f"the index says {stored[0].verdict}, judged again it is {state.invocation.verdict}: see what differs"
+                if (stored[0].verdict != state.invocation.verdict)
+                else "the index differs from what the bundle says, judged again",
+            )
+
+
+def _unmarked(past: PastScenario) -> PastScenario:
+    """As it was judged, without what people said of it later."""
+    return structs.replace(past, runs=tuple(structs.replace(run, invalidated="") for run in past.runs))
+
+
+def _wrong_bundles(history: History, names: frozenset[str], known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Bundles that the index does not name must be earlier states of what it knows."""
+    for name in sorted(names - set(known.values())):
+        told = parse_name(name)
+        if told is None:
+            continue
+        try:
+            evidence = unpack(name, history.store.read(name))
+            if told.invocation not in known:
+                yield name, "the index does not know it; `history rebuild` takes it in"
+                continue
+            newest = known[told.invocation]
+            if not goes_on(evidence, unpack(newest, history.store.read(newest))):
+                yield name, "it contradicts, or goes beyond, what the index knows of its invocation"
+        except ChaosError as error:
+            yield name, error.message
+
+
+def _wrong_marks(history: History, names: list[str]) -> Iterator[tuple[str, str]]:
+    for name in sorted(names):
+        try:
+            mark = read_mark(name, history.store.read(name))
+        except ChaosError as error:
+            yield name, error.message
+            continue
+        if mark.mark not in {row["mark"] for row in history.marks(mark.run)}:
+            yield name, "the index does not know it; `history rebuild` takes it in"
+
+
+def _wrong_document(history: History, of: str, names: frozenset[str]) -> str:
+    name = f"sha256/{of[:2]}/{of[2:]}"
+    if name not in names:
+        return "the document is gone; `history rebuild` makes it again"
+    data = history.store.read(name)
+    return "" if blob_name(data) == name else f"the document was altered: its digest is {digest(data)}"
+
+
+def rebuild(history: History, *, documents: Documents = no_documents) -> Checked:
+    """Derive everything again, from every bundle and mark. Of an invocation's states the one that goes furthest counts."""
+    names = history.store.names()
+    furthest, problems = _furthest(history, names)
+    marks = [name for name in sorted(names) if is_mark(name)]
+    count = 0
+    gone = history.bundles().keys() - furthest.keys()
+    with history.database.writing() as connection:
+        writing.lock(connection, "rebuild")
+        for name in furthest.values():
+            try:
+                state: Derived = read_bundle(name, history.store.read(name), documents)
+                history.store.add({blob_name(data): data for data in state.documents.values()})
+                put_state(connection, state)
+                count += 1
+            except ChaosError as error:
+                problems.append((name, error.message))
+        for name in marks:
+            try:
+                writing.put_mark(connection, read_mark(name, history.store.read(name)))
+            except ChaosError as error:
+                problems.append((name, error.message))
+    problems += [(name, "its bundle is gone or altered; the index keeps what it knew of it") for name in sorted(gone)]
+    return Checked(invocations=count, marks=len(marks), problems=tuple(problems))
+
+
+def _furthest(history: History, names: frozenset[str]) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """The furthest bundle of every invocation, and what is wrong with others."""
+    furthest: dict[str, str] = {}
+    problems: list[tuple[str, str]] = []
+    for name in sorted(names):
+        told = parse_name(name)
+        if told is None:
+            continue
+        try:
+            evidence = unpack(name, history.store.read(name))
+            best = furthest.get(told.invocation)
+            if best is None or goes_on(unpack(best, history.store.read(best)), evidence):
+                furthest[told.invocation] = name
+            elif not goes_on(evidence, unpack(best, history.store.read(best))):
+                problems.append((name, f"it contradicts {best}, which was taken"))
+        except ChaosError as error:
+            problems.append((name, error.message))
+    return furthest, problems

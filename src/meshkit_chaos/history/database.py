@@ -1,0 +1,154 @@
+"""The database behind a history: opened, brought to the newest schema, and used in transactions.
+
+Takes the URL of SQLite (one file, WAL) or PostgreSQL. Refuses, as a HistoryProblem that says who must act, a database that
+cannot be opened, that a newer version wrote, or whose driver is not installed. A writing transaction holds the only write
+lock from its beginning, so what it read stays true, and it is on disk when it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from meshkit_chaos.errors import HistoryProblem
+from meshkit_chaos.history.tables import HEAD
+
+_WAIT_MS: Final = 60_000
+_WRITES: Final = "meshkit_chaos_writes"
+_MIGRATION_LOCK: Final = 0x6D65_7368
+"""Any number will do, as long as every version of this program takes the same."""
+
+
+class Database:
+    """An open database of the newest schema. ``name`` is how people are told of it, without a password."""
+
+    def __init__(self, engine: Engine, *, name: str) -> None:
+        self._engine = engine
+        self.name = name
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self._engine.dialect.name == "sqlite"
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One consistent view, whatever others write meanwhile."""
+        options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with self._told(), self._engine.connect().execution_options(**options) as connection, connection.begin():
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """All or nothing, and on disk afterwards."""
+        with self._told(), self._engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, SQLAlchemyError) as error:
+            raise _problem(self.name, error) from error
+
+
+def open_sqlite(path: Path) -> Database:
+    """Open a file, which is made if it is not there. Raises HistoryProblem."""
+    engine = sa.create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": _WAIT_MS / 1000})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return _opened(engine, name=str(path))
+
+
+def open_postgres(url: str) -> Database:
+    """Open ``postgresql://…``. Raises HistoryProblem, also where the driver is not installed."""
+    try:
+        import psycopg  # noqa: F401, PLC0415  # only to say clearly that it is missing
+    except ImportError as error:
+        raise HistoryProblem(
+            "a history in PostgreSQL needs the driver psycopg, which is not installed",
+            hint="install it with the extra: pip install 'meshkit-chaos[postgres]'",
+        ) from error
+    try:
+        where = sa.make_url(url).set(drivername="postgresql+psycopg")
+    except (SQLAlchemyError, ValueError) as error:
+        raise HistoryProblem("the URL of the history cannot be read", hint="such as postgresql://host/database") from error
+    engine = sa.create_engine(where, isolation_level="READ COMMITTED", pool_pre_ping=True)
+    return _opened(engine, name=where.render_as_string(hide_password=True).replace("+psycopg", "", 1))
+
+
+def _opened(engine: Engine, *, name: str) -> Database:
+    database = Database(engine, name=name)
+    try:
+        _migrate(database)
+    except HistoryProblem:
+        database.close()
+        raise
+    return database
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    """Transactions are begun by us, not by the driver; readers never wait for a writer."""
+    connection.isolation_level = None
+    for pragma in (f"busy_timeout = {_WAIT_MS}", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITES) else "BEGIN")
+
+
+def _migrate(database: Database) -> None:
+    with database.reading() as connection:
+        found = _version(connection)
+    if found == HEAD:
+        return
+    with database.writing() as connection:
+        if not database.is_sqlite:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+        found = _version(connection)  # somebody else may have been faster
+        if found != HEAD:
+            _upgrade(connection, found, name=database.name)
+
+
+def _version(connection: Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _upgrade(connection: Connection, found: str | None, *, name: str) -> None:
+    from alembic import command  # noqa: PLC0415  # only where there is something to migrate
+    from alembic.config import Config  # noqa: PLC0415  # as above
+    from alembic.script import ScriptDirectory  # noqa: PLC0415  # as above
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if found is not None and found not in known:
+        raise HistoryProblem(
+            f"the history in {name} has schema {found}; this version knows those up to {HEAD}",
+            hint="it was written by a newer meshkit-chaos: use that version, or another --history",
+        )
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _problem(name: str, error: SQLAlchemyError) -> HistoryProblem:
+    cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    if "locked" in cause or "busy" in cause:
+        hint = f"another process has held it for {_WAIT_MS // 1000} s; try again when it is done"
+    elif "not a database" in cause or "malformed" in cause:
+        hint = "the index can be made again: move it away, then `meshkit-chaos history rebuild`"
+    else:
+        hint = "check that it is there, that there is space, and that you may write it"
+    return HistoryProblem(f"the history in {name} cannot be used: {cause}", hint=hint)
