@@ -26,6 +26,7 @@ from meshkit_chaos.cli.app import cli
 from meshkit_chaos.faults import CATALOGUE, Fault, levers
 from meshkit_chaos.gate.schema import gate_reference
 from meshkit_chaos.journal import events as ev
+from meshkit_chaos.journal.binaries import BinaryFacts
 from meshkit_chaos.promql import subset
 from meshkit_chaos.promql.syntax import ARITHMETIC, COMPARISONS, SET_OPERATORS
 from meshkit_chaos.report.gate_json import decision_schema_json
@@ -68,6 +69,9 @@ What the exit codes mean: [exit-codes](exit-codes.md).
 |---|---|
 | `NO_COLOR` | No colour. |
 | `MESHKIT_CHAOS_STATE` | Where environments that outlive a run are kept, instead of the user's state folder. |
+| `MESHKIT_CHAOS_HISTORY` | Where history is kept, for every command that takes `--history`. |
+| `MESHKIT_CHAOS_ARTIFACTS` | Where its bundles lie, for every command that takes `--artifacts`. |
+| `AWS_ENDPOINT`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, … | How `s3://` is reached; `AWS_ALLOW_HTTP=true` for one without TLS. |
 | `MESHKIT_CHAOS_TRACEBACK` | Print the traceback of an error of our own. |
 """
 
@@ -122,7 +126,7 @@ def journal_page() -> str:
     for line in event_types(invocation_log.Line):
         parts.append(_event(line))
     parts.append("## Values inside events\n")
-    for value in (ev.MemberUp, levers.MemberState, invocation_log.AnnouncedScenario):
+    for value in (ev.MemberUp, BinaryFacts, levers.MemberState, invocation_log.AnnouncedScenario):
         parts.append(_value(value))
     parts.append("### lever call\n\nOne of these, told apart by `lever`. Every lever call is idempotent.\n")
     calls = [
@@ -195,7 +199,7 @@ def _type(hint: Any) -> str:
     return f"[{words}](#{words.replace(' ', '-')})" if words in _LINKED else words
 
 
-_LINKED: Final = {"member up", "member state", "announced scenario"}
+_LINKED: Final = {"member up", "binary facts", "member state", "announced scenario"}
 
 
 def _words(name: str) -> str:
@@ -343,11 +347,15 @@ By command:
 | `lint` | no error; warnings are allowed | 4 |
 | `plan` | everything selected can run | 2 if something cannot, or nothing was selected |
 | `recover` | nothing is left to undo | 3 |
+| `native verify` | every file is accepted | 1 if one is not; 4 if one cannot be read |
+| `native build` | every binary is what the environment demands | 1 if one is not; 2 if its command was not allowed |
+| `native compare` | nothing got worse | 1 if native code was lost, or it grew too much; 2 if there was nothing to compare |
 | `env up` | it is up | 2 if it cannot start or is up already |
 | `env down` | nothing of it is left | 3 |
 | `env status` | no environment is dirty | 3 |
 | `doctor` | nothing essential is missing | 2 |
 | `schema`, `rule` | printed | 4 |
+| `history …` | done | 2 if something was refused, lost, altered or held by somebody else; 4 |
 | `init`, `new` | written | 4 if something is in the way or wrong: then nothing was written |
 | `test` | all came out as expected (`--strict`: and every key objective was seen failing) | 1 if not; 4 |
 | `gate check` | the gate is open | 1 if evidence blocks; 2 if evidence is missing; 4 without a policy |

@@ -65,6 +65,20 @@ def quarantined_lab(tmp_path: Path) -> str:
     return "lab"
 
 
+def kept(tmp_path: Path) -> tuple[object, ...]:
+    """A history with one invocation in it."""
+    assert command("history", "import", out_of(tmp_path), "--history", tmp_path / "kept").code == 0
+    return ("--history", tmp_path / "kept")
+
+
+def altered(tmp_path: Path) -> tuple[object, ...]:
+    """A history of which one bundle was altered."""
+    options = kept(tmp_path)
+    bundle = next((tmp_path / "kept").rglob("*.tar.gz"))
+    bundle.write_bytes(bundle.read_bytes()[:-1])
+    return options
+
+
 Arguments = Callable[[Path], tuple[object, ...]]
 
 
@@ -155,6 +169,34 @@ TABLE: dict[str, tuple[int, Arguments]] = {
     "mutate": (0, lambda tmp: ("mutate", out_of(tmp))),
     "mutate, nothing passed": (2, lambda tmp: ("mutate", out_of(tmp, text=document(scenario_text(objectives=FAST))))),
     "mutate, no run": (4, lambda tmp: ("mutate", tmp)),
+    "history import": (0, lambda tmp: ("history", "import", out_of(tmp))),
+    "history import, no results": (2, lambda tmp: ("history", "import", tmp)),
+    "history import, nothing given": (4, lambda tmp: ("history", "import")),
+    "history list": (0, lambda tmp: ("history", "list", *kept(tmp))),
+    "history list, none there": (2, lambda tmp: ("history", "list", "--history", tmp / "none")),
+    "history list, no location": (4, lambda tmp: ("history", "list", "--history", "ftp://x")),
+    "history show": (0, lambda tmp: ("history", "show", "latest", *kept(tmp))),
+    "history show, unknown": (4, lambda tmp: ("history", "show", "nonsense", *kept(tmp))),
+    "history trend": (0, lambda tmp: ("history", "trend", "leader-killed", *kept(tmp))),
+    "history trend, unknown": (4, lambda tmp: ("history", "trend", "nonsense", *kept(tmp))),
+    "history trend, no such objective": (4, lambda tmp: ("history", "trend", "leader-killed", "--objective", "x", *kept(tmp))),
+    "history compare": (0, lambda tmp: ("history", "compare", "latest", "version=1", *kept(tmp))),
+    "history compare, unknown": (4, lambda tmp: ("history", "compare", "latest", "version=2", *kept(tmp))),
+    "history push": (0, lambda tmp: ("history", "push", tmp / "share", *kept(tmp))),
+    "history push, no remote": (4, lambda tmp: ("history", "push", "ftp://x", *kept(tmp))),
+    "history push, no repository": (2, lambda tmp: ("history", "push", f"git:{tmp / 'none.git'}", *kept(tmp))),
+    "history pull": (0, lambda tmp: ("history", "pull", tmp / "share")),
+    "history export": (0, lambda tmp: ("history", "export", tmp / "old", *kept(tmp))),
+    "history export, in the way": (4, lambda tmp: ("history", "export", tmp / "old", "x", *kept(tmp))),
+    "history prune": (0, lambda tmp: ("history", "prune", "--keep", "0s", *kept(tmp))),
+    "history prune, no duration": (4, lambda tmp: ("history", "prune", "--keep", "soon", *kept(tmp))),
+    "history rebuild": (0, lambda tmp: ("history", "rebuild", *kept(tmp))),
+    "history verify": (0, lambda tmp: ("history", "verify", *kept(tmp))),
+    "history verify, altered": (2, lambda tmp: ("history", "verify", *altered(tmp))),
+    "history invalidate, unknown": (4, lambda tmp: ("history", "invalidate", "x", "--reason", "y", *kept(tmp))),
+    "history invalidate, no reason": (4, lambda tmp: ("history", "invalidate", "x", *kept(tmp))),
+    "history lease take": (0, lambda tmp: ("history", "lease", "take", "lab")),
+    "history lease renew, lost": (2, lambda tmp: ("history", "lease", "renew", "lab", "--token", "9", *kept(tmp))),
     "demo, out is not empty": (4, lambda tmp: ("demo", "--simulated", "--out", passing(tmp).parent)),
 }
 
@@ -253,7 +295,7 @@ def test_every_command_is_in_the_table() -> None:
     """A new command gets its row here."""
     known = set(app._COMMANDS)
     tested = {case.partition(",")[0].partition(" ")[0] for case in TABLE}
-    mine = {"demo", "doctor", "lint", "schema", "plan", "run", "judge", "report", "recover", "env"}
+    mine = {"demo", "doctor", "lint", "schema", "plan", "run", "judge", "report", "recover", "env", "history"}
     assert mine <= known
     assert mine <= tested
 

@@ -74,9 +74,13 @@ def checks() -> tuple[Source, ...]:
     return tuple(Source(path) for path in sorted(TESTS.rglob("*.py")))
 
 
+BUILT = {"target", "native-build"}
+"""Folders of an example in which a compiler works."""
+
+
 def documents() -> Iterator[Path]:
     """What people read and CI runs, besides Python."""
     for folder in ("docs", "examples", "decisions", ".github", ".ci"):
-        yield from (path for path in sorted((ROOT / folder).rglob("*")) if path.is_file())
+        yield from (path for path in sorted((ROOT / folder).rglob("*")) if path.is_file() and not BUILT & set(path.parts))
     yield from (path for path in sorted(ROOT.iterdir()) if path.is_file() and path.name != ".git")
     yield from (path for path in sorted(PACKAGE.rglob("*")) if path.suffix in {".md", ".yaml", ".json", ".j2", ".html", ".css"})

@@ -24,6 +24,7 @@ CLOCKS = {
 }
 PURE_ROOMS = {"slo", "promql", "faults", "scenario", "plan", "judge", "report"}
 PURE_MODULES = {
+    "journal/binaries.py",
     "journal/events.py",
     "journal/record.py",
     "journal/samples.py",
@@ -49,6 +50,16 @@ PURE_MODULES = {
     "history/model.py",
     "measure/exposition.py",
     "measure/watch.py",
+    "native/beside.py",
+    "native/classify.py",
+    "native/compare.py",
+    "native/elf.py",
+    "native/image.py",
+    "native/macho.py",
+    "native/marks.py",
+    "native/pe.py",
+    "native/results.py",
+    "native/source.py",
     "run/deaths.py",
     "run/machine.py",
 }

@@ -67,7 +67,10 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
-    """What is to be run, where, and who is told. ``selection`` is what was asked for, ``scenarios`` what that came to."""
+    """What is to be run, where, and who is told. ``selection`` is what was asked for, ``scenarios`` what that came to.
+
+    ``lease`` and ``fencing``: under which lease of a shared environment, and its token.
+    """
 
     out: Path
     scenarios: tuple[Scenario, ...]
@@ -81,6 +84,8 @@ class Campaign:
     execute: Execute
     listener: Listener
     environment_class: str = ""
+    lease: str = ""
+    fencing: int = 0
 
 
 def run_campaign(campaign: Campaign, clock: Clock) -> InvocationVerdict:
@@ -125,6 +130,8 @@ def _started(campaign: Campaign, clock: Clock) -> InvocationStarted:
         ),
         wall_ns=clock.wall_ns(),
         environment_class=campaign.environment_class,
+        lease=campaign.lease,
+        fencing=campaign.fencing,
     )
 
 

@@ -29,7 +29,10 @@ class AnnouncedScenario(Struct, frozen=True, kw_only=True):
 
 
 class InvocationStarted(Struct, frozen=True, kw_only=True, tag_field="kind", tag="invocation.started"):
-    """``selection``: as asked for. ``scenarios``: what that came to, all of which is expected to run."""
+    """``selection``: as asked for. ``scenarios``: what that came to, all of which is expected to run.
+
+    ``lease``: the shared environment's lease that it holds, with its fencing token; empty and 0 where there is none.
+    """
 
     schema: int = 1
     invocation: str
@@ -43,6 +46,8 @@ class InvocationStarted(Struct, frozen=True, kw_only=True, tag_field="kind", tag
     scenarios: tuple[AnnouncedScenario, ...]
     wall_ns: int
     environment_class: str = ""
+    lease: str = ""
+    fencing: int = 0
 
 
 class RunAnnounced(Struct, frozen=True, kw_only=True, tag_field="kind", tag="run.announced"):

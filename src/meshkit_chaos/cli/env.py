@@ -11,6 +11,7 @@ from typing import Final
 import click
 
 from meshkit_chaos.cli.app import say
+from meshkit_chaos.cli.built import BUILT, as_built
 from meshkit_chaos.cli.options import ALLOW, FORMAT, VARS, json_text, pairs
 from meshkit_chaos.cli.places import attach, permitted
 from meshkit_chaos.cli.reading import load_environment_alone
@@ -36,11 +37,14 @@ def env_command() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--name", help="Its id.  [default: the name in the file]")
 @VARS
+@BUILT
 @ALLOW
 @FORMAT
-def up_command(file: Path, name: str | None, given: tuple[str, ...], allow: bool, form: str) -> int:
+def up_command(file: Path, name: str | None, given: tuple[str, ...], built: Path | None, allow: bool, form: str) -> int:
     """Deploy the environment of FILE and leave it up. One of kind attached is only registered: it already runs."""
     described = load_environment_alone(file)
+    if built is not None and described.kind != "process":
+        raise UsageError(f"--built is about binaries that are deployed, and kind: {described.kind} deploys none")
     if described.kind == "attached":
         state = attach(
             described, pairs(given, option="--var"), environment_id=name or described.name, allow=allow, wait=Duration(0)
@@ -48,6 +52,7 @@ def up_command(file: Path, name: str | None, given: tuple[str, ...], allow: bool
         return _show_attached(state, form)
     if described.kind != "process":
         raise UsageError(f"an environment of kind {described.kind} exists only during a run", hint="use kind: process")
+    described = as_built(described, built)
     environment_id = name or described.name
     folder = environment_folder(environment_id)
     with leased(folder, holder="`env up`"):

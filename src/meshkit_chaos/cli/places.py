@@ -122,13 +122,19 @@ class _Rest(TypedDict):
 
 
 class DeployedPlace:
-    """Each run deploys its own processes, and nothing of them is left afterwards."""
+    """Each run deploys its own processes, and nothing of them is left afterwards.
 
-    def __init__(self, description: EnvironmentDescription, given: dict[str, str], talk: Talk) -> None:
+    ``refusal``: why nothing can be deployed; every run is then announced, not begun, and recorded with that reason.
+    """
+
+    def __init__(
+        self, description: EnvironmentDescription, given: dict[str, str], talk: Talk, *, refusal: CannotRun | None = None
+    ) -> None:
         self.description = description
         self.capabilities = capabilities_of(description)
         self._given = given
         self._talk = talk
+        self._refusal = refusal
         self._may_run: Allowed = NOTHING
         merged_vars(description, given)  # a wrong --var is an error before anything starts
         secrets = Secrets.of(description)
@@ -139,6 +145,8 @@ class DeployedPlace:
         self._may_run = permitted((*commands_of(self.description), *commands_in(scenarios)), allow=allow)
 
     def execute(self, plan: Plan, run: RunOf) -> None:
+        if self._refusal is not None:
+            raise self._refusal
         clock = SystemClock()
         environment = ProcessEnvironment.planned(
             run.folder / "environment",

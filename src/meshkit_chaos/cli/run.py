@@ -7,7 +7,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,8 @@ from meshkit_chaos.campaign.log import LOG
 from meshkit_chaos.campaign.results import read_results
 from meshkit_chaos.campaign.selection import select
 from meshkit_chaos.cli.app import conceal, runs_in, say
+from meshkit_chaos.cli.built import BUILT, as_built
+from meshkit_chaos.cli.histories import HISTORY
 from meshkit_chaos.cli.options import ALLOW, ENVIRONMENT, FILE, FORMAT, SEED, TAGS, VARS, duration, pairs
 from meshkit_chaos.cli.outcome import show, write_documents
 from meshkit_chaos.cli.places import DeployedPlace, Place, SimulatedPlace, StandingPlace, Talk, attach, environment_class
@@ -25,7 +27,7 @@ from meshkit_chaos.cli.reading import load_both, load_scenarios_for
 from meshkit_chaos.clock import SystemClock
 from meshkit_chaos.environments.registry import environment_folder, registered
 from meshkit_chaos.environments.secrets import HIDES_NOTHING, Redactor
-from meshkit_chaos.errors import DocumentError, EnvironmentDirty, JournalUnwritable, UsageError
+from meshkit_chaos.errors import CannotRun, DocumentError, EnvironmentDirty, JournalUnwritable, UsageError
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.judge.verdict import Verdict
 from meshkit_chaos.report.live import LiveView
@@ -34,6 +36,8 @@ from meshkit_chaos.slo import Duration
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from meshkit_chaos.cli.leasing import HeldLease
 
 NOTHING_JUDGED = 2
 
@@ -56,6 +60,9 @@ NOTHING_JUDGED = 2
 )
 @click.option("--subject", metavar="KEY=VALUE", multiple=True, help="What is tested (version, commit, branch …); repeatable.")
 @click.option("--wait", default="0s", metavar="DURATION", help="How long to wait for an environment that another run holds.")
+@click.option("--lease", "lease_name", metavar="NAME", help="Hold this lease of a shared environment, kept in --history.")
+@HISTORY
+@BUILT
 @ALLOW
 @FORMAT
 def run_command(
@@ -69,6 +76,9 @@ def run_command(
     out: Path | None,
     subject: tuple[str, ...],
     wait: str,
+    lease_name: str | None,
+    history: str,
+    built: Path | None,
     allow: bool,
     form: str,
 ) -> int:
@@ -79,9 +89,9 @@ def run_command(
     """
     variables, about = pairs(given, option="--var"), pairs(subject, option="--subject")
     waiting = duration(wait, option="--wait")
-    with LiveView(echo=say, console=console()) as view:
+    with lease_of(history, lease_name, wait=waiting) as lease, LiveView(echo=say, console=console()) as view:
         teller = Teller(view)
-        place, scenarios = open_place(file, environment, variables, teller.talk(), wait=waiting, allow=allow)
+        place, scenarios = open_place(file, environment, variables, teller.talk(), wait=waiting, allow=allow, built=built)
         with closing(place):
             chosen = select(scenarios.scenarios, patterns=selection, tags=tags)
             if not chosen:
@@ -101,11 +111,22 @@ def run_command(
                 selection=(*selection, *(f"tag:{tag}" for tag in tags)),
                 file=str(file),
                 file_digest=scenarios.digest,
-                execute=place.execute,
+                execute=lease.guarded(place.execute) if lease else place.execute,
+                lease=lease.lease.name if lease else "",
+                fencing=lease.lease.token if lease else 0,
                 listener=teller,
             )
             carry_out(campaign)
     return conclude(campaign.out, form=form, redactor=place.redactor)
+
+
+def lease_of(history: str, name: str | None, *, wait: Duration) -> AbstractContextManager[HeldLease | None]:
+    """Hold the lease that was asked for, if one was."""
+    if name is None:
+        return nullcontext()
+    from meshkit_chaos.cli.leasing import holding  # noqa: PLC0415  # only whoever holds a lease pays for a database
+
+    return holding(history, name, wait=wait)
 
 
 def carry_out(campaign: Campaign) -> None:
@@ -128,13 +149,23 @@ def conclude(out: Path, *, form: str, redactor: Redactor = HIDES_NOTHING) -> int
 
 
 def open_place(
-    file: Path, environment: str | None, given: dict[str, str], talk: Talk, *, wait: Duration, allow: bool = False
+    file: Path,
+    environment: str | None,
+    given: dict[str, str],
+    talk: Talk,
+    *,
+    wait: Duration,
+    allow: bool = False,
+    built: Path | None = None,
 ) -> tuple[Place, ScenarioFile]:
     """Find out where runs happen: an environment file (deployed for each run, or attached), or the id of one that is up."""
     if environment is not None and not Path(environment).is_file() and not {os.sep, "."} & set(environment):
         if not environment_folder(environment).exists():
             hint = f"up are: {', '.join(registered()) or 'none'}; `meshkit-chaos env up FILE` starts one"
             raise UsageError(f"{environment} is neither an environment file nor the id of an environment that is up", hint=hint)
+        if built is not None:
+            hint = f"give --built to `env up`, which starts {environment}"
+            raise UsageError("--built is about binaries that are deployed, and this environment is up already", hint=hint)
         place = StandingPlace(environment, talk, wait=wait)
         try:
             return place, load_scenarios_for(file, place.description)
@@ -142,12 +173,19 @@ def open_place(
             place.close()
             raise
     scenarios, described, _ = load_both(file, Path(environment) if environment else None)
+    if built is not None and described.kind != "process":
+        raise UsageError(f"--built is about binaries that are deployed, and kind: {described.kind} deploys none")
     if described.kind == "simulated":
         return SimulatedPlace(described, given, talk), scenarios
     if described.kind == "attached":
         state = attach(described, given, environment_id=described.name, allow=allow, wait=wait)
         return StandingPlace(state.id, talk, wait=wait), scenarios
-    return DeployedPlace(described, given, talk), scenarios
+    refusal = None
+    try:
+        described = as_built(described, built)
+    except CannotRun as error:  # it is a result of every scenario: whoever reads results must find it there
+        refusal = error
+    return DeployedPlace(described, given, talk, refusal=refusal), scenarios
 
 
 def repeated(scenario: Scenario, times: int | None) -> Scenario:

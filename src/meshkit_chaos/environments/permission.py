@@ -59,6 +59,9 @@ def _of_environment(description: EnvironmentDescription) -> Iterator[CommandUse]
                 yield CommandUse(f"{about}, observe {name}", argv)
     if description.ready is not None:
         yield from _of_check(f"{about}, ready", description.ready.check)
+    for client in description.clients:
+        if client.ready is not None:
+            yield from _of_check(f"{about}, client {client.name}, ready", client.ready.check)
     for name, check in description.roles.items():
         yield from _of_check(f"{about}, role {name}", check)
 

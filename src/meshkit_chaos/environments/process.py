@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Final
 
 import httpx2
+from msgspec import structs
 
 from meshkit_chaos.clock import boot_id
 from meshkit_chaos.environments import permission, processes
 from meshkit_chaos.environments.checks import run_secretly
 from meshkit_chaos.environments.data_folder import make_data, remove_data
+from meshkit_chaos.environments.own_binaries import opened_program, placed, refuse_other_binaries
 from meshkit_chaos.environments.permission import NOTHING, Allowed
 from meshkit_chaos.environments.processes import MarkedProcess
 from meshkit_chaos.environments.secrets import Redactor, Secrets, anchored
@@ -36,6 +38,7 @@ DATA_PREFIX: Final = "meshkit-chaos-"
 _ROLE_TIMEOUT: Final = Duration(500 * 10**6)
 _SIGNAL_WITHIN_S: Final = 2.0
 _READY_EVERY_S: Final = 0.025
+_SEEN_LOOKS: Final = 40
 
 
 def capabilities_of(description: EnvironmentDescription) -> Capabilities:
@@ -58,6 +61,7 @@ class ProcessEnvironment:
         self._description = description
         self._state: EnvironmentState | None = None
         self._resolve: Callable[[], EnvironmentState] | None = None
+        self._folder: Path | None = None
         self._specs: dict[str, MemberSpec] = {}
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._spawned: dict[str, subprocess.Popen[bytes]] = {}
@@ -94,6 +98,7 @@ class ProcessEnvironment:
             return state
 
         environment._resolve = resolve
+        environment._folder = folder
         return environment
 
     @classmethod
@@ -137,11 +142,22 @@ class ProcessEnvironment:
         if self._resolve is not None:
             self._adopt(self._resolve())
         make_data(Path(self.data_folder), self.marker)
+        self._place_binaries()
         for spec in self._specs.values():
             self._spawn(spec)
         await asyncio.gather(*(self._until_ready(spec) for spec in self._specs.values()))
         self._refuse_hidden(self._specs)
-        return await self.members()
+        members = await self.members()
+        refuse_other_binaries(members)
+        return members
+
+    def _place_binaries(self) -> None:
+        """Copy and verify those that somebody runs; what was found out of them becomes part of the state."""
+        used = {spec.binary for spec in self._specs.values()} - {""}
+        if used and self._folder is not None:
+            facts = {name: placed(self.state, name) for name in sorted(used)}
+            self._adopt(structs.replace(self.state, binaries=facts))
+            save_state(self._folder, self.state)
 
     async def members(self) -> tuple[MemberUp, ...]:
         running = self._running()
@@ -153,6 +169,7 @@ class ProcessEnvironment:
                 binary_digest=processes.binary_digest(running[name][0].pid) if name in running else "",
                 configuration_digest=processes.configuration_digest(running[name][0].pid) if name in running else "",
                 metrics=spec.metrics,
+                executable=self.state.binaries.get(spec.binary),
             )
             for name, spec in self._specs.items()
         )
@@ -184,7 +201,7 @@ class ProcessEnvironment:
         check = self._description.roles.get(role)
         if check is None:
             raise EnvironmentProblem(f"environment {self._description.name} knows no role {role!r}")
-        names = list(self._specs)
+        names = [name for name, spec in self._specs.items() if not spec.client]
         results = await asyncio.gather(*(self.check(name, check, _ROLE_TIMEOUT) for name in names))
         return frozenset(name for name, result in zip(names, results, strict=True) if result.ok)
 
@@ -232,7 +249,7 @@ class ProcessEnvironment:
         variables = {processes.MARKER_VARIABLE: self.marker, processes.MEMBER_VARIABLE: spec.name}
         try:
             folder.mkdir(exist_ok=True, mode=0o700)
-            with Path(spec.log).open("ab") as log:
+            with Path(spec.log).open("ab") as log, opened_program(spec, self.state.binaries) as program:
                 child = subprocess.Popen(
                     [self.secrets.reveal(text) for text in spec.argv],
                     env={**{name: self.secrets.reveal(text) for name, text in spec.env.items()}, **variables},
@@ -241,6 +258,8 @@ class ProcessEnvironment:
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
+                    executable=program.path,
+                    pass_fds=program.descriptors,
                 )
         except OSError as error:
             raise EnvironmentProblem(f"member {spec.name} cannot be started ({spec.argv[0]}): {error.strerror}") from error
@@ -248,9 +267,10 @@ class ProcessEnvironment:
         self._spawned[spec.name] = child
 
     async def _until_ready(self, spec: MemberSpec) -> None:
-        ready = self._description.ready
+        own = next((client.ready for client in self._description.clients if client.name == spec.name), None)
+        ready = own if spec.client else self._description.ready
         if ready is None:
-            return
+            return await self._until_seen(spec)
         last = CheckResult(False, "it was never asked")
         try:
             async with asyncio.timeout(ready.within.seconds):
@@ -264,6 +284,14 @@ class ProcessEnvironment:
                 f"member {spec.name} was not ready within {ready.within}: {last.detail}",
                 hint=_log_tail(spec, self.secrets.redactor),
             ) from None
+
+    async def _until_seen(self, spec: MemberSpec) -> None:
+        """Where nothing says when it is ready, it is up once its process can be told by its marker, just after exec."""
+        spawned = self._spawned.get(spec.name)
+        for _ in range(_SEEN_LOOKS):
+            if spec.name in self._running() or spawned is None or spawned.poll() is not None:
+                return
+            await asyncio.sleep(_READY_EVERY_S)
 
     def _refuse_dead(self, spec: MemberSpec) -> None:
         """A child of ours has ended when it says so: for a moment after exec its environment cannot be read, marker and all."""

@@ -17,7 +17,9 @@ from meshkit_chaos.environments.secrets import reference
 from meshkit_chaos.environments.state import MemberSpec
 from meshkit_chaos.environments.templates import render
 from meshkit_chaos.errors import EnvironmentProblem, UsageError
-from meshkit_chaos.scenario.environment import EnvironmentDescription, MemberDescription
+from meshkit_chaos.native.placing import placed_at
+from meshkit_chaos.scenario.build_native import binary_of
+from meshkit_chaos.scenario.environment import ClientDescription, EnvironmentDescription, MemberDescription
 
 HOST: Final = "127.0.0.1"
 _PORTS: Final = range(20_000, 32_000)  # below what the kernel hands out for outgoing connections
@@ -85,7 +87,9 @@ def resolve_members(
 ) -> tuple[MemberSpec, ...]:
     """Fill every template but those of secrets. ``seen``: environment variables to pass on from (default: this process's)."""
     variables = _of_document(description, given)
-    ports = iter(free_ports(sum(len(member.ports) for member in description.members)))
+    variables |= {f"binary.{name}": str(placed_at(data, name)) for name in description.binaries}
+    everyone: tuple[MemberDescription | ClientDescription, ...] = (*description.members, *description.clients)
+    ports = iter(free_ports(sum(len(member.ports) for member in everyone)))
     values = {
         member.name: {
             **variables,
@@ -95,13 +99,11 @@ def resolve_members(
             "member.dir": str(Path(data) / member.name),
             **{f"member.port.{name}": str(next(ports)) for name in member.ports},
         }
-        for index, member in enumerate(description.members, start=1)
+        for index, member in enumerate(everyone, start=1)
     }
     joined = _joined(description, values)
-    return tuple(
-        _spec(member, description, {**values[member.name], **joined}, os.environ if seen is None else seen)
-        for member in description.members
-    )
+    there = os.environ if seen is None else seen
+    return tuple(_spec(member, description, {**values[member.name], **joined}, there) for member in everyone)
 
 
 def _of_document(description: EnvironmentDescription, given: Mapping[str, str]) -> dict[str, str]:
@@ -152,19 +154,27 @@ def _place_of(member: MemberDescription, index: int, variables: Mapping[str, str
 
 
 def _spec(
-    member: MemberDescription, description: EnvironmentDescription, values: dict[str, str], seen: Mapping[str, str]
+    member: MemberDescription | ClientDescription,
+    description: EnvironmentDescription,
+    values: dict[str, str],
+    seen: Mapping[str, str],
 ) -> MemberSpec:
     argv = tuple(render(text, values) for text in member.command)
+    binary = binary_of(member.command)
+    client = isinstance(member, ClientDescription)
+    common = description.metrics.url if description.metrics else ""
     folder = values["member.dir"]
     passed_on = {name: seen[name] for name in _PASSED_ON if name in seen}
     return MemberSpec(
         name=member.name,
-        argv=(find_binary(argv[0]), *argv[1:]),
+        argv=(argv[0] if binary else find_binary(argv[0]), *argv[1:]),
         env={"PATH": os.defpath, **passed_on, **{name: render(text, values) for name, text in member.env.items()}},
         folder=folder,
         log=str(Path(folder) / f"{member.name}.log"),
         values=values,
-        metrics=render(description.metrics.url, values) if description.metrics else "",
+        metrics=render(member.metrics if isinstance(member, ClientDescription) else common, values),
+        binary=binary,
+        client=client,
     )
 
 

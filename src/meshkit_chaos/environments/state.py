@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from meshkit_chaos.errors import CannotRun, EnvironmentBusy, EnvironmentProblem
+from meshkit_chaos.journal.binaries import BinaryFacts
 from meshkit_chaos.journal.durable import make_folders, write_durably
 from meshkit_chaos.scenario.environment import EnvironmentDescription
 from meshkit_chaos.slo.codec import decode, encode_pretty
@@ -31,7 +32,11 @@ _MARKER: Final = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 
 
 class MemberSpec(Struct, frozen=True, kw_only=True):
-    """One member, every template filled in. ``folder`` is its data folder; ``values`` fill the templates of its checks."""
+    """One member, every template filled in. ``folder`` is its data folder; ``values`` fill the templates of its checks.
+
+    ``binary``: which of the environment's binaries it is; its program is then the copy of that. ``client``: it is none of the
+    mesh's members, but uses it.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -40,9 +45,13 @@ class MemberSpec(Struct, frozen=True, kw_only=True):
     log: str
     values: dict[str, str]
     metrics: str = ""
+    binary: str = ""
+    client: bool = False
 
 
 class EnvironmentState(Struct, frozen=True, kw_only=True):
+    """``binaries``: what was copied and verified at deployment, by name."""
+
     schema: int = 1
     id: str
     marker: str
@@ -51,6 +60,7 @@ class EnvironmentState(Struct, frozen=True, kw_only=True):
     data: str
     description: EnvironmentDescription
     members: tuple[MemberSpec, ...]
+    binaries: dict[str, BinaryFacts] = {}
 
 
 class Quarantine(Struct, frozen=True, kw_only=True):

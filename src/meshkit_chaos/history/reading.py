@@ -91,6 +91,8 @@ def whole_invocation(connection: Connection, name: str) -> tuple[PastInvocation,
 
 def _asked(connection: Connection, ask: Ask) -> list[dict[str, Any]]:
     few = _few_invocations(connection, ask.subject)
+    if few == []:
+        return []
     if ask.newest is None and not ask.scenarios:
         return _rows(connection, _narrowed(_results().order_by(*_NEWEST_FIRST), ask, few))
     found: list[dict[str, Any]] = []

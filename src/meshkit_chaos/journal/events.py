@@ -11,6 +11,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from meshkit_chaos.faults import LeverCall, MemberState
+from meshkit_chaos.journal.binaries import BinaryFacts
 from meshkit_chaos.plan.model import Plan
 from meshkit_chaos.slo import Goodness, PhaseName
 
@@ -80,7 +81,10 @@ class DeployIntended(Event, frozen=True, kw_only=True, tag="deploy.intended"):
 
 
 class MemberUp(Struct, frozen=True, kw_only=True):
-    """A member as it was deployed. ``metrics`` is the address that is scraped, empty where there is none."""
+    """A member as it was deployed. ``metrics`` is the address that is scraped, empty where there is none.
+
+    ``executable``: what was found out about a binary of the environment when its copy was verified.
+    """
 
     name: str
     pid: int
@@ -88,6 +92,7 @@ class MemberUp(Struct, frozen=True, kw_only=True):
     binary_digest: str
     configuration_digest: str
     metrics: str = ""
+    executable: BinaryFacts | None = None
 
 
 class DeployDone(Event, frozen=True, kw_only=True, tag="deploy.done"):

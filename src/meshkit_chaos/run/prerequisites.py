@@ -47,7 +47,8 @@ async def _members(prerequisite: MembersPrerequisite, environment: Environment) 
         seen = await environment.observe()
     except EnvironmentProblem as error:
         return name, False, f"they could not be observed: {error.message}"
-    able = {name for name, state in seen.items() if state.up and not state.paused}
+    mesh = environment.capabilities().members  # clients of the mesh are seen too, and do not count
+    able = {name for name, state in seen.items() if name in mesh and state.up and not state.paused}
     if prerequisite.role is not None:
         able &= await environment.holders(prerequisite.role)
     of_role = f" with role {prerequisite.role}" if prerequisite.role else ""

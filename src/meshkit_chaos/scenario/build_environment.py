@@ -12,6 +12,7 @@ from msgspec import structs
 from meshkit_chaos.scenario import defaults
 from meshkit_chaos.scenario.build_attached import built_levers, built_observe, lint_attached, lint_secrets
 from meshkit_chaos.scenario.build_metrics import built_metrics, lint_metrics
+from meshkit_chaos.scenario.build_native import built_binaries, built_clients, lint_command, lint_native
 from meshkit_chaos.scenario.checks import lint_check, lint_template
 from meshkit_chaos.scenario.environment import (
     EnvironmentDescription,
@@ -53,6 +54,8 @@ def built_environment(text: EnvironmentText, *, at: At, path: str, digest: str) 
         levers=built_levers(text.levers),
         observe=built_observe(text.observe),
         lever_timeout=text.lever_timeout or Duration.parse(defaults.LEVER_TIMEOUT),
+        binaries=built_binaries(text.binaries),
+        clients=built_clients(text.clients),
     )
     _lint_kind(text, at)
     _lint_members(text, description, at)
@@ -60,6 +63,7 @@ def built_environment(text: EnvironmentText, *, at: At, path: str, digest: str) 
     _lint_checks(text, description, at)
     lint_attached(text, description, at)
     lint_secrets(text, at)
+    lint_native(text, description, at)
     return description
 
 
@@ -154,8 +158,7 @@ def _lint_members(text: EnvironmentText, description: EnvironmentDescription, at
 
 def _lint_templates(text: EnvironmentText, description: EnvironmentDescription, at: At) -> None:
     known = known_in(description)
-    for number, argument in enumerate(text.command or ()):
-        lint_template(argument, at=at.below("command", number), known=known)
+    lint_command(text.command or (), at=at.below("command"), known=known, binaries=frozenset(description.binaries))
     for name, value in (text.env or {}).items():
         lint_template(value, at=at.below("env", name), known=known)
     inside = replace(known, joined=frozenset(), secrets=frozenset())
@@ -171,8 +174,8 @@ def _lint_own(members: list[str | MemberText], description: EnvironmentDescripti
             continue
         place = at.below("members", number)
         known = replace(known_in(description), ports=frozenset(built.ports))
-        for position, argument in enumerate(written.command or ()):
-            lint_template(argument, at=place.below("command", position), known=known)
+        binaries = frozenset(description.binaries)
+        lint_command(written.command or (), at=place.below("command"), known=known, binaries=binaries)
         for name, value in (written.env or {}).items():
             lint_template(value, at=place.below("env", name), known=known)
 

@@ -1,8 +1,9 @@
 """What an environment document says: members, how they start, how their readiness, roles and metrics are read.
 
 Texts may hold templates, filled in at deployment: ``${member.name}``, ``${member.index}`` (from 1), ``${member.host}``,
-``${member.dir}``, ``${member.port.NAME}``, ``${var.NAME}``, ``${joined.NAME}``, ``${secret.NAME}``. A secret is only ever a
-reference here: its value is read where it is used, and stands in no document, state or record.
+``${member.dir}``, ``${member.port.NAME}``, ``${var.NAME}``, ``${joined.NAME}``, ``${secret.NAME}``, and as a program
+``${binary.NAME}``. A secret is only ever a reference here: its value is read where it is used, and stands in no document,
+state or record.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from msgspec import Struct
 from meshkit_chaos.faults import LeverName
 from meshkit_chaos.scenario.metric_sources import ExternalMetrics
 from meshkit_chaos.slo import Check, Duration
+
+Demand = Literal["required", "embeds-interpreter", "any"]
+"""What is demanded of a binary: native code; that, or a program with its interpreter inside; or nothing."""
 
 
 class MemberDescription(Struct, frozen=True, kw_only=True):
@@ -99,6 +103,37 @@ class Observe(Struct, frozen=True, kw_only=True):
     configuration: tuple[str, ...] = ()
 
 
+class BinaryDescription(Struct, frozen=True, kw_only=True):
+    """An executable that members are. Paths are relative to the document; ``build`` is empty where nothing is built.
+
+    ``runtime``: the runtime identifier it must be for (empty: the machine's).
+    ``digest``: the SHA-256 it must have (empty: any).
+    """
+
+    name: str
+    path: str
+    build: tuple[str, ...] = ()
+    folder: str = "."
+    timeout: Duration = Duration(900 * 10**9)
+    pass_on: tuple[str, ...] = ()
+    forbid_output: tuple[str, ...] = ()
+    runtime: str = ""
+    native: Demand = "required"
+    digest: str = ""
+    sbom: str = ""
+
+
+class ClientDescription(Struct, frozen=True, kw_only=True):
+    """A program that is deployed with the mesh and uses it: it is scraped and fingerprinted, and no fault targets it."""
+
+    name: str
+    command: tuple[str, ...]
+    env: dict[str, str] = {}
+    ports: tuple[str, ...] = ()
+    metrics: str = ""
+    ready: Ready | None = None
+
+
 class EnvironmentDescription(Struct, frozen=True, kw_only=True):
     """A whole document. ``class_name`` is the explicit name of the environment class (runs of one class are comparable)."""
 
@@ -121,3 +156,5 @@ class EnvironmentDescription(Struct, frozen=True, kw_only=True):
     levers: dict[LeverName, LeverCommand] = {}
     observe: Observe | None = None
     lever_timeout: Duration = Duration(30 * 10**9)
+    binaries: dict[str, BinaryDescription] = {}
+    clients: tuple[ClientDescription, ...] = ()

@@ -14,6 +14,7 @@ from meshkit_chaos.scenario import defaults
 from meshkit_chaos.scenario.environment import Sighting
 from meshkit_chaos.scenario.grammar_checks import ArgumentList, CheckText
 from meshkit_chaos.scenario.grammar_metrics import MetricsText
+from meshkit_chaos.scenario.grammar_native import BinaryText
 from meshkit_chaos.scenario.grammar_values import (
     IDENTIFIER,
     TAG_MARK,
@@ -32,6 +33,7 @@ from meshkit_chaos.scenario.grammar_values import (
 
 MOST_MEMBERS = 200
 MOST_PORTS = 20
+MOST_CLIENTS = 20
 PORT_NUMBERS = range(1, 65_536)
 
 
@@ -134,6 +136,20 @@ class ReadyText(CheckText):
     """When a member is ready."""
 
     within: Span | None = key("Deployment fails after this long.", default=defaults.READY_WITHIN)
+
+
+class ClientText(Strict):
+    """A program that is deployed with the mesh and uses it, such as a load generator.
+
+    It is no member: no fault hits it, it has no role, and it does not count. It is scraped, and it must stay as it was.
+    """
+
+    name: Identifier = needed("Its name; the label `member` of its metrics.", examples=["load"])
+    command: ArgumentList = needed("How it is started: an argument list, never a shell. May hold templates.")
+    env: dict[VariableName, Text] | None = key("Its environment variables. May hold templates.")
+    ports: Ports | None = key("Names of the ports that it needs: `${member.port.NAME}`.", examples=[["metrics"]])
+    metrics: Line | None = key("Where its metrics are. May hold templates.")
+    ready: ReadyText | None = key("When it is ready. Without it, it is not waited for.")
 
 
 class SimulatedText(Strict):
@@ -270,6 +286,13 @@ class EnvironmentText(Strict):
     )
     stop_within: Span | None = key("How long a member may take to stop before it is killed.", default=defaults.STOP_WITHIN)
     simulated: SimulatedText | None = key("How the simulated mesh behaves (only `kind: simulated`).")
+    binaries: dict[Identifier, BinaryText] | None = key(
+        "The executables that members are: `${binary.NAME}` as the first argument of a command.",
+        examples=[{"meshkit": {"path": "out/meshkit"}}],
+    )
+    clients: Annotated[list[ClientText], Field(max_length=MOST_CLIENTS)] | None = key(
+        "Programs that use the mesh while it is broken, deployed with it."
+    )
     levers: LeversText | None = key("What can be done to a member (only `kind: attached`).")
     observe: ObserveText | None = key("How a member is seen (only `kind: attached`).")
     lever_timeout: Span | None = key(

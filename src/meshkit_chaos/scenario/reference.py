@@ -33,7 +33,8 @@ merge keys are errors. A key that is not in the tables is an error.
 
 Texts marked with "may hold templates" may refer to `${member.name}`, `${member.index}` (from 1), `${member.host}`,
 `${member.dir}`, `${member.port.NAME}`, `${var.NAME}`, `${joined.NAME}` and `${secret.NAME}`. A secret's value is read when it
-is used, and replaced by `[secret NAME]` wherever it would be written. An attached mesh has no `${member.dir}`.
+is used, and replaced by `[secret NAME]` wherever it would be written. An attached mesh has no `${member.dir}`. The
+first argument of a command may be `${binary.NAME}`, one of the environment's `binaries`.
 """
 _OPENINGS: Final[dict[DocumentKind, str]] = {
     "scenarios": "## The scenario document: `chaos-scenarios.yaml`",

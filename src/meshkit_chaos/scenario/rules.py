@@ -226,6 +226,11 @@ _TABLE: Final = (
         bad='promql: sum(my_shards{stat="ok"})', good='promql: sum(my_shards{state="ok"})',
     ),
     Rule(
+        id="MC141", name="binary",
+        reason="What was verified is what is run. Behind another program, that program is run, and may run anything.",
+        bad='command: [nice, "${binary.meshkit}"]', good='command: ["${binary.meshkit}", --port, "7946"]',
+    ),
+    Rule(
         id="MC201", name="unknown-scenario", reason="A test of a scenario that is not there tests nothing.",
         bad="scenario: leader-kiled", good="scenario: leader-killed",
     ),

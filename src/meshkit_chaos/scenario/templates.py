@@ -24,11 +24,18 @@ class Known:
     vars: frozenset[str] | None = None
     joined: frozenset[str] | None = None
     secrets: frozenset[str] | None = None
+    binaries: frozenset[str] | None = frozenset()
     member: tuple[str, ...] = EVERY_MEMBER
 
     @property
     def _groups(self) -> dict[str, frozenset[str] | None]:
-        return {"member.port": self.ports, "var": self.vars, "joined": self.joined, "secret": self.secrets}
+        return {
+            "member.port": self.ports,
+            "var": self.vars,
+            "joined": self.joined,
+            "secret": self.secrets,
+            "binary": self.binaries,
+        }
 
     def names(self) -> tuple[str, ...]:
         below = (f"{group}.{name}" for group, names in self._groups.items() for name in sorted(names or ()))
