@@ -30,6 +30,7 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "judge": ("records", "Judge a stored run again."),
     "report": ("records", "Write the documents of stored runs again."),
     "recover": ("records", "Undo what a crashed run left behind."),
+    "pipelines": ("pipelines", "Write CI pipelines, and find what makes them look green."),
     "history": ("history", "Keep what runs said: list, compare, carry between machines."),
     "gate": ("gate", "Decide whether a release may go out, by what history knows of it."),
     "native": ("native", "Prove that binaries are compiled ahead of time, build and compare them."),
@@ -156,7 +157,7 @@ def conceal(hide: Callable[[str], str]) -> None:
 def say(text: str) -> None:
     """Talk goes to stderr; stdout is data. That nobody listens any more (a closed pipe, a terminal gone) stops nothing."""
     try:
-        click.echo(_hide(text), err=True)
+        click.echo(_hide(text).replace("##vso[", "# #vso[").replace("##[", "# #["), err=True)  # no command to a CI agent
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 

@@ -17,6 +17,7 @@ from meshkit_chaos.campaign.campaign import Campaign, run_campaign
 from meshkit_chaos.campaign.log import LOG
 from meshkit_chaos.campaign.results import read_results
 from meshkit_chaos.campaign.selection import select
+from meshkit_chaos.campaign.sharding import Shard
 from meshkit_chaos.cli.app import conceal, runs_in, say
 from meshkit_chaos.cli.built import BUILT, as_built
 from meshkit_chaos.cli.histories import HISTORY
@@ -58,6 +59,7 @@ NOTHING_JUDGED = 2
 @click.option(
     "--out", type=click.Path(path_type=Path), help="An empty or new folder for results.  [default: chaos-results/TIME]"
 )
+@click.option("--shard", metavar="I/N", help="Only the I-th of N parts of the selection, for jobs that share the work.")
 @click.option("--subject", metavar="KEY=VALUE", multiple=True, help="What is tested (version, commit, branch …); repeatable.")
 @click.option("--wait", default="0s", metavar="DURATION", help="How long to wait for an environment that another run holds.")
 @click.option("--lease", "lease_name", metavar="NAME", help="Hold this lease of a shared environment, kept in --history.")
@@ -74,6 +76,7 @@ def run_command(
     given: tuple[str, ...],
     repeat: int | None,
     out: Path | None,
+    shard: str | None,
     subject: tuple[str, ...],
     wait: str,
     lease_name: str | None,
@@ -89,6 +92,7 @@ def run_command(
     """
     variables, about = pairs(given, option="--var"), pairs(subject, option="--subject")
     waiting = duration(wait, option="--wait")
+    share = Shard.parse(shard) if shard is not None else None
     with lease_of(history, lease_name, wait=waiting) as lease, LiveView(echo=say, console=console()) as view:
         teller = Teller(view)
         place, scenarios = open_place(file, environment, variables, teller.talk(), wait=waiting, allow=allow, built=built)
@@ -97,6 +101,7 @@ def run_command(
             if not chosen:
                 say(f"nothing was judged: the selection fits none of {', '.join(item.id for item in scenarios.scenarios)}")
                 return NOTHING_JUDGED
+            chosen = share.part(chosen) if share else chosen
             place.permit(chosen, allow=allow)
             hide = place.redactor.text
             conceal(hide)
@@ -108,7 +113,7 @@ def run_command(
                 capabilities=place.capabilities,
                 seed=secrets.randbelow(10**6) if seed is None else seed,
                 subject={key: hide(value) for key, value in about.items()},
-                selection=(*selection, *(f"tag:{tag}" for tag in tags)),
+                selection=(*selection, *(f"tag:{tag}" for tag in tags), *((f"shard:{share}",) if share else ())),
                 file=str(file),
                 file_digest=scenarios.digest,
                 execute=lease.guarded(place.execute) if lease else place.execute,

@@ -28,8 +28,13 @@ def _illegal(character: str) -> bool:
     return unicodedata.category(character) in _UNPRINTABLE or ord(character) & 0xFFFE == 0xFFFE
 
 
+# What a CI agent that reads the output would obey, wherever in a line it stands: ##vso[task.complete result=Succeeded].
+_AGENT_COMMAND: Final = re.compile(r"##(?=(?:vso)?\[)", re.IGNORECASE)
+
+
 def visible(text: str) -> str:
-    """Write every unprintable character as its code; newlines and tabs stay."""
+    """Write every unprintable character as its code; newlines and tabs stay. A command to a CI agent is broken up."""
+    text = _AGENT_COMMAND.sub("# #", text) if "##" in text else text
     if text.isascii() and text.isprintable():
         return text
     return "".join(_code(character) if _illegal(character) else character for character in text)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from meshkit_chaos.errors import Problem
 
 _WIDEST: Final = 160
+_AGENT_COMMAND: Final = re.compile(r"##(?=(?:vso)?\[)", re.IGNORECASE)
 _LONGEST: Final = 4_000_000  # what lies behind was not read either
 
 
@@ -42,7 +44,10 @@ def _excerpt(line: str, column: int) -> tuple[str, str]:
 
 
 def shown(text: str) -> str:
-    """Put a visible sign for every character that a terminal would act on. The length stays."""
+    """Put a visible sign for every character that a terminal would act on, and for the mark of a CI agent's command (``##[``,
+    ``##vso[``). The length stays.
+    """
+    text = _AGENT_COMMAND.sub("··", text)
     return "".join(character if character.isprintable() else "·" for character in text.replace("\t", " ").rstrip("\r\n"))
 
 

@@ -1,0 +1,206 @@
+"""``pipelines``: write CI definitions, check a user's own, publish a verdict where CI shows it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shlex
+from pathlib import Path
+from typing import Final
+
+import click
+
+from meshkit_chaos import __version__
+from meshkit_chaos.cli.app import USAGE, say
+from meshkit_chaos.cli.options import FORMAT, json_text
+from meshkit_chaos.errors import DocumentError, Problem, UsageError
+from meshkit_chaos.pipelines.settings import PLATFORMS, Platform, Settings, checked
+
+FOUND, NOTHING_CHECKED = 1, 2
+_USUAL: Final = (
+    ".github/workflows/*.yml",
+    ".github/workflows/*.yaml",
+    "action.yml",
+    "action.yaml",
+    "azure-pipelines*.yml",
+    "azure-pipelines*.yaml",
+    "azure-pipelines/*.yml",
+    "azure-pipelines/*.yaml",
+)
+
+
+@click.group("pipelines")
+def pipelines_command() -> None:
+    """Write CI pipelines for GitHub or Azure, and find what makes a pipeline look green."""
+
+
+@pipelines_command.command(
+    "init", epilog="Example: meshkit-chaos pipelines init github --env etcd-lab.yaml --shards 2 --tag smoke"
+)
+@click.argument("platform", type=click.Choice(PLATFORMS))
+@click.option("--dir", "folder", type=click.Path(path_type=Path), default=Path(), help="The repository.  [default: here]")
+@click.option("--force", is_flag=True, help="Write over files that are there.")
+@click.option("--file", "-f", "file", default="chaos-scenarios.yaml", show_default=True, help="The scenario file.")
+@click.option("--tests", default="chaos-scenarios.test.yaml", show_default=True, help="Its tests.")
+@click.option("--env", "environments", metavar="FILE|ID", multiple=True, help="Where the nightly runs; repeatable.  [required]")
+@click.option("--tag", "tags", multiple=True, help="Only scenarios with this tag; repeatable.")
+@click.option(
+    "--shards", type=click.IntRange(1, 64), default=1, show_default=True, help="Jobs that share each environment's work."
+)
+@click.option("--simulated", metavar="FILE", default="", help="A simulated environment for pull requests.")
+@click.option("--native", is_flag=True, help="Build the binaries that the environments name first, and run exactly those.")
+@click.option("--policy", default="chaos-gate.yaml", show_default=True, help="The gate's policy.")
+@click.option(
+    "--branch", default="main", show_default=True, help="The protected branch: policy and overrides are read from it."
+)
+@click.option("--install", "install", metavar="LINE", multiple=True, help="Shell that installs meshkit-chaos; repeatable.")
+@click.option("--python", default="3.13", show_default=True, help="The Python to run with.")
+@click.option("--cron", default="17 2 * * *", show_default=True, help="When the nightly runs, in UTC.")
+@FORMAT
+def init_command(platform: Platform, folder: Path, force: bool, form: str, **given: object) -> int:
+    """Write the nightly, on-demand, release-gate and pull-request pipelines into a repository.
+
+    Nothing is overwritten without --force: ends with 4, and says what is in the way, if one of the files is there.
+    """
+    from meshkit_chaos.pipelines.writing import definitions  # noqa: PLC0415  # templates are only needed here
+
+    texts = definitions(platform, _settings(platform, given))
+    taken = [str(folder / name) for name in texts if (folder / name).exists() or (folder / name).is_symlink()]
+    if taken and not force:
+        raise UsageError(f"nothing was written: {', '.join(taken)} would be overwritten", hint="--force writes over them")
+    for name, text in texts.items():
+        _write(folder / name, text)
+    written = [str(folder / name) for name in texts]
+    click.echo(json_text(written) if form == "json" else "\n".join(written))
+    say("next: commit them; `meshkit-chaos pipelines check` after every edit")
+    return 0
+
+
+def _settings(platform: Platform, given: dict[str, object]) -> Settings:
+    """The settings of a command line, and that line itself, so that the files can be written again."""
+    words = ["meshkit-chaos", "pipelines", "init", platform]
+    for parameter in init_command.params:
+        value = given.get(parameter.name or "")
+        if parameter.name not in given or value in (parameter.default, (), parameter.get_default(click.Context(init_command))):
+            continue
+        if isinstance(value, bool):
+            words += [parameter.opts[0]]
+        else:
+            words += [f"{parameter.opts[0]}={item}" for item in (value if isinstance(value, tuple) else (value,))]
+    install = given.pop("install") or (f"python -m pip install --disable-pip-version-check 'meshkit-chaos=={__version__}'",)
+    return checked(Settings(command=shlex.join(words), install=install, **given))  # type: ignore[arg-type]  # click made them
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", hint="name another folder with --dir") from error
+
+
+@pipelines_command.command("check", epilog="Example: meshkit-chaos pipelines check .github/workflows --format github")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True, help="How to print."
+)
+def check_command(paths: tuple[Path, ...], form: str) -> int:
+    """Find what lets a failure look green in pipeline definitions (default: those of the repository here).
+
+    Ends with 0 when nothing was found, with 1 otherwise; with 2 when no file calls meshkit-chaos, so nothing was checked; with
+    4 when a file cannot be read.
+    """
+    from meshkit_chaos.pipelines.definition import read_definition  # noqa: PLC0415  # only here
+    from meshkit_chaos.pipelines.false_greens import false_greens, runs_chaos  # noqa: PLC0415  # only here
+    from meshkit_chaos.scenario.render import github_annotations, render_problems  # noqa: PLC0415  # only here
+
+    problems: list[Problem] = []
+    sources: dict[str, bytes] = {}
+    unreadable = used = 0
+    for path in _files(paths):
+        sources[str(path)] = _bytes(path)
+        try:
+            definition = read_definition(sources[str(path)], path=str(path))
+        except DocumentError as error:
+            problems += error.problems
+            unreadable += 1
+            continue
+        used += runs_chaos(definition)
+        problems += false_greens(definition)
+    match form:
+        case "json":
+            click.echo(json_text([dataclasses.asdict(problem) for problem in problems]))
+        case "github":
+            click.echo(github_annotations(problems), nl=False)
+        case _:
+            click.echo(render_problems(problems, sources), nl=False)
+    say(f"{len(sources)} read, {used} of them with meshkit-chaos; {len(problems)} found")
+    if unreadable:
+        return USAGE
+    if problems:
+        return FOUND
+    if not used:
+        say("nothing was checked: no file calls meshkit-chaos")
+        return NOTHING_CHECKED
+    return 0
+
+
+def _files(paths: tuple[Path, ...]) -> list[Path]:
+    if not paths:
+        return sorted({path for pattern in _USUAL for path in Path().glob(pattern)})
+    found: list[Path] = []
+    for path in paths:
+        found += sorted([*path.glob("*.yml"), *path.glob("*.yaml")]) if path.is_dir() else [path]
+    return found
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", hint="name files or folders of definitions") from error
+
+
+@pipelines_command.command("publish", epilog="Example: meshkit-chaos pipelines publish chaos-results --to github")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--to", type=click.Choice(PLATFORMS), required=True, help="The CI that this runs in.")
+def publish_command(out: Path, to: Platform) -> int:
+    """Show the verdict of OUT where CI shows things: annotations and the summary page.
+
+    Ends as `report` does: with 0 for a pass only. Documents are derived again from the records, so a run that was killed is
+    shown, too.
+    """
+    from meshkit_chaos.campaign.results import read_results  # noqa: PLC0415  # only here
+    from meshkit_chaos.cli.outcome import write_documents  # noqa: PLC0415  # only here
+    from meshkit_chaos.judge.exit_code import exit_code  # noqa: PLC0415  # only here
+    from meshkit_chaos.pipelines.announcing import announcements, summary_upload  # noqa: PLC0415  # only here
+
+    results = read_results(out)
+    write_documents(out, results, recover=f"meshkit-chaos recover {out}")
+    click.echo(announcements(results.verdict, to=to), nl=False)
+    summary = out / "summary.md"
+    if to == "azure":
+        click.echo(summary_upload(str(summary.resolve())), nl=False)
+    elif page := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(page).open("ab") as file:
+            file.write(summary.read_bytes())
+    else:
+        say("GITHUB_STEP_SUMMARY is not set: there is no summary page to write to")
+    return exit_code(results.verdict)
+
+
+@pipelines_command.command(
+    "approver", epilog="Example: meshkit-chaos pipelines approver approvals.json --environment chaos-override --author kim"
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--environment", required=True, help="The protected environment.")
+@click.option("--author", required=True, help="Who asks for the override: another person must have approved.")
+def approver_command(file: Path, environment: str, author: str) -> int:
+    """Print who approved a protected environment, from GitHub's list of approvals of a run.
+
+    Ends with 2 where nobody did, where it was rejected, or where only the author did.
+    """
+    from meshkit_chaos.pipelines.approvals import approver  # noqa: PLC0415  # only here
+
+    click.echo(approver(_bytes(file), environment=environment, author=author))
+    return 0

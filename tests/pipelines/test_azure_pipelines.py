@@ -1,0 +1,114 @@
+"""The Azure pipelines, every script step in order: on the simulated mesh and on the etcd lab."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from act_runner import copy_project, git
+from azure_runner import Agent
+
+pytestmark = pytest.mark.slow
+
+
+LAB, SIMULATED = "src/meshkit_chaos/demo/etcd-lab.yaml", "src/meshkit_chaos/starter/simulated-mesh.yaml"
+
+
+def commit(agent: Agent, message: str) -> None:
+    """Commit everything; later runs are of that commit."""
+    git(agent.repository, "add", "--all")
+    git(agent.repository, "commit", "--quiet", "--allow-empty", "--message", message)
+    agent.variables["Build.SourceVersion"] = git(agent.repository, "rev-parse", "HEAD").strip()
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Agent:
+    """An agent with the project's own repository."""
+    repository = tmp_path / "repository"
+    copy_project(repository)
+    git(repository, "init", "--quiet", "--initial-branch=main")
+    git(tmp_path, "init", "--quiet", "--bare", "history.git")
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "as it is")
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return Agent(
+        repository=repository,
+        folder=tmp_path / "agent",
+        variables={
+            "Build.SourceVersion": git(repository, "rev-parse", "HEAD").strip(),
+            "Build.SourceBranch": "refs/heads/main",
+            "Build.Repository.Uri": str(tmp_path / "history.git"),
+            "System.AccessToken": "stand-in",
+        },
+        environment={**kept, "MESHKIT_CHAOS_STATE": str(tmp_path / "state"), "PIP_NO_BUILD_ISOLATION": "0"},
+    )
+
+
+def test_the_pull_request_pipeline_runs_to_its_end(agent: Agent) -> None:
+    """Lint, own checks, scenario tests and a simulated run; results are published and kept."""
+    job = agent.run("chaos-pull-request.yml")["documents"]
+    assert job.failed == [], job.said
+    assert "Run them in virtual time" in job.steps
+    assert (agent.artifacts / "chaos-results" / "junit.xml").is_file()
+
+
+def test_a_lint_error_fails_the_pull_request_and_no_later_step_hides_it(agent: Agent) -> None:
+    """The steps that always run find no results, and say so by failing, too."""
+    scenarios = agent.repository / "src/meshkit_chaos/demo/chaos-scenarios.yaml"
+    scenarios.write_text(scenarios.read_text().replace("objectives:", "objectivs:", 1))
+    git(agent.repository, "commit", "--quiet", "--all", "--message", "a misspelt key")
+    job = agent.run("chaos-pull-request.yml")["documents"]
+    assert job.result == "Failed"
+    assert job.failed[0] == "Are the documents right?"
+    assert {"Publish the verdict", "publish", "PublishTestResults@2"} <= set(job.failed)
+
+
+def test_on_demand_takes_its_parameters_as_data(agent: Agent) -> None:
+    """What looks like a command in a parameter is the id of a scenario that is not there."""
+    job = agent.run("chaos-on-demand.yml", {"scenarios": "$(touch", "seed": "7"})["chaos"]
+    assert job.result == "Failed"
+    assert "there is no scenario '$(touch'" in job.said
+
+
+@pytest.mark.lab
+def test_on_demand_runs_what_is_asked_for(agent: Agent) -> None:
+    """One scenario, one seed, on the lab; all documents are kept."""
+    job = agent.run("chaos-on-demand.yml", {"scenarios": "leader-paused", "seed": "7"})["chaos"]
+    assert job.failed == [], job.said
+    assert "seed 7" in job.said
+    assert (agent.artifacts / "chaos-results" / "verdict.json").is_file()
+
+
+RELEASE = """\
+jobs:
+  - template: chaos-release-gate.yml
+  - job: release
+    dependsOn: chaos_release_gate
+    steps:
+      - bash: echo released
+"""
+
+
+def test_a_night_opens_the_gate_for_its_commit_and_for_no_other(agent: Agent) -> None:
+    """Runs, history and gate of the nightly; then a release that depends on the gate, and one that nothing is known of.
+
+    The mesh is the simulated one: what takes time on the lab is shown by the other tests.
+    """
+    nightly = agent.repository / "azure-pipelines/chaos-nightly.yml"
+    nightly.write_text(nightly.read_text().replace(LAB, SIMULATED))
+    (agent.repository / "azure-pipelines/release.yml").write_text(RELEASE)
+    commit(agent, "a simulated night")
+    night = agent.run("chaos-nightly.yml")
+    assert {name: job.failed for name, job in night.items()} == {"chaos_1": [], "chaos_2": [], "history": [], "gate": []}, night
+    assert "##vso[task.uploadsummary]" in night["gate"].said
+    assert (agent.artifacts / "chaos-gate" / "chaos-gate-log.jsonl").is_file()
+
+    opened = agent.run("release.yml")
+    assert opened["chaos_release_gate"].failed == [], opened["chaos_release_gate"].said
+    assert "released" in opened["release"].said
+
+    commit(agent, "not tested by any night")
+    closed = agent.run("release.yml")
+    assert closed["chaos_release_gate"].failed == ["Open or blocked?"]
+    assert "release" not in closed

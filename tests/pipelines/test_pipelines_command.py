@@ -1,0 +1,107 @@
+"""The commands: init writes and never overwrites, check has its exit codes, publish says what the service keeps."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from shipped import ACTION, ROOT, own_files
+
+from meshkit_chaos.cli.app import run
+from meshkit_chaos.pipelines.pins import PINS
+
+INIT = ("pipelines", "init", "github", "--env", "etcd-lab.yaml")
+
+
+def test_what_this_repository_runs_is_what_the_templates_say(tmp_path: Path) -> None:
+    """The command at the top of each file writes that file again, byte for byte."""
+    written: dict[str, str] = {}
+    for platform, place in (("github", ".github/workflows/chaos-nightly.yml"), ("azure", "azure-pipelines/chaos-nightly.yml")):
+        first = (ROOT / place).read_text(encoding="utf-8").partition("\n")[0]
+        words = shlex.split(first.removeprefix("# Written by: "))
+        assert words[:4] == ["meshkit-chaos", "pipelines", "init", platform]
+        assert run([*words[1:], "--dir", str(tmp_path)]) == 0
+    for path in sorted(tmp_path.rglob("*.yml")):
+        written[path.relative_to(tmp_path).as_posix()] = path.read_text(encoding="utf-8")
+    own = own_files()
+    del own[ACTION]
+    assert written == own
+
+
+def test_the_composite_action_has_the_same_pins() -> None:
+    """It is written by hand, with the commits of the table."""
+    used = re.findall(r"uses: (.*)", own_files()[ACTION])
+    assert used
+    assert set(used) <= {str(pin) for pin in PINS.values()}
+
+
+def test_init_writes_and_says_what(own_state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The places on standard output, as text or as JSON."""
+    assert run(INIT) == 0
+    places = capsys.readouterr().out.split()
+    assert ".github/workflows/chaos-nightly.yml" in places
+    assert all((own_state / place).is_file() for place in places)
+    assert run([*INIT[:2], "azure", *INIT[3:], "--format", "json"]) == 0
+    assert "azure-pipelines/chaos-nightly.yml" in json.loads(capsys.readouterr().out)
+
+
+def test_init_overwrites_nothing_unless_told(own_state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One file in the way, and none is written; --force writes all of them."""
+    mine = own_state / ".github" / "workflows" / "chaos-nightly.yml"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    assert run(INIT) == 4
+    assert "chaos-nightly.yml" in capsys.readouterr().err
+    assert [path.name for path in mine.parent.iterdir()] == ["chaos-nightly.yml"]
+    assert run([*INIT, "--force"]) == 0
+    assert mine.read_text() != "mine"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--env", "../etcd-lab.yaml"),
+        ("--env", "/etc/lab.yaml"),
+        ("--env", "a b.yaml"),
+        ("--env", "${{ github.event.x }}"),
+        ("--env", "a.yaml", "--file", "x;rm"),
+        ("--env", "a.yaml", "--tag", "a b"),
+        ("--env", "a.yaml", "--install", "pip install ${{ inputs.x }}"),
+        ("--env", "a.yaml", "--install", "pip\ninstall"),
+        (),
+    ],
+)
+def test_init_refuses_what_would_mean_something_else(own_state: Path, words: tuple[str, ...]) -> None:
+    """Nothing given on the command line can become an expression, a path outside, or a second command."""
+    assert run(["pipelines", "init", "github", *words]) == 4
+    assert list(own_state.iterdir()) == []
+
+
+def test_check_ends_as_it_says(own_state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """0 nothing found, 1 found, 2 nothing checked, 4 not readable; a finding has its place in every format."""
+    assert run(["pipelines", "check"]) == 2
+    assert run(INIT) == 0
+    assert run(["pipelines", "check"]) == 0
+    nightly = own_state / ".github" / "workflows" / "chaos-nightly.yml"
+    nightly.write_text(nightly.read_text().replace("--out chaos-results\n", "--out chaos-results || true\n"))
+    capsys.readouterr()
+    assert run(["pipelines", "check"]) == 1
+    assert "[MP101 failure-tolerated]" in capsys.readouterr().out
+    assert run(["pipelines", "check", "--format", "json", ".github/workflows"]) == 1
+    (problem,) = json.loads(capsys.readouterr().out)
+    line = nightly.read_text().split("\n")[problem["line"] - 1]
+    assert line[problem["column"] - 1 :].startswith("meshkit-chaos run")
+    assert run(["pipelines", "check", "--format", "github"]) == 1
+    assert capsys.readouterr().out.startswith("::error file=.github/workflows/chaos-nightly.yml,line=")
+    nightly.write_text("jobs: [")
+    assert run(["pipelines", "check"]) == 4
+    assert run(["pipelines", "check", "nowhere.yml"]) == 4
+
+
+def test_check_of_pipelines_without_us_is_no_pass(own_state: Path) -> None:
+    """Where no file calls meshkit-chaos, nothing was checked."""
+    (own_state / "a.yml").write_text("jobs:\n  a:\n    steps:\n    - run: make\n")
+    assert run(["pipelines", "check", "a.yml"]) == 2
