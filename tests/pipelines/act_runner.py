@@ -96,6 +96,7 @@ class Forge:
         given = self.folder / f"event-{self.events}.json"
         given.write_text(json.dumps({"inputs": dict(inputs)}))
         environment = {
+            "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", str(Path.home() / ".rustup")),  # HOME is another one here
             "STANDIN_ORIGIN": str(self.repository),
             "STANDIN_PYTHON": sys.executable,
             "STANDIN_ARTIFACTS": str(self.artifacts),

@@ -9,7 +9,7 @@ import pytest
 from act_runner import copy_project, git
 from azure_runner import Agent
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 LAB, SIMULATED = "src/meshkit_chaos/demo/etcd-lab.yaml", "src/meshkit_chaos/starter/simulated-mesh.yaml"

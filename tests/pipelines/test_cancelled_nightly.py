@@ -18,7 +18,7 @@ from meshkit_chaos.campaign.results import read_results
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.store import read_lines
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 NIGHTLY = (ROOT / ".github/workflows/chaos-nightly.yml").read_text()
 
 

@@ -29,7 +29,7 @@ _USUAL: Final = (
 )
 
 
-@click.group("pipelines")
+@click.group("pipelines", epilog="Example: meshkit-chaos pipelines init github --env etcd-lab.yaml")
 def pipelines_command() -> None:
     """Write CI pipelines for GitHub or Azure, and find what makes a pipeline look green."""
 
