@@ -10,7 +10,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
@@ -44,6 +43,7 @@ from meshkit_chaos.gate.policy import (
     Regression,
     Requirement,
 )
+from meshkit_chaos.gate.schedule import zone
 from meshkit_chaos.scenario.findings import At, Findings
 from meshkit_chaos.scenario.load import Loaded, admitted, loaded, without_echoes
 from meshkit_chaos.scenario.yaml_positions import compose
@@ -175,7 +175,7 @@ def _lint_nightly(nightly: Nightly, *, at: At) -> None:
     if not known:
         at.below("cron").say("MC302", f"{nightly.cron!r} is no schedule; expected five fields", hint='such as "0 2 * * *"')
     try:
-        ZoneInfo(nightly.timezone)
+        zone(nightly.timezone)
     except (ValueError, OSError, KeyError):
         at.below("timezone").say("MC302", f"there is no time zone {nightly.timezone!r}", hint="such as UTC or Europe/Berlin")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
@@ -10,8 +10,13 @@ from cronsim import CronSim
 from meshkit_chaos.gate.policy import Nightly
 
 
+def zone(name: str) -> tzinfo:
+    """A time zone by its name; UTC needs no data of the system. Raises what ``ZoneInfo`` does."""
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
 def expected(nightly: Nightly, *, now: int) -> int | None:
     """The last instant of the schedule whose grace is over; None where there is none."""
-    latest = datetime.fromtimestamp((now - nightly.grace.ns) // 10**9 + 1, tz=UTC).astimezone(ZoneInfo(nightly.timezone))
+    latest = datetime.fromtimestamp((now - nightly.grace.ns) // 10**9 + 1, tz=UTC).astimezone(zone(nightly.timezone))
     found = next(CronSim(nightly.cron, latest, reverse=True), None)
     return None if found is None else int(found.timestamp()) * 10**9

@@ -46,7 +46,14 @@ def _weight(severity: str) -> int:
 
 
 def in_class(requirement: Requirement, result: PastScenario) -> bool:
-    """Whether a result, and every run of it, is of the environment class that is needed."""
+    """Whether a result is of the environment class that is needed.
+
+    A pass only if everything that tells its class is of it; anything else if it may be, so that a run without a class takes no
+    failure out of sight.
+    """
     wanted = requirement.environment_class
-    found = {result.environment_class, *(run.environment_class for run in result.runs)}
-    return not wanted or all(fnmatchcase(name, wanted) for name in found)
+    told = {result.environment_class, *(run.environment_class for run in result.runs)} - {""}
+    fitting = [fnmatchcase(name, wanted) for name in told]
+    if not wanted:
+        return True
+    return bool(fitting) and all(fitting) if result.verdict == "pass" else any(fitting) or not told

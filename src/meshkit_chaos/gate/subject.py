@@ -26,13 +26,18 @@ class Subject(Struct, frozen=True, kw_only=True):
         return bool(self.commit) if match == "commit" else bool(self.members or self.digests)
 
     def tested_by(self, result: PastScenario, match: Match) -> bool:
-        """Whether a result is of this subject. By digest: every binary of every run is accounted for, and there is one."""
+        """Whether a result is of this subject.
+
+        By digest: a pass only if every binary of every run that tells them is accounted for; anything else if a single run's
+        are, so that a run which died before it deployed takes no failure out of sight.
+        """
         if match == "commit":
             return bool(self.commit) and result.subject.get("commit") == self.commit
-        return bool(result.runs) and all(self._deployed(run.binaries) for run in result.runs)
+        own = [self._deployed(run.binaries) for run in result.runs if run.binaries]
+        return bool(own) and all(own) if result.verdict == "pass" else any(own)
 
     def _deployed(self, binaries: Mapping[str, str]) -> bool:
-        return bool(binaries) and all(
+        return all(
             digest == self.members[member] if member in self.members else digest in self.digests
             for member, digest in binaries.items()
         )
