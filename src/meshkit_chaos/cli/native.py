@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from meshkit_chaos.cli.app import say
+from meshkit_chaos.cli.histories import HISTORY
 from meshkit_chaos.cli.options import ALLOW, FORMAT, VARS, json_text, pairs
 from meshkit_chaos.errors import CannotRun, UsageError
 from meshkit_chaos.slo.codec import builtins
@@ -160,13 +161,16 @@ def _carried_out(
     )
 
 
-@native_command.command("compare", epilog="Example: meshkit-chaos native compare last-release native-build --max-growth 10%")
-@click.argument("then", type=click.Path(path_type=Path))
-@click.argument("now", type=click.Path(path_type=Path))
+@native_command.command("compare", epilog="Example: meshkit-chaos native compare version=1.4.1 native-build --max-growth 10%")
+@click.argument("then")
+@click.argument("now")
+@HISTORY
 @click.option("--max-growth", metavar="SHARE", help="End with 1 where a binary grew by more than this, such as 10%.")
 @FORMAT
-def compare_command(then: Path, now: Path, max_growth: str | None, form: str) -> int:
-    """Show what changed from THEN to NOW: size, class, needed libraries. Each is a binary or a result of `native build`.
+def compare_command(then: str, now: str, history: str, max_growth: str | None, form: str) -> int:
+    """Show what changed from THEN to NOW: size, class, needed libraries.
+
+    Each is a binary, a result of `native build`, or KEY=VALUE: the binaries of the newest run of that subject in the history.
 
     Ends with 1 where a native binary is gone or no longer native, or grew by more than is allowed.
     """
@@ -178,7 +182,7 @@ def compare_command(then: Path, now: Path, max_growth: str | None, form: str) ->
         limit = Ratio.parse(max_growth).value if max_growth is not None else None
     except ValueError as error:
         raise UsageError(f"--max-growth: {error}", hint="write --max-growth 10%") from error
-    before, after = _binaries_of(then), _binaries_of(now)
+    before, after = _binaries_of(then, history), _binaries_of(now, history)
     if len(before) == len(after) == 1:  # two files are compared whatever they are called
         before = dict(zip(after, before.values(), strict=True))
     names = dict.fromkeys((*before, *after))
@@ -196,13 +200,32 @@ def compare_command(then: Path, now: Path, max_growth: str | None, form: str) ->
     return REFUSED if grown or any(one.worse for one in found) else 0
 
 
-def _binaries_of(path: Path) -> dict[str, BinaryFacts | None]:
+def _binaries_of(given: str, history: str) -> dict[str, BinaryFacts | None]:
     from meshkit_chaos.native.verify import verify  # noqa: PLC0415  # start-up time
 
+    path = Path(given)
+    if "=" in given and not path.exists():
+        return _released(given, history)
     document = path / RESULT if path.is_dir() else path
     if document.suffix != ".json":
         return {document.name: verify(document)}
     return {one.name: one.facts for one in read_built(document).binaries}
+
+
+def _released(subject: str, history: str) -> dict[str, BinaryFacts | None]:
+    """The binaries of the newest run of a subject whose record describes any. Raises UsageError where there is none."""
+    from meshkit_chaos.cli.histories import open_history  # noqa: PLC0415  # start-up time
+    from meshkit_chaos.history.model import Ask  # noqa: PLC0415  # start-up time
+
+    with open_history(history) as reader:
+        results = reader.results(Ask(subject=pairs([subject], option="THEN and NOW")))
+    told = [run.executables for result in results for run in result.runs if run.executables]
+    if not told:
+        raise UsageError(
+            f"history knows {len(results)} results of {subject}, and none of them describes a binary",
+            hint="binaries are described by runs on an environment with `binaries:`; `history list` shows what is known",
+        )
+    return {facts.name: facts for facts in told[0]}
 
 
 def read_built(path: Path) -> BuildReport:

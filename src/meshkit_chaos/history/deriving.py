@@ -9,6 +9,8 @@ from msgspec import structs
 
 from meshkit_chaos.campaign.results import Results
 from meshkit_chaos.history.model import PastInvocation, PastObjective, PastRun, PastScenario
+from meshkit_chaos.journal import events as ev
+from meshkit_chaos.journal.binaries import BinaryFacts
 from meshkit_chaos.journal.record import Record
 from meshkit_chaos.judge.invocation import worst_environment
 from meshkit_chaos.judge.repeats import objective_verdicts
@@ -84,6 +86,7 @@ def _run(verdict: Verdict, record: Record) -> PastRun:
         seed=verdict.seed,
         tool=verdict.tool,
         binaries=dict(verdict.binaries),
+        executables=executables(record),
         objectives=past_objectives(verdict),
     )
 
@@ -100,6 +103,14 @@ def plan_digest(record: Record) -> str:
     if record.started is None:
         return ""
     return hashlib.sha256(encode(structs.replace(record.started.plan, seed=0))).hexdigest()
+
+
+def executables(record: Record) -> tuple[BinaryFacts, ...]:
+    """The binaries of the environment as they were verified at deployment, each once, by name."""
+    deployed = record.last(ev.DeployDone)
+    members = deployed[1].members if deployed is not None else ()
+    found = {member.executable.name: member.executable for member in members if member.executable is not None}
+    return tuple(found[name] for name in sorted(found))
 
 
 def past_objectives(verdict: Verdict) -> tuple[PastObjective, ...]:

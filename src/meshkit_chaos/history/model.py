@@ -10,6 +10,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from meshkit_chaos.journal.binaries import BinaryFacts
 from meshkit_chaos.judge.verdict import EnvironmentName, OutcomeName, VerdictName
 
 
@@ -34,7 +35,8 @@ class PastObjective(Struct, frozen=True, kw_only=True):
 class PastRun(Struct, frozen=True, kw_only=True):
     """One execution of one scenario. ``journal_digest`` is the check that ``run`` (a ULID) still means the same bytes.
 
-    ``binaries``: SHA-256 by member, as read at deploy. ``invalidated``: why people said that it
+    ``binaries``: SHA-256 by member, as read at deploy; ``executables``: what was found out about those that the environment
+    describes, each once, by name. ``invalidated``: why people said that it
     does not count; empty if it does.
     """
 
@@ -51,6 +53,7 @@ class PastRun(Struct, frozen=True, kw_only=True):
     seed: int
     tool: str
     binaries: dict[str, str] = {}
+    executables: tuple[BinaryFacts, ...] = ()
     objectives: tuple[PastObjective, ...] = ()
     invalidated: str = ""
 

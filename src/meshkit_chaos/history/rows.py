@@ -9,6 +9,7 @@ import msgspec
 from msgspec import structs
 
 from meshkit_chaos.history.model import PastInvocation, PastObjective, PastRun, PastScenario
+from meshkit_chaos.journal.binaries import BinaryFacts
 from meshkit_chaos.slo.codec import encode
 
 Row = Mapping[str, Any]
@@ -20,6 +21,7 @@ _JSON: Final = {
     "tags": tuple[str, ...],
     "objectives": dict[str, str],
     "binaries": dict[str, str],
+    "executables": tuple[BinaryFacts, ...],
 }
 _DECODERS: Final = {name: msgspec.json.Decoder(kind) for name, kind in _JSON.items()}
 

@@ -81,6 +81,7 @@ runs: Final = Table(
     Column("seed", BigInteger, nullable=False),
     Column("tool", Text, nullable=False),
     Column("binaries", Text, nullable=False),
+    Column("executables", Text, nullable=False),
     Column("invalidated", Text, nullable=False),
 )
 

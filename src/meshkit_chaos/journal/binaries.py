@@ -18,7 +18,8 @@ class BinaryFacts(Struct, frozen=True, kw_only=True):
     ``class``: what kind of program it is, on the ``evidence`` listed; ``refusals`` says why it is not native, and is empty
     exactly where it is. ``toolchain``: ``dotnet``, ``go``, ``rust``, ``graalvm``, ``c or c++``, or empty where nothing tells.
     ``platforms``: runtime identifiers such as ``linux-x64``. ``linked``: the libraries it names. ``digest``: SHA-256 of the
-    whole file; ``sbom``: that of the software bill of materials that came with it. ``path`` is as it was given.
+    whole file; ``sbom``: that of the software bill of materials that came with it. ``path`` is as it was given;
+    ``name``: what the environment calls it, if one does.
     """
 
     path: str
@@ -36,3 +37,4 @@ class BinaryFacts(Struct, frozen=True, kw_only=True):
     build_id: str = ""
     linked: tuple[str, ...] = ()
     sbom: str = ""
+    name: str = ""

@@ -55,7 +55,7 @@ def place(
             f"binary {name} is not run: {'; '.join(against)} ({built})",
             hint="build it again and name what was built" if digest and facts.digest != digest else "see `native verify`",
         )
-    return structs.replace(facts, sbom=bill)
+    return structs.replace(facts, sbom=bill, name=name)
 
 
 def _copy(built: Path, copy: Path, name: str) -> None:

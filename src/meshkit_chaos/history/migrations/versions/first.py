@@ -144,6 +144,7 @@ def _runs() -> None:
         sa.Column("seed", sa.BigInteger(), nullable=False),
         sa.Column("tool", sa.Text(), nullable=False),
         sa.Column("binaries", sa.Text(), nullable=False),
+        sa.Column("executables", sa.Text(), nullable=False),
         sa.Column("invalidated", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["result"], ["results.result"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run"),
