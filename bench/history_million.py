@@ -105,6 +105,14 @@ def ask_everything(history: History, newest: int) -> None:
         "baseline: 20 scenarios, newest 30 passes of a class",
         lambda: history.results(Ask(scenarios=names, environment_class="lab-3", verdicts=("pass",), newest=30)),
     )
+    measured(
+        "gate: 20 scenarios, last invalid one (there is none)",
+        lambda: history.results(Ask(scenarios=names, verdicts=("invalid",), newest=1)),
+    )
+    measured(
+        "baseline: 20 scenarios of a class that is new",
+        lambda: history.results(Ask(scenarios=names, environment_class="new", newest=30)),
+    )
     measured("known scenarios", history.known)
     measured("trend: one scenario, newest 20", lambda: history.results(Ask(scenarios=names[:1], newest=20, invalidated=True)))
     measured(
