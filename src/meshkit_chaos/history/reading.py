@@ -120,12 +120,11 @@ def _asked(connection: Connection, ask: Ask) -> list[dict[str, Any]]:
 
 
 def _of_scenario(connection: Connection, name: str, ask: Ask, few: list[str] | None) -> list[dict[str, Any]]:
-    """One walk along an index for each verdict, where one is asked for: a scenario that never failed is not searched through."""
+    """One walk along an index for each verdict, so that what never happened is known at once and not searched for."""
     narrow: tuple[VerdictName, ...] = ask.verdicts or (get_args(VerdictName) if ask.environment_class else ())
     walks = [structs.replace(ask, verdicts=(one,)) for one in dict.fromkeys(narrow)] or [ask]
-    found = [
-        row for walk in walks for row in _rows(connection, _narrowed(_scenario_results(name), walk, few).limit(ask.newest))
-    ]
+    queries = [_narrowed(_scenario_results(name), walk, few).limit(ask.newest) for walk in walks]
+    found = [row for query in queries for row in _rows(connection, query)]
     return sorted(found, key=_age, reverse=True)[: ask.newest]
 
 
