@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from meshkit_chaos.clock import SystemClock
@@ -78,41 +79,36 @@ def measured(name: str, ask: Callable[[], object], *, times: int = 20) -> None:
     print(f"{name:<58} {size:>7} {took[0]:>9.1f} {min(took):>7.1f} {statistics.median(took):>9.1f}")
 
 
-def ask_everything(history: History, newest: int) -> None:
-    """What a gate, a trend and a list ask."""
+def questions(newest: int) -> dict[str, Ask]:
+    """What a gate and a trend ask of results."""
     names = tuple(SCENARIOS)
-    commit = f"{newest - 3:040x}"
-    now = START + newest * 600 * SECOND
+    week_ago = START + newest * 600 * SECOND - 7 * 86400 * SECOND
+    return {
+        "gate: 20 scenarios of one commit, newest 3": Ask(scenarios=names, subject={"commit": f"{newest - 3:040x}"}, newest=3),
+        "gate: 20 scenarios, newest 3 on main": Ask(scenarios=names, subject={"branch": "main"}, newest=3),
+        "gate: 20 scenarios, last good": Ask(scenarios=names, verdicts=("pass",), newest=1),
+        "gate: 20 scenarios, last good before the newest week": Ask(
+            scenarios=names, verdicts=("pass",), newest=1, before=week_ago
+        ),
+        "gate: 20 scenarios of a commit nobody tested": Ask(scenarios=names, subject={"commit": "none"}, newest=3),
+        "gate: 20 scenarios, last invalid one (there is none)": Ask(scenarios=names, verdicts=("invalid",), newest=1),
+        "baseline: 20 scenarios, newest 30 passes of a class": Ask(
+            scenarios=names, environment_class="lab-3", verdicts=("pass",), newest=30
+        ),
+        "baseline: 20 scenarios of a class that is new": Ask(scenarios=names, environment_class="new", newest=30),
+        "trend: one scenario, newest 20": Ask(scenarios=names[:1], newest=20, invalidated=True),
+        "trend: one scenario, newest 1000": Ask(scenarios=names[:1], newest=1000, invalidated=True),
+    }
+
+
+def ask_everything(history: History, newest: int) -> None:
+    """Ask each question a few times."""
     print(f"{'question':<58} {'answers':>7} {'first ms':>9} {'min ms':>7} {'median ms':>9}")
-    measured(
-        "gate: 20 scenarios of one commit, newest 3",
-        lambda: history.results(Ask(scenarios=names, subject={"commit": commit}, newest=3)),
-    )
-    measured(
-        "gate: 20 scenarios, newest 3 on main",
-        lambda: history.results(Ask(scenarios=names, subject={"branch": "main"}, newest=3)),
-    )
-    measured("gate: 20 scenarios, last good", lambda: history.results(Ask(scenarios=names, verdicts=("pass",), newest=1)))
-    measured(
-        "gate: 20 scenarios, last good before the newest week",
-        lambda: history.results(Ask(scenarios=names, verdicts=("pass",), newest=1, before=now - 7 * 86400 * SECOND)),
-    )
-    measured(
-        "gate: 20 scenarios of a commit nobody tested",
-        lambda: history.results(Ask(scenarios=names, subject={"commit": "none"}, newest=3)),
-    )
-    measured(
-        "baseline: 20 scenarios, newest 30 passes of a class",
-        lambda: history.results(Ask(scenarios=names, environment_class="lab-3", verdicts=("pass",), newest=30)),
-    )
+    for name, ask in questions(newest).items():
+        measured(name, partial(history.results, ask))
     measured("known scenarios", history.known)
-    measured("trend: one scenario, newest 20", lambda: history.results(Ask(scenarios=names[:1], newest=20, invalidated=True)))
-    measured(
-        "trend: one scenario, newest 1000",
-        lambda: history.results(Ask(scenarios=names[:1], newest=1000, invalidated=True)),
-        times=5,
-    )
-    measured("invocations of the newest week", lambda: history.invocations(since=now - 7 * 86400 * SECOND))
+    week_ago = START + newest * 600 * SECOND - 7 * 86400 * SECOND
+    measured("invocations of the newest week", lambda: history.invocations(since=week_ago))
 
 
 def main(results: int = 1_000_000, folder: str = "") -> None:

@@ -21,9 +21,9 @@ from meshkit_chaos.clock import iso
 from meshkit_chaos.errors import HistoryProblem
 from meshkit_chaos.history.evidence import LOG, Evidence, digest, is_evidence
 
-LARGEST: Final = 512 * 2**20
+LARGEST: Final = 128 * 2**20
 """Bytes of evidence in one invocation. A nightly of twenty scenarios has a few MB."""
-MOST_FILES: Final = 200_000
+MOST_FILES: Final = 100_000
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ULID: Final = r"[0-9A-HJKMNP-TV-Z]{26}"
 _NAME: Final = re.compile(rf"runs/[0-9]{{4}}/[0-9]{{2}}/({_ULID})-([0-9a-f]{{16}})\.tar\.gz")

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import sqlalchemy as sa
+from msgspec import structs
 from sqlalchemy.engine import Connection
 
 from meshkit_chaos.history.database import Database
 from meshkit_chaos.history.model import Ask, HistoryReader, Outline, PastInvocation, PastRun, PastScenario
 from meshkit_chaos.history.rows import invocation_of, run_of, scenario_of
 from meshkit_chaos.history.tables import artifacts, invocations, marks, objectives, pruned, results, runs, subjects
+from meshkit_chaos.judge.verdict import VerdictName
 
 _FEW: Final = 1000
 """So many invocations of one subject are cheaper looked up than met on the way."""
@@ -113,8 +115,21 @@ def _asked(connection: Connection, ask: Ask) -> list[dict[str, Any]]:
         return _rows(connection, _narrowed(_results().order_by(*_NEWEST_FIRST), ask, few))
     found: list[dict[str, Any]] = []
     for name in dict.fromkeys(ask.scenarios) or _scenarios(connection):
-        found += _rows(connection, _narrowed(_scenario_results(name), ask, few).limit(ask.newest))
-    return sorted(found, key=lambda row: (row["at"], row["invocation"], -row["position"]), reverse=True)
+        found += _of_scenario(connection, name, ask, few)
+    return sorted(found, key=_age, reverse=True)
+
+
+def _of_scenario(connection: Connection, name: str, ask: Ask, few: list[str] | None) -> list[dict[str, Any]]:
+    """One walk along an index for each verdict, so that what never happened is known at once and not searched for."""
+    narrow: tuple[VerdictName, ...] = ask.verdicts or (get_args(VerdictName) if ask.environment_class else ())
+    walks = [structs.replace(ask, verdicts=(one,)) for one in dict.fromkeys(narrow)] or [ask]
+    queries = [_narrowed(_scenario_results(name), walk, few).limit(ask.newest) for walk in walks]
+    found = [row for query in queries for row in _rows(connection, query)]
+    return sorted(found, key=_age, reverse=True)[: ask.newest]
+
+
+def _age(row: dict[str, Any]) -> tuple[int, str, int]:
+    return row["at"], row["invocation"], -row["position"]
 
 
 def _results() -> sa.Select[Any]:

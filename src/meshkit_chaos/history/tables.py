@@ -61,6 +61,8 @@ results: Final = Table(
     Column("invalidated", Boolean, nullable=False),
     UniqueConstraint("invocation", "scenario", name="uq_results_invocation_scenario"),
     Index("ix_results_scenario_at", "scenario", "at", "invocation"),
+    Index("ix_results_verdict", "scenario", "verdict", "at", "invocation"),
+    Index("ix_results_class", "scenario", "environment_class", "verdict", "at", "invocation"),
     Index("ix_results_at", "at", "invocation"),
 )
 

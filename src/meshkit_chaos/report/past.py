@@ -8,7 +8,7 @@ from typing import Final
 from meshkit_chaos.clock import iso
 from meshkit_chaos.history.comparing import Compared, Side
 from meshkit_chaos.history.model import PastInvocation, PastObjective, PastRun, PastScenario
-from meshkit_chaos.judge.phrases import at_least, say, say_between
+from meshkit_chaos.judge.phrases import at_least, counted, say, say_between
 from meshkit_chaos.report.escape import one_line, visible
 from meshkit_chaos.report.wording import SYMBOL, subject_text
 
@@ -91,7 +91,7 @@ def trend_lines(scenario: str, results: Sequence[PastScenario], objective: str |
     """The times of each objective over the runs, oldest first: numbers, and the interval drawn against its limit."""
     runs = [(past, run) for past in reversed(results) for run in past.runs]
     names = dict.fromkeys(one.name for _, run in runs for one in run.objectives if objective in (None, one.name))
-    lines = [f"{scenario}: {len(results)} results, {len(runs)} runs, oldest first"]
+    lines = [f"{scenario}: {counted(len(results), 'result')}, {counted(len(runs), 'run')}, oldest first"]
     for name in names:
         lines += ["", *_objective_lines(name, runs)]
     without = [(when(past.at), past.verdict, one_line(past.sentence)) for past in reversed(results) if not past.runs]

@@ -112,6 +112,10 @@ def _results() -> None:
         sa.UniqueConstraint("invocation", "scenario", name="uq_results_invocation_scenario"),
     )
     op.create_index("ix_results_at", "results", ["at", "invocation"], unique=False)
+    op.create_index("ix_results_verdict", "results", ["scenario", "verdict", "at", "invocation"], unique=False)
+    op.create_index(
+        "ix_results_class", "results", ["scenario", "environment_class", "verdict", "at", "invocation"], unique=False
+    )
     op.create_index("ix_results_scenario_at", "results", ["scenario", "at", "invocation"], unique=False)
 
 
