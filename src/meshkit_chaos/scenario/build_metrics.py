@@ -30,6 +30,7 @@ _USERINFO: Final = re.compile(r"^[a-z]+://[^/]*@")
 
 
 def built_metrics(text: MetricsText | None) -> Metrics | None:
+    """Where metrics come from, with every default filled in; None where the document has none."""
     if text is None:
         return None
     server = text.prometheus or text.grafana
