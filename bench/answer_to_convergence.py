@@ -91,7 +91,8 @@ def made(series: int, samples: int) -> bytes:
 
 async def ours(url: str, samples: int, *, sliced: bool, limit: float) -> None:
     """From the question to the interval, in this process."""
-    from meshkit_chaos.clock import SystemClock  # noqa: PLC0415  # what is imported counts as memory: only where it is used
+    from meshkit_chaos.cli import collect_rarely  # noqa: PLC0415  # what is imported counts as memory: only where it is used
+    from meshkit_chaos.clock import SystemClock  # noqa: PLC0415
     from meshkit_chaos.journal.record import Record  # noqa: PLC0415
     from meshkit_chaos.journal.recorder import Recorder  # noqa: PLC0415
     from meshkit_chaos.judge.estimator import Question, estimate  # noqa: PLC0415
@@ -104,6 +105,7 @@ async def ours(url: str, samples: int, *, sliced: bool, limit: float) -> None:
     from meshkit_chaos.scenario.metric_sources import Access  # noqa: PLC0415
     from meshkit_chaos.slo import Band, Duration, Indicator  # noqa: PLC0415
 
+    collect_rarely()  # as the command does it
     folder = Path()
     access = Access(url=url, timeout=Duration(60 * S))
     door = open_door(access, secrets=Secrets(folder=folder), folder=folder, variables={})

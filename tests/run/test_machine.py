@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from machine_world import World
 from virtual_runs import SECOND, document, plan_of, scenario_text
@@ -247,6 +247,9 @@ ANYTHING = st.one_of(
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(sorted(PLANS)), st.booleans(), st.lists(st.tuples(ANYTHING, st.integers(0, 10**12)), max_size=40))
+@example(
+    "by a step", False, [(ev.DeployFailed(reason="no"), 0), (do.Begin(), 0), (do.PrerequisitesSettled(True), 0), (BEFORE, 0)]
+)
 def test_any_sequence_of_inputs_is_survived(name: str, deploys: bool, inputs: list[tuple[do.Input, int]]) -> None:
     """Whatever comes in whatever order raises nothing, and no fault is injected once an abort was decided."""
     state = State(plan=PLANS[name], deploys=deploys)

@@ -84,7 +84,7 @@ class _Target:
     given: int | None = None
 
 
-class _Sight(Struct, frozen=True):
+class _Sight(Struct, frozen=True, gc=False):
     """What rows of a header tell of scrapes: of which targets of a member, at which place each; where, how long they took."""
 
     targets: tuple[tuple[int, _Target], ...]
@@ -92,7 +92,7 @@ class _Sight(Struct, frozen=True):
     tooks: tuple[int, ...]
 
 
-class _Part(Struct, frozen=True):
+class _Part(Struct, frozen=True, gc=False):
     """What a member has in a round. ``seen``: when it was last scraped; ``until``: when its last sample was taken at most."""
 
     rows: list[Row]

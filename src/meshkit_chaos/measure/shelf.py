@@ -15,11 +15,12 @@ from meshkit_chaos.journal.rows import Headers, Row
 class Shelf:
     """Instants are the source's own."""
 
-    __slots__ = ("_given", "_headers", "_waiting")
+    __slots__ = ("_given", "_headers", "_taken", "_waiting")
 
     def __init__(self, headers: Headers) -> None:
         self._headers = headers
         self._waiting: deque[Row] = deque()
+        self._taken: list[Row] = []
         self._given: dict[int, Row] = {}
 
     def put(self, several: Sequence[Sequence[Row]]) -> None:
@@ -40,6 +41,8 @@ class Shelf:
     def put_late(self, rows: Iterable[Row]) -> int:
         """Rows of intervals that are over; gives how many of their samples were not there in time. Each is counted once."""
         late = 0
+        self._given.update((row.time, row) for row in self._taken)
+        self._taken = []
         for row in rows:
             given = self._given.get(row.time)
             if given is not None and given.header is row.header:
@@ -50,10 +53,10 @@ class Shelf:
 
     def take_until(self, end: int) -> list[Row]:
         """Everything before ``end``, which is known from now on."""
-        rows = []
-        while self._waiting and self._waiting[0].time < end:
-            rows.append(self._waiting.popleft())
-        self._given = {row.time: row for row in rows}
+        waiting, rows = self._waiting, list[Row]()
+        while waiting and waiting[0].time < end:
+            rows.append(waiting.popleft())
+        self._taken, self._given = rows, {}
         return rows
 
     def drop_until(self, border: int) -> None:

@@ -62,7 +62,7 @@ class State:
 def step(state: State, given: do.Input, now: int) -> Steps:  # noqa: C901, PLR0911, PLR0912  # one case an input reads best
     """Apply one input. Total: an input that means nothing in this stage changes nothing."""
     match given:
-        case do.Begin():
+        case do.Begin() if state.phase is None and not state.abort:
             return _begin(state)
         case ev.DeployDone() if state.stage == "deploying":
             return _check_prerequisites(state)
