@@ -1,4 +1,4 @@
-"""One answer of 2,000,000 samples, from a server on loopback to a convergence interval: seconds and peak memory of a process.
+"""One answer of 2,000,000 samples, from a server on loopback to a convergence interval: time and peak memory of a process.
 
 The answer is made, and served by this process; each way through it is a process of its own. Ours: ``Exchange`` and
 ``PrometheusApi`` (read), ``Assembler`` and ``Recorder`` (rounds), the indicator's points and ``estimate`` (judge). ``slices``
@@ -36,8 +36,8 @@ THEIRS: Final = """
 import sys, time
 from prometheus_api_client import MetricRangeDataFrame, PrometheusConnect
 sys.path.insert(0, sys.argv[1])
-from answer_to_convergence import peak, said
-start = time.perf_counter()
+from answer_to_convergence import begun, peak, said
+start = begun()
 answer = PrometheusConnect(url=sys.argv[2]).custom_query(query='{job="mesh"}[3h]')
 said("read", start)
 frame = MetricRangeDataFrame(answer)
@@ -58,9 +58,15 @@ def peak() -> float:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
-def said(stage: str, start: float, result: str = "") -> None:
+def begun() -> tuple[float, float]:
+    """Now, by the wall and by the processor: on a machine that others use as well, only the second says what it costs."""
+    return time.perf_counter(), time.process_time()
+
+
+def said(stage: str, start: tuple[float, float], result: str = "") -> None:
     """One line for the parent: where the process is."""
-    print(json.dumps([stage, time.perf_counter() - start, peak(), result]), flush=True)
+    wall, busy = (now - then for now, then in zip(begun(), start, strict=True))
+    print(json.dumps([stage, busy, wall, peak(), result]), flush=True)
 
 
 def made(series: int, samples: int) -> bytes:
@@ -102,7 +108,7 @@ async def ours(url: str, samples: int, *, sliced: bool, limit: float) -> None:
     access = Access(url=url, timeout=Duration(60 * S))
     door = open_door(access, secrets=Secrets(folder=folder), folder=folder, variables={})
     begin, end = BEGIN * S, (BEGIN + samples) * S
-    start = time.perf_counter()
+    start = begun()
     async with door.client:
         api = PrometheusApi(Exchange(door, SystemClock()), flavour="prometheus")
         fetched = await api.raw('{job="mesh"}', Window(start=begin, end=end))
@@ -126,7 +132,7 @@ async def ours(url: str, samples: int, *, sliced: bool, limit: float) -> None:
         for round_, timed in assembler.due(seen, ClockMap(offset=0, error=10**6)):
             recorder.add_timed(round_, timed)
             given += 1
-            if time.perf_counter() - start > limit:
+            if time.perf_counter() - start[0] > limit:
                 said("rounds", start, f"stopped after {given:,} of {samples:,} rounds")
                 return
     said("rounds", start)
@@ -154,7 +160,7 @@ def plain(url: str) -> None:
     """The bare answer, as the standard library reads it."""
     from urllib.request import urlopen  # noqa: PLC0415
 
-    start = time.perf_counter()
+    start = begun()
     with urlopen(f"{url}/api/v1/query") as answer:
         json.loads(answer.read())
     said("read", start)
@@ -173,13 +179,15 @@ def client_python(folder: Path, given: str) -> tuple[str, str]:
 
 
 async def way(name: str, command: Sequence[str]) -> float:
-    """Run one way, print its stages, give its seconds (0 where it did not end)."""
+    """Run one way, print its stages, give its seconds of computing (0 where it did not end)."""
     child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     output, _ = await child.communicate()
     stages = [json.loads(line) for line in output.decode().splitlines()]
-    for (_, before, *_), (stage, seconds, most, result) in pairwise([("", 0.0, 0, ""), *stages]):
-        print(f"{name:<14} {stage:<8} {seconds - before:>8.2f} {seconds:>8.2f} {most:>8.0f}  {result}".rstrip(), flush=True)
-    whole = not child.returncode and bool(stages) and not stages[-1][3].startswith("stopped")
+    for (_, before, *_), (stage, busy, wall, most, result) in pairwise([("", 0.0), *stages]):
+        print(
+            f"{name:<14} {stage:<8} {busy - before:>7.2f} {busy:>7.2f} {wall:>7.2f} {most:>8.0f}  {result}".rstrip(), flush=True
+        )
+    whole = not child.returncode and bool(stages) and not stages[-1][4].startswith("stopped")
     if child.returncode:
         print(f"{name:<14} ended with {child.returncode}")
     return stages[-1][1] if whole else 0.0
@@ -191,7 +199,7 @@ async def table(series: int, samples: int, *, limit: float, python: str) -> None
 
     body = made(series, samples)
     print(f"{series:,} series × {samples:,} samples, {len(body) / 1e6:.0f} MB; aim: {AIM_S:g} s, {AIM_MB} MB")
-    print(f"{'way':<14} {'stage':<8} {'s':>8} {'s so far':>8} {'peak MB':>8}")
+    print(f"{'way':<14} {'stage':<8} {'CPU s':>7} {'so far':>7} {'wall s':>7} {'peak MB':>8}")
 
     async def handle(_: Request) -> Answer:
         return Answer(body=body, headers={"Content-Type": "application/json"})

@@ -332,8 +332,9 @@ _EXIT_CODES: Final = """# Exit codes
 | 4 | The command line or a document is wrong. Nothing was started. | Correct it. |
 | 5 | An error of our own. | Set `MESHKIT_CHAOS_TRACEBACK=1` and report it. |
 
-Codes 4 and 5 end a command before there is a verdict. Of the others, 3 goes before 1, 1 before 2, 2 before 0. Code 3 hides
-a failure, because an environment that is not as it was must be dealt with first; the failure is in the documents.
+Code 4 ends a command before anything starts. Of the others, 3 goes before 5, 5 before 1, 1 before 2, 2 before 0. Code 3 hides
+a failure and an error of our own, because an environment that is not as it was must be dealt with first; the failure is in
+the documents. An error of our own that breaks one document leaves the others and the printed verdict whole.
 
 A CI job that treats anything but 0 as red is right. One that wants to tell a regression (1) from a run that proved nothing (2)
 can do so.

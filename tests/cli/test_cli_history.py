@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,21 @@ TWO = document(
 ULID = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{26}\b")
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two invocations in a history."""
+    folder = tmp_path_factory.mktemp("prepared")
+    for seed, name in enumerate(("one", "two"), start=1):
+        invoke(folder / name, TWO, seed=seed)
+    assert command("history", "import", folder / "one", folder / "two", "--history", folder / "chaos-history").code == 0
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Every test has its own working folder, with two invocations in its history; the second one is slower."""
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepared: Path) -> Path:
+    """Every test has its own working folder, with that history in it."""
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    invoke(tmp_path / "one", TWO)
-    invoke(tmp_path / "two", TWO.replace("- id: leader-killed", "- id: leader-killed", 1), seed=2)
-    assert command("history", "import", "one", "two").code == 0
     return tmp_path
 
 
@@ -142,3 +151,17 @@ def test_the_place_comes_from_the_environment(tmp_path: Path, monkeypatch: pytes
     told("import", "one")
     assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == ["index.sqlite"]
     assert list((tmp_path / "bundles").rglob("*.tar.gz"))
+
+
+def test_what_came_from_elsewhere_moves_no_cursor(tmp_path: Path) -> None:
+    """Trap 29: a title, subject or reason that holds control characters is shown with them made visible."""
+    log = tmp_path / "one" / "invocation.jsonl"
+    escaped = rb"\u001b[2J\nfaked"
+    log.write_bytes(log.read_bytes().replace(b'"version":"1"', b'"version":"' + escaped + b'"').replace(b"A killed", escaped))
+    assert command("history", "import", "one", "--history", "other").code == 0
+    run = command("history", "show", "latest", "--history", "other", "--format", "json").data["scenarios"][0]["runs"][0]["run"]
+    command("history", "invalidate", run, "--reason", "\x1b[2J\nfaked", "--by", "\x1b[1m", "--history", "other")
+    for arguments in (("list",), ("show", "latest"), ("show", run), ("trend", "leader-killed"), ("compare", "latest", run)):
+        said = command("history", *arguments, "--history", "other").out
+        assert "\x1b" not in said, arguments
+        assert not [line for line in said.splitlines() if line.startswith("faked")], arguments

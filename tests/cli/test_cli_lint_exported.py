@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 from command_lines import command, write_documents
-from virtual_runs import INDICATORS, document
+from virtual_runs import ENVIRONMENT, INDICATORS, document
+
+from meshkit_chaos.cli.places import attach
+from meshkit_chaos.scenario.load import load_environment
+from meshkit_chaos.slo import Duration
 
 PAGE = 'etcd_server_is_leader 1\nmesh_shards{state="ok",zone="a"} 3\nmesh_shards{state="lost",zone="a"} 0\n'
 
@@ -112,3 +116,97 @@ def test_an_address_that_has_no_page_is_4(file: Path, address: str) -> None:
     ended = command("lint", file, "--live", f"{address}/other")
     assert ended.code == 4
     assert "404" in ended.err
+
+
+ATTACHED = """version: 1
+name: mesh
+kind: attached
+members: [{name: node-1, ports: {http: PORT}}]
+host: 127.0.0.1
+levers:
+  pause: {do: ["false"], undo_with: resume}
+  resume: {do: ["false"]}
+roles: {leader: {tcp: {address: "${member.host}:${member.port.http}"}}}
+observe:
+  up: {command: ["false"], prints: "yes"}
+  paused: {command: ["false"], prints: "yes"}
+  identity: {command: ["false"]}
+metrics: {url: "http://${member.host}:${member.port.http}/metrics"}
+"""
+
+
+@pytest.fixture
+def attached(tmp_path: Path, address: str) -> Path:
+    """The document of a mesh that runs elsewhere, whose one member answers with the page; its commands must never be run."""
+    path = tmp_path / "attached.yaml"
+    path.write_text(ATTACHED.replace("PORT", address.rpartition(":")[2]), encoding="utf-8")
+    return path
+
+
+def test_the_page_that_an_environment_names_is_used(tmp_path: Path, file: Path) -> None:
+    """``metrics: {exposition: …}`` is beside the document, and lint compares with it wherever that environment counts."""
+    del file
+    scenarios = with_query(tmp_path, "sum(mesh_shard)")
+    lab = tmp_path / "docs" / "lab.yaml"
+    lab.write_text(ENVIRONMENT.replace("metrics:\n", "metrics:\n  exposition: page.txt\n"), encoding="utf-8")
+    ended = command("lint", scenarios)
+    assert ended.code == 4
+    assert "page.txt cannot be read" in ended.err
+    (tmp_path / "docs" / "page.txt").write_text(PAGE, encoding="utf-8")
+    for more in ((), ("--env", lab)):
+        ended = command("lint", scenarios, *more)
+        assert ended.code == 4
+        assert "page.txt does not export mesh_shard" in ended.out
+        assert "did you mean mesh_shards?" in ended.out
+    assert command("lint", with_query(tmp_path, "sum(mesh_shards)")).code == 0
+
+
+def test_a_page_behind_a_link_is_refused(tmp_path: Path, file: Path) -> None:
+    """A document cannot make lint read, and quote, what lies elsewhere."""
+    (tmp_path / "elsewhere.txt").write_text("secret", encoding="utf-8")
+    (tmp_path / "docs" / "page.txt").symlink_to(tmp_path / "elsewhere.txt")
+    lab = tmp_path / "docs" / "lab.yaml"
+    lab.write_text(ENVIRONMENT.replace("metrics:\n", "metrics:\n  exposition: page.txt\n"), encoding="utf-8")
+    ended = command("lint", file)
+    assert ended.code == 4
+    assert "symbolic link" in ended.err
+    assert "secret" not in ended.err
+
+
+def test_the_members_of_an_attached_mesh_are_asked(tmp_path: Path, file: Path, attached: Path) -> None:
+    """``--env ENV --target`` compares with what the members export now, and runs none of the environment's commands."""
+    del file
+    ended = command("lint", with_query(tmp_path, 'sum(mesh_shards{sate="ok"})'), "--env", attached, "--target")
+    assert ended.code == 4
+    assert "did you mean state?" in ended.out
+    assert command("lint", with_query(tmp_path, "sum(mesh_shards)"), "--env", attached, "--target").code == 0
+
+
+def test_an_environment_that_is_up_is_asked_by_its_id(
+    tmp_path: Path, file: Path, attached: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its state says where its members are; the document that it was made from is what scenarios are checked against."""
+    del file
+    monkeypatch.setenv("MESHKIT_CHAOS_STATE", str(tmp_path / "state"))
+    described = load_environment(attached.read_bytes(), path=str(attached)).value
+    assert described is not None
+    attach(described, {}, environment_id="mesh", allow=True, wait=Duration(0))
+    ended = command("lint", with_query(tmp_path, "sum(mesh_shard)"), "--env", "mesh", "--target")
+    assert ended.code == 4
+    assert "mesh does not export mesh_shard" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--target",), "name it: --env ENV"),
+        (("--env", "docs/lab.yaml", "--target"), "which nobody has started"),
+        (("--env", "docs/lab.yaml", "--target", "--exposition", "metrics.txt"), "both given"),
+        (("--env", "nowhere.yaml", "--target"), "nowhere.yaml cannot be read"),
+    ],
+)
+def test_a_target_that_cannot_be_asked_is_4(file: Path, more: tuple[str, ...], said: str) -> None:
+    """Without members that answer there is nothing to compare with, and lint says so."""
+    ended = command("lint", file, *more)
+    assert ended.code == 4
+    assert said in ended.err

@@ -48,8 +48,13 @@ def test_a_new_scenario_is_green(tmp_path: Path) -> None:
         ("--fault", "pause", "--target", "role=leader", "--slo", "one-leader within 4s of the revert"),
         ("--fault", "kill", "--target", "count=1", "--target", "not_role=leader", "--slo", "writes during hold"),
         ("--fault", "kill", "--target", "count=2", "--slo", "one-leader within 8s of the revert", "--slo", "writes within 9s"),
-        ("--fault", "restart", "--target", "names=node-1", "--slo", "one-leader within 5s"),
-        ("--fault", "kill", "--target", "share=20%", "--slo", "one-leader within 5s", "--title", 'Say: "hello"'),
+        pytest.param(
+            ("--fault", "restart", "--target", "names=node-1", "--slo", "one-leader within 5s"), marks=pytest.mark.slow
+        ),
+        pytest.param(
+            ("--fault", "kill", "--target", "share=20%", "--slo", "one-leader within 5s", "--title", 'Say: "hello"'),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_all_kinds_of_scenarios_are_tried(more: tuple[str, ...]) -> None:
@@ -67,13 +72,13 @@ def test_all_kinds_of_scenarios_are_tried(more: tuple[str, ...]) -> None:
         "max(my_lag_seconds) <= 0.5 within 4s",
         'sum(my_shards{state="ok"}) == 12 during hold',
         "sum(rate(my_errors_total[1s])) <= 1 within 4s",
-        "sum(my_ok) / sum(my_all) > 0.9 within 3s",
-        "sum(is_coordinator) == 1 within 5s",
-        "count(my_node) >= 3 within 6s",
+        pytest.param("sum(my_ok) / sum(my_all) > 0.9 within 3s", marks=pytest.mark.slow),
+        pytest.param("sum(is_coordinator) == 1 within 5s", marks=pytest.mark.slow),
+        pytest.param("count(my_node) >= 3 within 6s", marks=pytest.mark.slow),
         'sum(etcd_server_is_leader{job="mesh"}) == 1 within 5s',
-        "sum(my_free) between 3 and 5 within 4s",
-        "sum(my_lost) < 1 within 4s",
-        "sum(my_state) != 3 within 4s",
+        pytest.param("sum(my_free) between 3 and 5 within 4s", marks=pytest.mark.slow),
+        pytest.param("sum(my_lost) < 1 within 4s", marks=pytest.mark.slow),
+        pytest.param("sum(my_state) != 3 within 4s", marks=pytest.mark.slow),
     ],
 )
 def test_metrics_that_no_world_exports_are_told(slo: str) -> None:

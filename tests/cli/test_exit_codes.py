@@ -197,6 +197,13 @@ TABLE: dict[str, tuple[int, Arguments]] = {
     "history invalidate, no reason": (4, lambda tmp: ("history", "invalidate", "x", *kept(tmp))),
     "history lease take": (0, lambda tmp: ("history", "lease", "take", "lab")),
     "history lease renew, lost": (2, lambda tmp: ("history", "lease", "renew", "lab", "--token", "9", *kept(tmp))),
+    "gate": (4, lambda tmp: ("gate",)),
+    "gate check, no policy": (4, lambda tmp: ("gate", "check", "--subject", "commit=c")),
+    "gate self-test, no policy": (4, lambda tmp: ("gate", "self-test")),
+    "gate backtest, no policy": (4, lambda tmp: ("gate", "backtest")),
+    "gate override, nothing given": (4, lambda tmp: ("gate", "override", "x", "y")),
+    "gate log, no log": (4, lambda tmp: ("gate", "log")),
+    "gate log, not there": (2, lambda tmp: ("gate", "log", "--log", tmp / "none")),
     "demo, out is not empty": (4, lambda tmp: ("demo", "--simulated", "--out", passing(tmp).parent)),
 }
 

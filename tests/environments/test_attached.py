@@ -112,10 +112,10 @@ def test_levers_do_what_they_say_and_can_be_pulled_twice(mesh: Mesh) -> None:
 
 def test_a_hung_lever_is_killed_with_its_group_and_quoted(mesh: Mesh) -> None:
     """At its time-out a lever's command and all that it started are gone, and the error has its last words."""
-    mesh.write_environment(lambda text: text.replace("lever_timeout: 3s", "lever_timeout: 500ms"))
+    mesh.write_environment(lambda text: text.replace("lever_timeout: 3s", "lever_timeout: 2s"))
     environment = registered(mesh)
     mesh.make("hangs")
-    with pytest.raises(EnvironmentProblem, match=r"did not end within 500ms and was killed.*waiting for the daemon"):
+    with pytest.raises(EnvironmentProblem, match=r"did not end within 2s and was killed.*waiting for the daemon"):
         using(environment, lambda it: it.pull(Pause("node-1")))
     left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert str(mesh.folder) not in left.replace(str(mesh.folder / "member.py"), "")
@@ -195,7 +195,7 @@ def test_what_is_missing_on_this_machine_is_told_before_anything_is_registered(
 @pytest.mark.parametrize("fault", ["pause", pytest.param("kill", marks=pytest.mark.slow)])
 def test_a_whole_run_on_a_mesh_that_already_runs(mesh: Mesh, tmp_path: Path, fault: str) -> None:
     """The fault bites, the mesh recovers, the verdict is pass, and every member is up as before."""
-    mesh.write_scenario(fault, "700ms")
+    mesh.write_scenario(fault, "1200ms")
     before = {name: mesh.pid(name) for name in ("node-1", "node-3")}
     assert run(mesh, tmp_path / "out", "--allow-commands") == 0
     assert mesh.states == dict.fromkeys(mesh.ports, "up")
@@ -220,7 +220,7 @@ def test_a_restart_that_could_not_be_seen_is_refused(mesh: Mesh, tmp_path: Path,
 
 def test_a_lever_that_lies_makes_the_run_invalid(mesh: Mesh, tmp_path: Path) -> None:
     """A command that ends with 0 and does nothing is found out by looking: the fault did not bite."""
-    mesh.write_environment(lambda text: text.replace("lever_timeout: 3s", "lever_timeout: 1s"))
+    mesh.write_environment(lambda text: text.replace("lever_timeout: 3s", "lever_timeout: 2s"))
     mesh.make("lies")
     assert run(mesh, tmp_path / "out", "--allow-commands") == 2
     verdict = judge(record_of(tmp_path / "out"))

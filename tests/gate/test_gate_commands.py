@@ -27,7 +27,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     git("init", "-q", "-b", "main")
     (tmp_path / "chaos-gate.yaml").write_text(POLICY, encoding="utf-8")
     committed("a policy")
-    (tmp_path / "chaos-history").mkdir()
+    (tmp_path / ".gitignore").write_text("results/\nchaos-history/\ndocs/\nstate/\n", encoding="utf-8")
     return tmp_path
 
 
@@ -50,12 +50,10 @@ def committed(message: str) -> str:
 
 
 def put(name: str, text: str | None = None, commit: str = "c1") -> None:
-    """One invocation of a simulated mesh, put where the history is."""
-    file = write_documents(Path("docs"), text)
-    command(
-        "run", "--file", file, "--out", Path("chaos-history") / name,
-        "--subject", f"commit={commit}", "--subject", "branch=main",
-    )  # fmt: skip
+    """One invocation of a simulated mesh, taken into history."""
+    file, out = write_documents(Path("docs"), text), Path("results") / name
+    command("run", "--file", file, "--out", out, "--subject", f"commit={commit}", "--subject", "branch=main")
+    assert command("history", "import", out).code == 0
 
 
 def check(*more: object) -> Ended:
@@ -71,6 +69,7 @@ def accepted(*more: object, within: str = "9s") -> Ended:
 
 def test_open_blocked_and_unproven() -> None:
     """A pass of the subject opens; of another it does not; a failure blocks: 0, 2 and 1, and the first line says it."""
+    put("other", commit="c0")
     assert (check().code, check().out.partition(":")[0]) == (2, "BLOCKED")
     put("one")
     assert (check().code, check().out.partition(":")[0]) == (0, "OPEN")
@@ -98,7 +97,7 @@ def test_no_policy_or_a_bad_one_is_4(repository: Path) -> None:
     assert (ended.code, "did you mean 'scenarios'?" in ended.err) == (4, True)
     assert command("gate", "check").code == 4, "no commit"
     assert command("gate", "check", "--subject", "commit").code == 4
-    assert check("--history", "nowhere").code == 4
+    assert check("--history", "nowhere").code == 2, "a history that is not there holds no evidence"
     assert check("--policy-ref", "no-such-branch").code == 4
     assert check("--overrides", "none.yaml").code == 4
 
@@ -200,7 +199,7 @@ def test_a_log_that_was_changed_is_told(repository: Path) -> None:
 
 def test_backtest_says_what_would_have_been_blocked() -> None:
     """Of three nightlies one failed: it would have been blocked by evidence. Nothing to replay is no answer."""
-    assert command("gate", "backtest").code == 2
+    assert command("gate", "backtest").code == 2, "no history"
     put("one")
     put("two", TOO_STRICT, commit="c2")
     put("three", commit="c3")

@@ -117,7 +117,7 @@ def own(world: World) -> list[PastScenario]:
     return [one for one in world.results if one.subject["commit"] == "c0ffee"]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(world=worlds(), about=st.sampled_from(sorted(POLICIES)), file=st.sampled_from(sorted(FILES)), data=st.data())
 def test_losing_a_result_of_the_subject_never_opens(world: World, about: str, file: str, data: st.DataObject) -> None:
     """A gate that is closed stays closed when a passing result is taken away: what was announced is then missing."""
@@ -127,7 +127,7 @@ def test_losing_a_result_of_the_subject_never_opens(world: World, about: str, fi
     assert not world.without(data.draw(st.sampled_from(passing))).decided(about, file).open
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(world=worlds(), about=st.sampled_from(sorted(POLICIES)), data=st.data())
 def test_a_worse_result_of_the_subject_never_opens(world: World, about: str, data: st.DataObject) -> None:
     """A gate that is closed stays closed when a result of the subject becomes worse."""
@@ -141,7 +141,7 @@ def test_a_worse_result_of_the_subject_never_opens(world: World, about: str, dat
     assert not world.replaced(old, worse).decided(about, "none").open
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     world=worlds(),
     about=st.sampled_from(sorted(POLICIES)),
@@ -161,7 +161,7 @@ def test_overrides_do_not_open_by_worse_results(world: World, about: str, file: 
     assert not world.replaced(old, worse).decided(about, file).open
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(world=worlds(), about=st.sampled_from(sorted(POLICIES)), file=st.sampled_from(sorted(FILES)))
 def test_an_open_gate_has_a_pass_for_everything(world: World, about: str, file: str) -> None:
     """Where the gate is open, each required scenario has a pass of the subject, or an override that was used."""

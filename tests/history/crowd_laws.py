@@ -38,7 +38,7 @@ def nothing_lost_nothing_doubled(location: str, folder: Path) -> None:
 
 def killed_writers_leave_nothing_half(location: str, folder: Path, *, kills: int) -> None:
     """Writers are killed at random instants; whatever the index has is whole, and the rest is taken in afterwards."""
-    outs = prepare(folder / "outs", 40)
+    outs = prepare(folder / "outs", 24)
     chance = random.Random(4)
     for _ in range(kills):
         process = writer(location, folder / "artifacts", chance.sample(outs, len(outs)), threads=2)

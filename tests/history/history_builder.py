@@ -84,10 +84,20 @@ def written(evidence: Mapping[str, bytes], folder: Path) -> Path:
     return folder
 
 
+@functools.cache
+def _migrated() -> bytes:
+    """An empty database of the newest schema: migrating is tested once, and need not be done a hundred times."""
+    with tempfile.TemporaryDirectory() as folder:
+        open_sqlite(Path(folder) / "index.sqlite").close()
+        return (Path(folder) / "index.sqlite").read_bytes()
+
+
 @contextmanager
 def opened(folder: Path, *, clock: Clock | None = None) -> Iterator[History]:
     """A history of its own, begun if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "index.sqlite").exists():
+        (folder / "index.sqlite").write_bytes(_migrated())
     store = FolderStore(folder / "artifacts")
     with History(open_sqlite(folder / "index.sqlite"), store, clock or ManualClock(wall_ns=START)) as history:
         yield history

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
+import re
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from history_builder import JOURNAL, LOG, evidence_of, opened, written
+from history_builder import JOURNAL, LOG, everything, evidence_of, opened, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshkit_chaos.errors import HistoryProblem
+from meshkit_chaos.errors import ChaosError, HistoryProblem
 from meshkit_chaos.history import bundles
 from meshkit_chaos.history.bundles import collect, pack, spread, unpack
 from meshkit_chaos.history.evidence import digest, goes_on, is_evidence
+from meshkit_chaos.history.index import derive
 
 ULID = "01KDVDNA006AZDBMR4JV1NWV0A"
 Change = Callable[[tarfile.TarInfo], None]
@@ -189,3 +192,44 @@ def test_going_on_is_an_order(evidence: dict[str, bytes], more: bytes) -> None:
         longer = {**evidence, LOG: evidence[LOG] + more + b"\n"}
         assert goes_on(evidence, longer)
         assert not goes_on(longer, evidence)
+
+
+CHANGED: dict[str, tuple[str, bytes, bytes]] = {
+    "a time beyond all years": (LOG, rb'"wall_ns":\d+', b'"wall_ns":%d' % 10**30),
+    "a time before all years": (LOG, rb'"wall_ns":\d+', b'"wall_ns":-%d' % 10**19),
+    "a seed of a hundred digits": (JOURNAL, rb'"seed":\d+', b'"seed":1%s' % (b"0" * 100)),
+    "a NUL in the subject": (LOG, rb'"version":"1"', rb'"version":"\\u0000"'),
+    "a lone surrogate": (LOG, rb'"version":"1"', rb'"version":"\\ud800"'),
+    "an invocation that is no ULID": (LOG, rb'"invocation":"\w+"', b'"invocation":"../../x"'),
+    "a scenario announced twice": (LOG, rb'"scenarios":\[(.*?\})\]', rb'"scenarios":[\1,\1]'),
+    "a run outside of its folder": (LOG, rb'"folder":"[^"]+"', b'"folder":"../../../etc"'),
+    "an absolute folder": (LOG, rb'"folder":"[^"]+"', b'"folder":"/etc"'),
+    "an end before the beginning": (JOURNAL, rb'"seq":1,"t":\d+', b'"seq":1,"t":-%d' % 10**25),
+    "a log of something else": (LOG, rb"^", b'{"kind":"run.ended"}\n'),
+}
+
+
+@pytest.mark.parametrize("case", CHANGED)
+def test_an_impossible_record_is_refused_or_no_pass(tmp_path: Path, case: str) -> None:
+    """A record that no run of ours wrote is refused or is no pass; it never ends in a crash."""
+    name, old, new = CHANGED[case]
+    evidence = evidence_of()
+    changed = {**evidence, name: re.sub(old, new, evidence[name], count=1)}
+    assert changed != evidence
+    with opened(tmp_path / "history") as history:
+        try:
+            history.add(written(changed, tmp_path / "out"))
+        except ChaosError as error:
+            assert error.message  # noqa: PT017  # a refusal is one of two right ends
+        assert [one.verdict for one in everything(history) if one.verdict == "pass"] == []
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.sampled_from([LOG, JOURNAL]), st.integers(0, 10**6), st.binary(min_size=1, max_size=3), st.integers(0, 40))
+def test_any_change_to_a_record_is_borne(name: str, place: int, junk: bytes, gone: int) -> None:
+    """Bytes replaced anywhere in a log or a journal: values are derived, or it is refused; nothing else happens."""
+    evidence = evidence_of()
+    at = place % len(evidence[name])
+    changed = evidence[name][:at] + junk + evidence[name][at + gone :]
+    with contextlib.suppress(ChaosError):
+        derive({**evidence, name: changed})

@@ -23,7 +23,7 @@ def test_two_hundred_writers(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_killed_writers(tmp_path: Path) -> None:
     """SIGKILL at any instant leaves an index in which everything is whole."""
-    killed_writers_leave_nothing_half(str(tmp_path / "h"), tmp_path, kills=12)
+    killed_writers_leave_nothing_half(str(tmp_path / "h"), tmp_path, kills=8)
 
 
 def test_a_lease_has_one_holder(tmp_path: Path) -> None:

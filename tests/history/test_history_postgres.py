@@ -72,7 +72,7 @@ def test_two_hundred_writers(location: str, tmp_path: Path) -> None:
 
 def test_killed_writers(location: str, tmp_path: Path) -> None:
     """SIGKILL at any instant leaves an index in which everything is whole."""
-    killed_writers_leave_nothing_half(location, tmp_path, kills=8)
+    killed_writers_leave_nothing_half(location, tmp_path, kills=5)
 
 
 def test_a_lease_has_one_holder(location: str, tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from history_builder import crashed, everything, evidence_of, opened, variant, written
+from history_builder import SECOND, START, crashed, everything, evidence_of, opened, variant, written
 
 from meshkit_chaos.errors import HistoryProblem, UsageError
+from meshkit_chaos.history.branch import GitBranch
 from meshkit_chaos.history.places import opened_shelf
 from meshkit_chaos.history.shelf import FolderStore
 from meshkit_chaos.history.travel import Moved, pull, push
@@ -94,6 +95,15 @@ def test_a_run_that_grew_travels(tmp_path: Path, remote: str) -> None:
         assert [one.verdict for one in everything(there)] == ["pass"]
 
 
+def test_a_pull_may_be_bounded(tmp_path: Path) -> None:
+    """Of three invocations those that began at the given instant or later are taken in; a later pull takes the rest."""
+    pushed(filled(tmp_path / "here", 1, 2, 3), str(tmp_path / "share"))
+    with opened(tmp_path / "there") as there, opened_shelf(str(tmp_path / "share")) as shelf:
+        assert pull(there, shelf, since=START + 2 * SECOND) == Moved(invocations=2)
+        assert min(one.at for one in there.invocations()) == START + 2 * SECOND
+        assert pull(there, shelf) == Moved(invocations=1)
+
+
 def test_an_altered_bundle_is_refused_and_the_rest_goes_on(tmp_path: Path) -> None:
     """Of three bundles in a shared folder one was altered: it is named, the other two arrive, and it is refused again later."""
     pushed(filled(tmp_path / "here", 1, 2, 3), str(tmp_path / "share"))
@@ -115,14 +125,27 @@ def test_what_else_lies_in_a_remote_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_branch_survives_pushers_at_the_same_time(tmp_path: Path, remote: str) -> None:
-    """Six that push at once all arrive: each puts its own on top of what others pushed, and nothing is forced."""
-    folders = [filled(tmp_path / f"job-{number}", number) for number in range(6)]
-    with ThreadPoolExecutor(6) as crowd:
+    """Four that push at once all arrive: each puts its own on top of what others pushed, and nothing is forced."""
+    folders = [filled(tmp_path / f"job-{number}", number) for number in range(4)]
+    with ThreadPoolExecutor(4) as crowd:
         moved = list(crowd.map(lambda folder: pushed(folder, remote), folders))
-    assert moved == [Moved(invocations=1)] * 6
-    assert pulled(tmp_path / "there", remote) == Moved(invocations=6)
+    assert moved == [Moved(invocations=1)] * 4
+    assert pulled(tmp_path / "there", remote) == Moved(invocations=4)
     commits = git(tmp_path / "remote.git", "rev-list", "--parents", "chaos-history").splitlines()
-    assert sorted(len(line.split()) for line in commits) == [1, 2, 2, 2, 2, 2], "one line of commits, nothing merged or lost"
+    assert sorted(len(line.split()) for line in commits) == [1, 2, 2, 2], "one line of commits, nothing merged or lost"
+
+
+def test_a_push_does_not_fetch_what_is_there(tmp_path: Path, remote: str) -> None:
+    """Where the server can leave contents out, a push to a large history takes its names only; a pull takes everything."""
+    git(tmp_path / "remote.git", "config", "uploadpack.allowFilter", "true")
+    served = remote.replace("git:", "git:file://")
+    pushed(filled(tmp_path / "first", 1, 2, 3), served)
+    with opened(filled(tmp_path / "second", 4)) as history, opened_shelf(served) as shelf:
+        assert isinstance(shelf, GitBranch)
+        assert push(history, shelf) == Moved(invocations=1)
+        objects = git(shelf._scratch / "names", "cat-file", "--batch-all-objects", "--batch-check=%(objecttype)").split()
+        assert objects.count("blob") == 2, "the read-me, and what was pushed"
+    assert pulled(tmp_path / "there", served) == Moved(invocations=4)
 
 
 def test_the_users_repository_is_not_touched(tmp_path: Path, remote: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,6 +165,23 @@ def test_the_users_repository_is_not_touched(tmp_path: Path, remote: str, monkey
     assert pushed(filled(tmp_path / "here", 1), "git:origin#kept/chaos") == Moved(invocations=1)
     assert {path: path.read_bytes() for path in sorted(work.rglob("*")) if path.is_file()} == before
     assert git(tmp_path / "remote.git", "branch", "--list", "--format=%(refname:short)").split() == ["kept/chaos"]
+
+
+def test_a_checkouts_token_is_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The header that a CI's checkout leaves in its configuration reaches our git, once, and no file of ours."""
+    for name, value in GIT_HOME.items():
+        monkeypatch.setenv(name, value)
+    git(tmp_path, "init", "--quiet", "work")
+    git(tmp_path / "work", "config", "http.https://example.org/.extraheader", "AUTHORIZATION: basic c2VjcmV0")
+    git(tmp_path / "work", "remote", "add", "origin", "https://example.org/mesh.git")
+    monkeypatch.chdir(tmp_path / "work")
+    with opened_shelf("git:origin") as shelf:
+        assert isinstance(shelf, GitBranch)
+        told = shelf._git.word("config", "--get-all", "http.https://example.org/.extraheader")
+        assert told == "AUTHORIZATION: basic c2VjcmV0"
+        assert shelf._git.word("config", "remote.there.url") == "https://example.org/mesh.git"
+        written = [path for path in shelf._scratch.rglob("*") if path.is_file() and b"c2VjcmV0" in path.read_bytes()]
+        assert written == []
 
 
 def test_a_branch_of_source_code_is_refused(tmp_path: Path, remote: str) -> None:

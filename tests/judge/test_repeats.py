@@ -161,3 +161,11 @@ def test_a_refused_scenario_is_not_run() -> None:
     joined = invocation_verdict("i", [Said("leader-killed")], [no_run], subject={})
     assert joined.scenarios[0].verdict == "not-run"
     assert joined.verdict == "inconclusive"
+
+
+def test_a_scenario_that_was_not_run_says_why() -> None:
+    """The reason is in the scenario's own sentence: gates and summaries quote that, and not the run's findings."""
+    scenario = Staged().scenario
+    run = refused(scenario, run="r1", reason="the native build failed: mesh-load", subject={})
+    joined = join(scenario.id, [run], scenario.repeats)
+    assert (joined.verdict, joined.sentence) == ("not-run", f"{scenario.id} was not run: the native build failed: mesh-load")

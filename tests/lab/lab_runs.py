@@ -31,6 +31,8 @@ PROMISED_S = 1.0
 """Within this time a watchdog has undone."""
 SLACK = 3
 """A loaded machine may take so many times longer before a test fails; the measured times are printed."""
+READ_BY_THEN_S = 1.0
+"""A watchdog looks into the journal ten times a second: what is older than this, it has read."""
 _LOOK_EVERY_S = 0.004
 _RUNNING_UP_S = 30.0
 
@@ -51,7 +53,7 @@ def wait_for(look: Callable[[], T | None], *, within: float, what: str | Callabl
 
 def let_pass(seconds: float) -> None:
     """Let a chosen time go by: the moment of a blow within a phase, never a wait for something to be ready."""
-    time.sleep(seconds)
+    time.sleep(seconds)  # the one place of the lab where time itself is the subject
 
 
 @dataclass(frozen=True)

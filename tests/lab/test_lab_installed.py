@@ -10,7 +10,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from lab_runs import Corner, LabRun, assert_undone, let_pass
+from lab_runs import READ_BY_THEN_S, Corner, LabRun, assert_undone, let_pass
 
 from meshkit_chaos.journal import events as ev
 
@@ -43,7 +43,7 @@ def elsewhere(corner: Corner, installed: Path) -> Corner:
 
 def killed_during_a_fault(run: LabRun) -> None:
     run.reached(ev.FaultInjected)
-    let_pass(0.2)
+    let_pass(READ_BY_THEN_S)
     run.strike()
     run.ended()
     run.corner.gone(what="runner of the installed package killed")
@@ -102,7 +102,7 @@ def test_a_working_folder_that_is_deleted_with_the_results_changes_nothing(elsew
     words = ("run", "leader-paused-long", "--file", str(elsewhere.folder / "chaos-scenarios.yaml"), "--out", "out")
     run = elsewhere.start(*words, scenario="leader-paused-long", out=here / "out", cwd=here)
     run.reached(ev.FaultInjected)
-    let_pass(0.2)
+    let_pass(READ_BY_THEN_S)
     run.strike(signal.SIGSTOP)
     shutil.rmtree(here)
     run.strike()

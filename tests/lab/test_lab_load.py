@@ -63,6 +63,7 @@ def test_availability_as_a_client_sees_it_is_judged(corner: Corner, example: Pat
     assert all("load" not in event.members for event in done.events(ev.TargetResolved))
     report = (corner.folder / "out" / "report.html").read_text(encoding="utf-8")
     assert "availability, good in the band" in report
+    assert f"{client.binary_digest}, native, rust, linux-x64" in report
     assert not corner.left()
 
 

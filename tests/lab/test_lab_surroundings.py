@@ -11,7 +11,18 @@ import sys
 from pathlib import Path
 
 import pytest
-from lab_runs import PROMISED_S, SLACK, Corner, LabRun, as_json, assert_passed, assert_undone, let_pass, wait_for
+from lab_runs import (
+    PROMISED_S,
+    READ_BY_THEN_S,
+    SLACK,
+    Corner,
+    LabRun,
+    as_json,
+    assert_passed,
+    assert_undone,
+    let_pass,
+    wait_for,
+)
 
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.store import JOURNAL
@@ -99,7 +110,7 @@ def test_results_deleted_under_a_runner_that_dies_are_not_needed_to_undo(corner:
     """The watchdog knows from what it has read which marker and which data folder to look for."""
     run = corner.run("leader-paused-long")
     run.reached(ev.FaultInjected)
-    let_pass(0.2)
+    let_pass(READ_BY_THEN_S)
     run.strike(signal.SIGSTOP)
     shutil.rmtree(run.out)
     run.strike()
@@ -163,7 +174,7 @@ def test_a_journal_that_was_emptied_by_somebody_is_no_pass(corner: Corner) -> No
     """Lines behind the cut cannot be trusted: the run is undone, invalid, and its record is not taken for whole."""
     run = corner.run("leader-paused-long")
     run.reached(ev.FaultInjected)
-    let_pass(0.2)
+    let_pass(READ_BY_THEN_S)
     os.truncate(run.folder / JOURNAL, 0)
     run.strike()
     run.ended()

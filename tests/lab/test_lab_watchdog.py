@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab_runs import Corner, LabRun, assert_undone, let_pass, wait_for
+from lab_runs import PROMISED_S, SLACK, Corner, LabRun, assert_undone, let_pass, wait_for
 
 from meshkit_chaos.clock import SystemClock
 from meshkit_chaos.faults import Resume
@@ -126,15 +126,18 @@ def test_a_runner_that_hangs_while_it_undoes_is_killed_soon(corner: Corner) -> N
     scenarios.write_text(scenarios.read_text().replace("within: 8s, verify", "within: 2s, verify"))
     run = corner.run("leader-killed-long")
     run.reached(ev.FaultInjected)
+    for seen in corner.members():
+        os.kill(seen.pid, signal.SIGSTOP)  # alone, the member that is started again does not get ready
     run.strike(signal.SIGINT)
     deadline = run.reached(ev.RevertIntended).deadline
     run.strike(signal.SIGSTOP)
-    assert not run.events(ev.RevertDone), "the member takes longer than that to get ready"
+    assert not run.events(ev.RevertDone)
     assert run.ended(within=10) == -signal.SIGKILL
     corner.gone(what="runner that hung while undoing")
     assert_undone(run)
     taken_over = next(entry for entry, _ in run.record().of(ev.WriterChanged))
-    assert 0 <= taken_over.t - deadline < 4 * 10**9
+    given_up = deadline + 2 * S
+    assert deadline <= taken_over.t < given_up + int(PROMISED_S * SLACK * S)
 
 
 def record_of(*events: ev.AnyEvent) -> Record:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -31,6 +32,8 @@ from meshkit_chaos.slo import Duration
 RUNS = int(os.environ.get("MESHKIT_CHAOS_CONVERGENCE_RUNS", "3"))
 MS = 10**6
 OWN = Duration(200 * 10**6)
+WIDEST = (2200 * MS, 400 * MS, 200 * MS)
+"""Two rounds and how long they take: what a median run must not exceed."""
 pytestmark = [pytest.mark.slow, pytest.mark.lab, pytest.mark.timeout(120 + 60 * RUNS)]
 SOURCE = """prometheus:
     url: http://127.0.0.1:PORT
@@ -101,25 +104,29 @@ class Seen:
 
 
 def seen(record: Record, objective: str) -> Seen:
-    """A passed objective's interval. One that is blind after the recovery, if only for two rounds, has a wider one."""
+    """A judged objective's interval: a pass for whoever saw every round since the recovery.
+
+    One that is blind after it, if only for two rounds, has a wider interval, and may not be able to tell.
+    """
     finding = next(found for found in judge(record).findings if found.id == objective)
     assert finding.measured is not None, finding
-    assert finding.measured.hi is not None, finding
-    assert finding.measured.recovered is not None, finding
-    assert finding.verdict == "pass", finding
+    assert finding.verdict in {"pass", "inconclusive"}, finding
+    if finding.measured.hi is None or finding.measured.recovered is None:
+        assert finding.verdict == "inconclusive", finding
+        return Seen(finding.measured.lo, sys.maxsize, sighted=False)
     assert record.started is not None
     indicator = next(one for one in record.started.plan.scenario.indicators if one.name == finding.indicator)
     begin, end = finding.measured.recovered[0], finding.measured.window[1]
     points = tuple(point for point in series_of(record, indicator) if begin <= point.start and point.end <= end)
-    states = [point.state for point in points]
-    missing = missing_rounds(
-        instants_of(points, indicator.band), every=every_of(record, indicator), start=points[0].tick, end=points[-1].tick
-    )
-    return Seen(finding.measured.lo, finding.measured.hi, sighted=not missing and "unknown" not in states)
+    every = every_of(record, indicator)
+    missing = missing_rounds(instants_of(points, indicator.band), every=every, start=points[0].tick, end=points[-1].tick)
+    sighted = not missing and all(point.state != "unknown" for point in points)
+    assert finding.verdict == "pass" or not sighted, finding
+    return Seen(finding.measured.lo, finding.measured.hi, sighted=sighted)
 
 
 def witnesses_of(record: Record, samples: Samples) -> tuple[Seen, Seen, Seen]:
-    """What each says of one run, which passes by all of them and leaves the laboratory as it was: the slowest one first.
+    """What each says of one run, which no one fails and which leaves the laboratory as it was: the slowest one first.
 
     A busy machine skips rounds of 50 ms; a baseline with a hole is then inconclusive, and rightly so.
     """
@@ -134,10 +141,10 @@ def witnesses_of(record: Record, samples: Samples) -> tuple[Seen, Seen, Seen]:
 
 
 def test_three_witnesses_agree_and_the_faster_one_is_narrower(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """Their intervals overlap in every run, and each is narrower than that of the slower witness.
+    """Their intervals overlap in every run; in each run that all of them saw, each is narrower than that of the slower one.
 
-    Narrower in each run in which the faster one saw all rounds, and by the median of all runs. A witness that was blind for a
-    moment, because the machine was too busy to ask in time, has an interval that reaches over that moment: wide, and true.
+    A witness that was blind for two rounds or more, because the machine was too busy to ask in time, has an interval that
+    reaches over that moment: wide, and true. At least a third of the runs must have been seen by all, or nothing is proven.
     """
     needed()
     clock = SystemClock()
@@ -168,7 +175,8 @@ def test_three_witnesses_agree_and_the_faster_one_is_narrower(tmp_path: Path, re
     for several in found:
         assert max(one.lo for one in several) <= min(one.hi for one in several), told
         for slower, faster in pairwise(several):
-            assert faster.width < slower.width or not faster.sighted, told
-    slow, middle, fast = (median(one.width for one in column) for column in zip(*found, strict=True))
-    assert slow > middle > fast, told
-    assert slow < 2.2 * 10**9, told
+            assert faster.width < slower.width or not (faster.sighted and slower.sighted), told
+    seen_by_all = [several for several in found if all(one.sighted for one in several)]
+    assert len(seen_by_all) >= max(1, RUNS // 3), told
+    widths = [median(one.width for one in column) for column in zip(*seen_by_all, strict=True)]
+    assert all(width < most for width, most in zip(widths, WIDEST, strict=True)), told

@@ -35,6 +35,11 @@ class Source:
     def tree(self) -> ast.Module:
         return ast.parse(self.text, filename=self.name)
 
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node of the tree: rules look at them again and again."""
+        return tuple(ast.walk(self.tree))
+
     @property
     def length(self) -> int:
         return self.text.count("\n")
@@ -46,11 +51,11 @@ class Source:
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
     def functions(self) -> Iterator[AnyFunction]:
-        return (node for node in ast.walk(self.tree) if isinstance(node, AnyFunction))
+        return (node for node in self.nodes if isinstance(node, AnyFunction))
 
     def imports(self) -> Iterator[tuple[int, str]]:
         """Line and full name of everything imported, wherever the import stands: ``from a import b`` is ``a.b``."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 yield from ((node.lineno, alias.name) for alias in node.names)
             elif isinstance(node, ast.ImportFrom):

@@ -24,12 +24,6 @@ CLOCKS = {
 }
 PURE_ROOMS = {"slo", "promql", "faults", "scenario", "plan", "judge", "report", "pipelines"}
 PURE_MODULES = {
-    "journal/binaries.py",
-    "journal/events.py",
-    "journal/record.py",
-    "journal/samples.py",
-    "journal/blocks.py",
-    "journal/recorder.py",
     "gate/comparing.py",
     "gate/decide.py",
     "gate/decision.py",
@@ -48,7 +42,17 @@ PURE_MODULES = {
     "gate/waiving.py",
     "history/memory.py",
     "history/model.py",
+    "journal/binaries.py",
+    "journal/blocks.py",
+    "journal/events.py",
+    "journal/record.py",
+    "journal/recorder.py",
+    "journal/rows.py",
+    "journal/samples.py",
+    "measure/assembling.py",
     "measure/exposition.py",
+    "measure/matrix.py",
+    "measure/shelf.py",
     "measure/watch.py",
     "native/beside.py",
     "native/classify.py",
@@ -145,7 +149,7 @@ def test_nothing_is_mocked() -> None:
 
 def clock_readings(source: Source) -> Iterator[str]:
     """Where a clock is read, by attribute (``time.time``) or by import (``from time import time``)."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Attribute):
             owner = node.value
             name = owner.attr if isinstance(owner, ast.Attribute) else owner.id if isinstance(owner, ast.Name) else ""
@@ -161,6 +165,23 @@ def test_time_enters_at_one_place() -> None:
     """Only ``clock`` reads clocks; whoever needs an instant is handed one, and can be run in virtual time."""
     read = [place for source in shipped() if source.name != "src/meshkit_chaos/clock.py" for place in clock_readings(source)]
     assert not read, f"take a Clock from meshkit_chaos.clock:\n{listed(read)}"
+
+
+def sleeps(source: Source) -> Iterator[int]:
+    """Lines of a test that let real time go by, other than between two looks at something."""
+    looking = {
+        below for node in source.nodes if isinstance(node, ast.While | ast.For) for below in ast.walk(node) if below is not node
+    }
+    for node in source.nodes:
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "time.sleep" and node not in looking:
+            yield node.lineno
+
+
+def test_nothing_sleeps_for_luck() -> None:
+    """A test waits for what it needs by looking again and again; where it lets time go by all the same, it says why."""
+    explained = {(source.name, line) for source in checks() for line, _ in source.comments()}
+    lucky = [f"{source.name}:{line}" for source in checks() for line in sleeps(source) if (source.name, line) not in explained]
+    assert not lucky, f"look until it is there, or say beside it why time must go by:\n{listed(lucky)}"
 
 
 def test_every_module_says_what_it_is_for() -> None:

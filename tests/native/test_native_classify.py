@@ -167,6 +167,12 @@ def test_a_digest_is_demanded_whatever_else_is() -> None:
     assert objections(facts, demand="any", digest="0" * 64)
 
 
+def test_what_could_not_be_read_to_its_end_is_never_accepted() -> None:
+    """Without a digest there is nothing to run exactly as it was verified, also where any class will do."""
+    unread = BinaryFacts(path="x", digest="", size=1, format="other", binary_class="damaged", refusals=("it changed",))
+    assert objections(unread, demand="any") == ("it could not be read to its end",)
+
+
 def test_linked_libraries_and_identity_are_told() -> None:
     """Needed libraries, and that a file names none, are read from the headers."""
     facts = facts_of(elf(linked=("libc.so.6", "libm.so.6"), loader="/lib64/ld-linux-x86-64.so.2"))

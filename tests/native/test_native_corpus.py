@@ -61,9 +61,10 @@ def rust_program(folder: Path, *flags: str) -> Path:
     return folder / "hello-rust"
 
 
-def go_program(folder: Path, *flags: str) -> Path:
-    (folder / "hello.go").write_text(GO)
-    env = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-p=2", "GOCACHE": str(folder / "cache")}
+def go_program(folder: Path, *flags: str, source: str = GO, **target: str) -> Path:
+    (folder / "hello.go").write_text(source)
+    own = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-p=2", "GOCACHE": str(folder / "cache")}
+    env = {**os.environ, **own, **target}
     made(str(one(package("go"), "bin/go")), "build", *flags, "-o", "hello-go", "hello.go", folder=folder, env=env)
     return folder / "hello-go"
 
@@ -99,6 +100,25 @@ def test_a_small_go_program_is_known_stripped_or_not(tmp_path: Path) -> None:
         assert (facts.binary_class, facts.toolchain, facts.static) == ("native", "go", True)
         assert any("(go1." in told for told in facts.evidence)
         assert facts.stripped is bool(flags)
+
+
+def test_a_real_program_for_macos_is_known_and_not_for_here(tmp_path: Path) -> None:
+    """A Mach-O file by Go: native, for its own platform, and refused for this one."""
+    source = 'package main\n\nfunc main() { println("hello") }\n'
+    facts = verify(go_program(tmp_path, source=source, GOOS="darwin", GOARCH="arm64"))
+    assert (facts.format, facts.binary_class, facts.toolchain, facts.platforms) == ("mach-o", "native", "go", ("osx-arm64",))
+    assert "/usr/lib/libSystem.B.dylib" in facts.linked
+    assert objections(facts, demand="required", wanted="osx-arm64") == ()
+    assert objections(facts, demand="required", wanted="linux-x64") == ("it is for osx-arm64, expected linux-x64",)
+
+
+@pytest.mark.parametrize(("name", "platform"), [("w64.exe", "win-x64"), ("w32.exe", "win-x86"), ("w64-arm.exe", "win-arm64")])
+def test_real_programs_for_windows_are_known(name: str, platform: str) -> None:
+    """The launchers that pip brings along are native programs of their platforms."""
+    facts = verify(one(package("pip"), name))
+    assert (facts.format, facts.binary_class, facts.platforms) == ("pe", "native", (platform,))
+    assert "KERNEL32.dll" in facts.linked
+    assert objections(facts, demand="required", wanted=platform) == ()
 
 
 @pytest.mark.parametrize("name", ["fixedwidth", "pyaniparser"])

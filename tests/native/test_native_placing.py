@@ -128,3 +128,18 @@ def test_what_lies_beside_the_original_counts_for_the_copy(built: Path, tmp_path
     (built.parent / "mesh.runtimeconfig.json").write_bytes(b"{}")
     with pytest.raises(EnvironmentProblem, match=r"mesh.runtimeconfig.json lies beside it"):
         placed(built, tmp_path / "data")
+
+
+def test_the_bill_of_materials_is_part_of_the_facts(built: Path, tmp_path: Path) -> None:
+    """The digest of the SBOM that came with it is recorded; one that is asked for and missing stops the deployment."""
+    bill = tmp_path / "mesh.cdx.json"
+    bill.write_bytes(b"{}")
+    copy = placed_at(str(tmp_path), "mesh")
+    words = {"name": "mesh", "wanted": "linux-x64"}
+    facts = place(built, copy, demand="required", sbom=bill, **words)
+    assert facts.sbom == hashlib.sha256(b"{}").hexdigest()
+    bill.unlink()
+    copy.unlink()
+    with pytest.raises(EnvironmentProblem, match=r"mesh.cdx.json cannot be read"):
+        place(built, copy, demand="required", sbom=bill, **words)
+    assert not copy.exists()

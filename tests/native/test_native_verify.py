@@ -102,6 +102,16 @@ def test_verify_ends_with_1_where_one_is_refused(program: Path, tmp_path: Path, 
     assert "a script, run by /bin/sh" in out
 
 
+def test_hostile_paths_and_texts_reach_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Control characters in a file's name or in its first line are shown as text, on lines of their own."""
+    file = tmp_path / "a\x1b[31m\nb"
+    file.write_bytes(b"#!/bin/sh \x1b[2J\n")
+    assert run(["native", "verify", str(file)]) == 1
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert len(out.splitlines()) == 4
+
+
 @pytest.mark.parametrize(
     "more",
     [["--runtime", "linux-arm64"], ["--digest", "0" * 64]],

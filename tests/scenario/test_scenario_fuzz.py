@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -68,10 +69,22 @@ def damaged(draw: st.DrawFn) -> bytes:
     return data
 
 
-@settings(deadline=None, max_examples=250, suppress_health_check=[HealthCheck.too_slow])
+def drawn(most: int) -> settings:
+    return settings(deadline=None, max_examples=most, suppress_health_check=[HealthCheck.too_slow])
+
+
+@drawn(80)
 @given(damaged())
 def test_damaged_documents_give_problems_not_tracebacks(data: bytes) -> None:
     """A good document that was damaged anywhere loads, or is refused with places."""
+    load_both(data)
+
+
+@pytest.mark.slow
+@drawn(500)
+@given(damaged())
+def test_many_damaged_documents_give_problems_not_tracebacks(data: bytes) -> None:
+    """The same in more draws."""
     load_both(data)
 
 
@@ -92,10 +105,7 @@ def _yaml(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-@settings(deadline=None, max_examples=250, suppress_health_check=[HealthCheck.too_slow])
-@given(JSONISH, JSONISH, JSONISH)
-def test_any_structure_gives_problems_not_tracebacks(first: object, second: object, third: object) -> None:
-    """The keys of the grammar in any order and nesting, with any values, never give a traceback."""
+def load_structures(first: object, second: object, third: object) -> None:
     load_both(
         _yaml(
             {"version": 1, "scenarios": [first, second], "indicators": {"a": third}, "members": first, "roles": {"a": second}}
@@ -103,6 +113,21 @@ def test_any_structure_gives_problems_not_tracebacks(first: object, second: obje
     )
     load_both(_yaml({"version": 1, "scenarios": "x", "series": third, "tests": [{"world": first, "expect": second}, third]}))
     load_both(_yaml({"version": 1, "name": "x", "kind": "process", "members": [second], "command": first, "metrics": third}))
+
+
+@drawn(60)
+@given(JSONISH, JSONISH, JSONISH)
+def test_any_structure_gives_problems_not_tracebacks(first: object, second: object, third: object) -> None:
+    """The keys of the grammar in any order and nesting, with any values, never give a traceback."""
+    load_structures(first, second, third)
+
+
+@pytest.mark.slow
+@drawn(500)
+@given(JSONISH, JSONISH, JSONISH)
+def test_many_structures_give_problems_not_tracebacks(first: object, second: object, third: object) -> None:
+    """The same in more draws."""
+    load_structures(first, second, third)
 
 
 @settings(deadline=None, max_examples=100)

@@ -11,7 +11,7 @@ from meshkit_chaos.judge.judge import judge
 from meshkit_chaos.judge.times import judge_time
 from meshkit_chaos.judge.verdict import Finding, Measurement
 
-QUICK = 3_000
+QUICK = 2_000
 MANY = 20_000
 
 

@@ -8,7 +8,7 @@ import pytest
 from replay import replayed
 
 BATCH = 50
-QUICK = 150
+QUICK = 100
 MANY = 1500
 
 

@@ -30,7 +30,9 @@ def as_built(described: EnvironmentDescription, built: Path | None) -> Environme
     if not described.binaries:
         raise UsageError(f"environment {described.name} names no binaries", hint="leave out --built")
     if not report.ok:
-        failed = "; ".join(f"{one.name}: {', '.join(one.problems)}" for one in report.binaries if not one.ok)
+        failed = "; ".join(
+            f"{one.name}: {(one.problems or ('it is not all right',))[0]}" for one in report.binaries if not one.ok
+        )
         raise CannotRun(
             f"the native build failed, so nothing is deployed: {failed or 'nothing was built'}", hint=f"see {built}"
         )

@@ -39,7 +39,10 @@ CANNOT_RUN: Final = 2
 @click.command("lint", epilog="Example: meshkit-chaos lint chaos-scenarios.yaml --env etcd-lab.yaml --exposition metrics.txt")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
-    "--env", "environment", type=click.Path(path_type=Path), help="Check against this environment, not the file's own."
+    "--env",
+    "environment",
+    metavar="ENV",
+    help="Check against this environment, not the file's own: a document, or the id of one that is up.",
 )
 @click.option(
     "--format",
@@ -52,25 +55,29 @@ CANNOT_RUN: Final = 2
 @click.option(
     "--exposition",
     type=click.Path(path_type=Path),
-    help="A saved page of metrics: names and labels of all queries are checked against it.",
+    help="A saved page of metrics: names and labels of all queries are checked against it. By default the one that the "
+    "environment names.",
 )
-@click.option(
-    "--live", metavar="URL", help="The same, with the page that this address answers now: the one thing lint asks for."
-)
+@click.option("--live", metavar="URL", help="The same, with the page that this address answers now.")
+@click.option("--target", is_flag=True, help="The same, with the pages that the members of --env answer now.")
 def lint_command(
-    files: tuple[Path, ...], environment: Path | None, form: str, exposition: Path | None, live: str | None
+    files: tuple[Path, ...], environment: str | None, form: str, exposition: Path | None, live: str | None, target: bool
 ) -> int:
     """Check FILES: scenarios, tests, environments, a gate's policy or overrides. Executes nothing.
 
     By default chaos-scenarios.yaml, and its tests.
 
+    Asks nobody, but for --live and --target.
+
     Ends with 0 where there is no error (warnings are no errors), with 4 otherwise.
     """
     problems: list[Problem] = []
     sources: dict[str, bytes] = {}
-    exported = _exported(exposition, live)
+    linting = _Linting(place=_document_of(environment), exported=_exported(exposition, live, environment if target else None))
+    if target and environment is None:
+        raise UsageError("--target asks the members of an environment", hint="name it: --env ENV")
     for file in files or _usual():
-        problems += _lint_one(file, environment, exported, sources)
+        problems += _lint_one(file, linting, sources)
     problems = list(dict.fromkeys(problems))
     match form:
         case "json":
@@ -89,27 +96,49 @@ def _usual() -> tuple[Path, ...]:
     return (Path(SCENARIOS), tests) if tests.is_file() else (Path(SCENARIOS),)
 
 
-def _exported(exposition: Path | None, live: str | None) -> Exported | None:
-    if exposition is not None and live is not None:
-        raise UsageError("--exposition and --live are both given", hint="keep one of them")
-    if exposition is None and live is None:
-        return None
-    from meshkit_chaos.cli.pages import fetched_page, saved_page  # noqa: PLC0415  # only asked for here
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Linting:
+    """What documents are checked against: another environment than their own, and what is exported."""
 
+    place: Path | None
+    exported: Exported | None
+
+
+def _document_of(environment: str | None) -> Path | None:
+    """The document of an environment; of one that is up, the one that it was made from."""
+    if environment is None or Path(environment).exists():
+        return Path(environment) if environment else None
+    from meshkit_chaos.environments.registry import environment_folder, registered  # noqa: PLC0415  # start-up time
+    from meshkit_chaos.environments.state import load_state  # noqa: PLC0415  # start-up time
+
+    state = load_state(environment_folder(environment)) if environment in registered() else None
+    return Path(state.description.path) if state is not None else Path(environment)
+
+
+def _exported(exposition: Path | None, live: str | None, target: str | None) -> Exported | None:
+    given = [
+        name for name, value in (("--exposition", exposition), ("--live", live), ("--target", target)) if value is not None
+    ]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} are both given", hint="keep one of them")
+    if not given:
+        return None
+    from meshkit_chaos.cli.pages import fetched_page, saved_page, target_pages  # noqa: PLC0415  # only asked for here
+
+    if target is not None:
+        return target_pages(target)
     return saved_page(exposition) if exposition is not None else fetched_page(str(live))
 
 
-def _lint_one(
-    file: Path, environment: Path | None, exported: Exported | None, sources: dict[str, bytes]
-) -> tuple[Problem, ...]:
+def _lint_one(file: Path, linting: _Linting, sources: dict[str, bytes]) -> tuple[Problem, ...]:
     data = sources[str(file)] = read_document(file)
     if _POLICY_KEY.search(data) or _OVERRIDES_KEY.search(data) or file.name in (POLICY, OVERRIDES):
         return _lint_gate(file, data)
     if _TESTS_KEY.search(data):
-        return _lint_tests(file, data, environment, sources)
+        return _lint_tests(file, data, linting, sources)
     if _ENVIRONMENT_KEYS.search(data):
         return load_environment(data, path=str(file)).problems
-    return _lint_scenarios(file, data, environment, exported, sources)[0]
+    return _lint_scenarios(file, data, linting, sources)[0]
 
 
 def _lint_gate(file: Path, data: bytes) -> tuple[Problem, ...]:
@@ -122,21 +151,26 @@ def _lint_gate(file: Path, data: bytes) -> tuple[Problem, ...]:
 
 
 def _lint_scenarios(
-    file: Path, data: bytes, environment: Path | None, exported: Exported | None, sources: dict[str, bytes]
+    file: Path, data: bytes, linting: _Linting, sources: dict[str, bytes]
 ) -> tuple[tuple[Problem, ...], ScenarioFile | None, EnvironmentDescription | None]:
     alone = load_scenarios(data, path=str(file))
     named = alone.value.environment if alone.value else None
-    place = environment or (file.parent / named if named else None)
+    place = linting.place or (file.parent / named if named else None)
+    exported = linting.exported
     if place is None:
         alone = load_scenarios(data, path=str(file), exported=exported) if exported is not None else alone
         return alone.problems, alone.value, None
     sources[str(place)] = read_document(place)
     described = load_environment(sources[str(place)], path=str(place))
+    if exported is None and described.value is not None and described.value.metrics and described.value.metrics.exposition:
+        from meshkit_chaos.cli.pages import described_page  # noqa: PLC0415  # only where a page is named
+
+        exported = described_page(described.value)
     checked = load_scenarios(data, path=str(file), environment=described.value, exported=exported)
     return (*described.problems, *checked.problems), checked.value, described.value
 
 
-def _lint_tests(file: Path, data: bytes, environment: Path | None, sources: dict[str, bytes]) -> tuple[Problem, ...]:
+def _lint_tests(file: Path, data: bytes, linting: _Linting, sources: dict[str, bytes]) -> tuple[Problem, ...]:
     """Problems of a test document and, because its tests are about them, of the documents that it names."""
     from meshkit_chaos.scenario.load_tests import load_tests  # noqa: PLC0415  # only for test documents
 
@@ -146,7 +180,8 @@ def _lint_tests(file: Path, data: bytes, environment: Path | None, sources: dict
     about = file.parent / alone.value.scenarios
     own = file.parent / alone.value.environment if alone.value.environment else None
     sources[str(about)] = read_document(about)
-    problems, scenarios, described = _lint_scenarios(about, sources[str(about)], environment or own, None, sources)
+    here = dataclasses.replace(linting, place=linting.place or own)
+    problems, scenarios, described = _lint_scenarios(about, sources[str(about)], here, sources)
     return (*problems, *load_tests(data, path=str(file), scenarios=scenarios, environment=described).problems)
 
 

@@ -191,6 +191,7 @@ def backtest_command(policy: Path, history: str, last: str | None, form: str) ->
     Ends with 0, or with 2 where there was nothing to decide about.
     """
     from meshkit_chaos.gate.backtest import backtest  # noqa: PLC0415  # start-up time
+    from meshkit_chaos.report.escape import one_line  # noqa: PLC0415  # start-up time
 
     rules = read_policy(policy, None)
     since = SystemClock().wall_ns() - duration(last, option="--last").ns if last else None
@@ -203,7 +204,7 @@ def backtest_command(policy: Path, history: str, last: str | None, form: str) ->
         click.echo(found.sentence)
         for one in found.blocked:
             subject = ", ".join(f"{key}={value}" for key, value in one.subject.items())
-            click.echo(f"  {iso(one.at)}  exit {one.decision.exit_code}  {one.decision.sentence}  ({subject})")
+            click.echo(one_line(f"{iso(one.at)} exit {one.decision.exit_code}: {one.decision.sentence} ({subject})"))
     return 0 if found.replayed else UNDECIDED
 
 
@@ -216,6 +217,7 @@ def self_test_command(policy: Path, form: str) -> int:
     Ends with 0 where all of it blocked, with 1 where any opened, with 2 where the policy opens for nothing at all.
     """
     from meshkit_chaos.gate.planting import self_test  # noqa: PLC0415  # start-up time
+    from meshkit_chaos.report.escape import one_line  # noqa: PLC0415  # start-up time
 
     test = self_test(read_policy(policy, None), now=SystemClock().wall_ns())
     if form == "json":
@@ -223,7 +225,7 @@ def self_test_command(policy: Path, form: str) -> int:
     else:
         for one in test.planted:
             about = f" ({one.scenario})" if one.scenario else ""
-            click.echo(f"{'OPENED' if one.opened else 'blocked'}  {one.situation}{about}")
+            click.echo(f"{'OPENED' if one.opened else 'blocked'}  {one_line(one.situation + about)}")
     if not test.control.open:
         say(f"this policy opens for nothing, so staying closed proves nothing: {test.control.sentence}")
         return UNDECIDED
@@ -242,6 +244,7 @@ def log_command(log: Path | None, verifying: bool, head: str, form: str) -> int:
     With --verify it ends with 1 where anything before the head was changed.
     """
     from meshkit_chaos.gate.log import GateLog, verify  # noqa: PLC0415  # start-up time
+    from meshkit_chaos.report.escape import one_line  # noqa: PLC0415  # start-up time
 
     if log is None:
         raise UsageError("which log?", hint="name it with --log")
@@ -251,7 +254,8 @@ def log_command(log: Path | None, verifying: bool, head: str, form: str) -> int:
         click.echo(json_text({"head": chain.head, "problems": list(problems), "entries": builtins(chain.entries)}))
     else:
         for entry in chain.entries:
-            click.echo(f"{entry.seq:>5}  {iso(entry.at)}  {entry.kind:<9} {entry.body.get('sentence', '')}")
+            told = one_line(f"{entry.kind} {entry.body.get('sentence', '')}")
+            click.echo(f"{entry.seq:>5}  {iso(entry.at)}  {told}")
         click.echo(f"head {chain.head}")
     for problem in problems:
         say(f"error (operator must act): {log}: {problem}")

@@ -15,7 +15,7 @@ from meshkit_chaos.errors import ChaosError, UsageError
 from meshkit_chaos.history.comparing import compare
 from meshkit_chaos.history.index import History
 from meshkit_chaos.history.model import Ask, PastInvocation, PastScenario
-from meshkit_chaos.report.past import compared_lines, invocation_lines, run_lines, trend_lines, whole_lines
+from meshkit_chaos.report.past import compared_lines, invocation_lines, mark_line, run_lines, trend_lines, whole_lines
 from meshkit_chaos.slo.codec import builtins
 
 PROBLEMS: Final = 2
@@ -117,7 +117,7 @@ def show_command(name: str, history: str, artifacts: str | None, form: str) -> i
         click.echo(json_text({**builtins(runs[0]), "marks": marks} if runs else whole))
         return 0
     lines = [line for run in runs for line in run_lines(run)] or whole_lines(invocation, scenarios)
-    lines += [f"    {'counts again' if mark['counts'] else 'invalid'}: {mark['reason']} ({mark['by']})" for mark in marks]
+    lines += [mark_line(mark) for mark in marks]
     click.echo("\n".join(lines))
     return 0
 

@@ -10,9 +10,10 @@ from meshkit_chaos.campaign.campaign import write_derived
 from meshkit_chaos.cli.app import say
 from meshkit_chaos.cli.histories import derived_documents, open_history, placed
 from meshkit_chaos.cli.history import PROBLEMS
-from meshkit_chaos.cli.options import FORMAT, json_text
+from meshkit_chaos.cli.options import FORMAT, duration, json_text
 from meshkit_chaos.errors import UsageError
 from meshkit_chaos.history.bundles import spread, unpack
+from meshkit_chaos.history.index import no_documents
 from meshkit_chaos.history.travel import Moved, pull, push
 from meshkit_chaos.judge.phrases import counted
 
@@ -38,8 +39,10 @@ def push_command(remote: str, history: str, artifacts: str | None, form: str) ->
 @click.command("pull", epilog="Example: meshkit-chaos history pull git:origin#chaos-history")
 @_REMOTE
 @placed
+@click.option("--since", metavar="DURATION", help="Only invocations that are no older, such as 90d: every one is judged again.")
+@click.option("--documents", is_flag=True, help="Make the report and the other documents of each, too.")
 @FORMAT
-def pull_command(remote: str, history: str, artifacts: str | None, form: str) -> int:
+def pull_command(remote: str, history: str, artifacts: str | None, since: str | None, documents: bool, form: str) -> int:
     """Take in what REMOTE has and this history does not. What was pruned here stays away.
 
     A bundle that was altered is refused by name and the rest is taken in; the command then ends with 2.
@@ -47,7 +50,9 @@ def pull_command(remote: str, history: str, artifacts: str | None, form: str) ->
     from meshkit_chaos.history.places import opened_shelf  # noqa: PLC0415  # only here
 
     with open_history(history, artifacts=artifacts, make=True) as opened, opened_shelf(remote) as shelf:
-        return _tell(pull(opened, shelf, documents=derived_documents), f"pulled from {shelf.where}", form)
+        oldest = opened.clock.wall_ns() - duration(since, option="--since").ns if since else 0
+        make = derived_documents if documents else no_documents
+        return _tell(pull(opened, shelf, since=oldest, documents=make), f"pulled from {shelf.where}", form)
 
 
 def _tell(moved: Moved, what: str, form: str) -> int:

@@ -1,13 +1,15 @@
-"""Pages of metrics for lint: saved ones, and ones that an address answers now."""
+"""Pages of metrics for lint: saved ones, one that an address answers now, and those of all members of an environment."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
 
+from meshkit_chaos.cli.reading import load_environment_alone
 from meshkit_chaos.errors import UsageError
 from meshkit_chaos.measure.exposition import LARGEST_PAGE, Wanted, parse
 from meshkit_chaos.measure.fetch import NoPage, Page, fetch, scrape_client
+from meshkit_chaos.scenario.environment import EnvironmentDescription
 from meshkit_chaos.scenario.exported import Exported
 from meshkit_chaos.slo import Duration
 
@@ -24,13 +26,58 @@ def saved_page(path: Path) -> Exported:
     return _exported(data, where=str(path), openmetrics=False)
 
 
+def described_page(description: EnvironmentDescription) -> Exported | None:
+    """The saved page that an environment's document names; None where it names none. Raises UsageError as ``saved_page``."""
+    metrics = description.metrics
+    if metrics is None or not metrics.exposition:
+        return None
+    beside = Path(description.path).parent
+    page = beside / metrics.exposition
+    if not page.resolve().is_relative_to(beside.resolve()):
+        raise UsageError(f"{page} lies outside of {beside}, behind a symbolic link", hint="put the page beside the document")
+    return saved_page(page)
+
+
+def target_pages(environment: str) -> Exported:
+    """What the members of an environment export now: one that is up, by its id, or an attached mesh, by its document.
+
+    Raises UsageError where a member's page is missing: names that only that member exports would be told as unknown.
+    """
+    targets = _targets(environment)
+    if not targets:
+        hint = "save a page (curl -o metrics.txt URL) and give it with --exposition, or as `metrics: {exposition: …}`"
+        raise UsageError(f"the members of {environment} have no page of their own to ask", hint=hint)
+    pages = [fetched_page(url) for url in dict.fromkeys(targets.values())]
+    several: dict[str, tuple[dict[str, str], ...]] = {}
+    for page in pages:
+        for name, labels in page.series.items():
+            several[name] = (*several.get(name, ()), *labels)
+    return Exported(where=environment, series=several)
+
+
+def _targets(environment: str) -> dict[str, str]:
+    from meshkit_chaos.environments.registry import environment_folder, registered  # noqa: PLC0415  # only for this
+    from meshkit_chaos.environments.state import load_state  # noqa: PLC0415  # as above
+
+    if not Path(environment).exists() and environment in registered():
+        state = load_state(environment_folder(environment))
+        return {spec.name: spec.metrics for spec in state.members if spec.metrics} if state is not None else {}
+    described = load_environment_alone(Path(environment))
+    if described.kind != "attached":
+        hint = f"bring it up and give its id: meshkit-chaos env up {environment}"
+        raise UsageError(f"{environment} describes members of kind {described.kind}, which nobody has started", hint=hint)
+    from meshkit_chaos.environments.resolving import resolve_attached  # noqa: PLC0415  # as above
+
+    return {spec.name: spec.metrics for spec in resolve_attached(described, given={}) if spec.metrics}
+
+
 def fetched_page(url: str) -> Exported:
     """Ask once. Raises UsageError where there is no page."""
     if not url.startswith(("http://", "https://")):
-        raise UsageError(f"--live {url!r} does not start with http:// or https://")
+        raise UsageError(f"{url!r} does not start with http:// or https://")
     page = asyncio.run(_fetch(url))
     if isinstance(page, NoPage):
-        raise UsageError(f"--live {url}: {page.cause}", hint="check the address, or give a saved page with --exposition")
+        raise UsageError(f"{url}: {page.cause}", hint="check the address, or give a saved page with --exposition")
     return _exported(page.body, where=url, openmetrics=page.openmetrics)
 
 

@@ -15,7 +15,9 @@ from meshkit_chaos.history.model import Ask, HistoryReader, PastInvocation, Past
 from meshkit_chaos.slo import Duration
 
 LOOKBACK: Final = Duration.parse("14d")
-"""Results of a subject are found by digest this far back, or as far as the policy's longest ``fresh``."""
+"""Invocations and, by digest, results of a subject are found this far back, or as far as the policy's longest ``fresh``."""
+BY_DIGEST: Final = 30
+"""So many results of each scenario, the newest, are looked at for a digest. Those of a stated commit are all looked at."""
 TRAIL: Final = 20
 BASELINE_RESULTS: Final = 200
 
@@ -29,7 +31,8 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 class Evidence(Struct, frozen=True, kw_only=True):
     """``tested``: results of the subject by scenario, newest first. ``vanished``: invocations of it that announced a scenario
-    and hold nothing of it, by scenario. ``trail``: the newest results of any subject. ``baseline``: candidates, newest first.
+    and hold nothing of it, by scenario. ``trail``: the newest results of any subject, of scenarios that may block: it decides
+    nothing and tells since when. ``baseline``: candidates, newest first.
 
     ``exercised``: by module, when it was last under a fault; None: never. ``nightly``: the instant at which one was expected,
     and the invocation that came. ``seen_failing``: scenarios that failed at least once.
@@ -50,19 +53,22 @@ def gather(reader: HistoryReader, policy: Policy, subject: Subject, *, now: int)
     """Ask history for all that a decision about a subject needs."""
     known = reader.known()
     by_commit = reader.results(Ask(subject={"commit": subject.commit}, invalidated=True)) if subject.commit else ()
-    unknown = _unknown(reader, policy, subject, {one.scenario for one in (*known, *by_commit)}, now=now)
+    recent = reader.invocations(since=_horizon(policy, now))
+    unknown = _unknown(recent, subject, {one.scenario for one in (*known, *by_commit)})
     asked = tuple(
         Asked(requirement=one, scenarios=selected(one, (*known, *by_commit), unknown=unknown)) for one in policy.requirements
     )
     every = tuple(dict.fromkeys(name for one in asked for name in one.scenarios))
     found = _of_subject(reader, policy, subject, by_commit=by_commit, scenarios=every, now=now)
-    trail = _by_scenario(reader.results(Ask(scenarios=every, newest=TRAIL))) if every else {}
+    tested = _by_scenario(one for one in found if one.counts)
+    suspects = tuple(name for name in every if not _plainly_good(tested.get(name, ())))
+    trail = _by_scenario(reader.results(Ask(scenarios=suspects, newest=TRAIL))) if suspects else {}
     failing = reader.results(Ask(scenarios=every, verdicts=("fail",), newest=1)) if every else ()
     at = expected(policy.nightly, now=now) if policy.nightly else None
     return Evidence(
         asked=asked,
-        tested=_by_scenario(one for one in found if one.counts),
-        vanished=_vanished(reader, policy, subject, found=found, now=now),
+        tested=tested,
+        vanished=_vanished(reader, subject, recent, found=found),
         trail=trail,
         baseline=_baseline(reader, policy, subject, asked=asked, now=now),
         exercised=_exercised(reader, policy, known),
@@ -72,11 +78,9 @@ def gather(reader: HistoryReader, policy: Policy, subject: Subject, *, now: int)
     )
 
 
-def _unknown(reader: HistoryReader, policy: Policy, subject: Subject, known: set[str], *, now: int) -> tuple[str, ...]:
+def _unknown(recent: tuple[PastInvocation, ...], subject: Subject, known: set[str]) -> tuple[str, ...]:
     """Scenarios that an invocation of the subject announced and that history knows nothing of: their results were lost."""
-    announced = (
-        name for one in reader.invocations(since=_horizon(policy, now)) if subject.announced_by(one) for name in one.announced
-    )
+    announced = (name for one in recent if subject.announced_by(one) for name in one.announced)
     return tuple(dict.fromkeys(name for name in announced if name not in known))
 
 
@@ -85,6 +89,10 @@ def _by_scenario(results: Iterable[PastScenario]) -> dict[str, tuple[PastScenari
     for one in results:
         found.setdefault(one.scenario, []).append(one)
     return {name: tuple(sorted(ones, key=lambda one: (one.at, one.invocation), reverse=True)) for name, ones in found.items()}
+
+
+def _plainly_good(results: tuple[PastScenario, ...]) -> bool:
+    return bool(results) and all(one.verdict == "pass" for one in results)
 
 
 def _horizon(policy: Policy, now: int) -> int:
@@ -104,7 +112,7 @@ def _of_subject(
     candidates = {(one.invocation, one.scenario): one for one in by_commit}
     if policy.match == "digest" and scenarios:
         since = _horizon(policy, now)
-        recent = reader.results(Ask(scenarios=scenarios, since=since, invalidated=True))
+        recent = reader.results(Ask(scenarios=scenarios, since=since, newest=BY_DIGEST, invalidated=True))
         candidates |= {(one.invocation, one.scenario): one for one in recent}
     own = {one.invocation for one in candidates.values() if subject.tested_by(one, policy.match)}
     announced = {one.invocation for one in by_commit} | own
@@ -116,13 +124,13 @@ def _of_subject(
 
 
 def _vanished(
-    reader: HistoryReader, policy: Policy, subject: Subject, *, found: tuple[PastScenario, ...], now: int
+    reader: HistoryReader, subject: Subject, recent: tuple[PastInvocation, ...], *, found: tuple[PastScenario, ...]
 ) -> dict[str, tuple[PastInvocation, ...]]:
     """What an invocation of the subject announced and history holds no result of, not even that there was none."""
     own = {one.invocation for one in found}
     have = {(one.invocation, one.scenario) for one in found}
     gone: dict[str, tuple[PastInvocation, ...]] = {}
-    for invocation in reader.invocations(since=_horizon(policy, now)):
+    for invocation in recent:
         if invocation.invocation not in own and not subject.announced_by(invocation):
             continue
         for name in invocation.announced:

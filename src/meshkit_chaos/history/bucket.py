@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from meshkit_chaos.errors import HistoryProblem, UsageError
 from meshkit_chaos.history.shelf import is_name, refuse_large
 
 if TYPE_CHECKING:
-    from obstore.store import S3Store
+    from obstore.store import RetryConfig, S3Store
 
 SCHEME: Final = "s3://"
+_RETRIES: Final[RetryConfig] = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
 
 
 class BucketStore:
@@ -90,4 +92,4 @@ def _open(bucket: str, prefix: str) -> S3Store:
             "a history in a bucket needs obstore, which is not installed",
             hint="install it with the extra: pip install 'meshkit-chaos[s3]'",
         ) from error
-    return S3Store(bucket, prefix=prefix or None)
+    return S3Store(bucket, prefix=prefix or None, retry_config=_RETRIES)

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from meshkit_chaos.campaign.log import read_log
 from meshkit_chaos.clock import iso
 from meshkit_chaos.errors import HistoryProblem
 from meshkit_chaos.history.evidence import LOG, Evidence, digest, is_evidence
@@ -25,7 +24,9 @@ from meshkit_chaos.history.evidence import LOG, Evidence, digest, is_evidence
 LARGEST: Final = 512 * 2**20
 """Bytes of evidence in one invocation. A nightly of twenty scenarios has a few MB."""
 MOST_FILES: Final = 200_000
-_NAME: Final = re.compile(r"runs/(\d{4})/(\d{2})/([0-9A-HJKMNP-TV-Z]{26})-([0-9a-f]{16})\.tar\.gz")
+_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ULID: Final = r"[0-9A-HJKMNP-TV-Z]{26}"
+_NAME: Final = re.compile(rf"runs/[0-9]{{4}}/[0-9]{{2}}/({_ULID})-([0-9a-f]{{16}})\.tar\.gz")
 _CHUNK: Final = 2**20
 
 
@@ -37,11 +38,24 @@ class BundleName:
     invocation: str
     digest: str
 
+    @property
+    def began(self) -> int:
+        """When the invocation began, in ms of wall time: the first 48 bits of its ULID."""
+        ms = 0
+        for letter in self.invocation[:10]:
+            ms = ms << 5 | _CROCKFORD.index(letter)
+        return ms
+
 
 def parse_name(name: str) -> BundleName | None:
     """None where it is not the name of a bundle."""
     found = _NAME.fullmatch(name)
-    return BundleName(name=name, invocation=found[3], digest=found[4]) if found else None
+    return BundleName(name=name, invocation=found[1], digest=found[2]) if found else None
+
+
+def is_ulid(text: str) -> bool:
+    """Whether it can be the identity of an invocation or a run."""
+    return re.fullmatch(_ULID, text) is not None
 
 
 def collect(out: Path) -> dict[str, bytes]:
@@ -147,9 +161,3 @@ def spread(evidence: Evidence, folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-
-
-def begun(out: Path) -> tuple[str, int]:
-    """The invocation in a results folder and when it began. Raises JournalDamaged where there is none."""
-    started = read_log(out)[0]
-    return started.invocation, started.wall_ns  # type: ignore[union-attr]  # read_log gives no log that begins otherwise

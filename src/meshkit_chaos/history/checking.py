@@ -17,8 +17,9 @@ from meshkit_chaos.history.bundles import parse_name, unpack
 from meshkit_chaos.history.evidence import digest, goes_on
 from meshkit_chaos.history.index import Derived, Documents, History, no_documents, put_state, read_bundle
 from meshkit_chaos.history.marking import is_mark, read_mark
-from meshkit_chaos.history.model import PastScenario
+from meshkit_chaos.history.model import PastInvocation, PastScenario
 from meshkit_chaos.history.shelf import blob_name
+from meshkit_chaos.judge.phrases import listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +56,20 @@ def _wrong_invocations(history: History, known: Mapping[str, str]) -> Iterator[t
         stored = history.invocation(invocation)
         if stored is None:
             yield bundle, "it left the index while it was checked"
-        elif (stored[0], tuple(map(_unmarked, stored[1]))) != (state.invocation, state.scenarios):
-            yield (
-                bundle,
-                f"the index says {stored[0].verdict}, judged again it is {state.invocation.verdict}: see what differs"
-                if (stored[0].verdict != state.invocation.verdict)
-                else "the index differs from what the bundle says, judged again",
-            )
+        elif said := _difference(*stored, state):
+            yield bundle, said
+
+
+def _difference(invocation: PastInvocation, scenarios: tuple[PastScenario, ...], state: Derived) -> str:
+    """What the index says otherwise than the evidence; empty where they agree."""
+    if invocation.verdict != state.invocation.verdict:
+        return f"the index says {invocation.verdict}; judged again it is {state.invocation.verdict}"
+    if invocation != state.invocation:
+        return "the index differs from the evidence in what it says of the invocation"
+    told = {one.scenario: _unmarked(one) for one in scenarios}
+    again = {one.scenario: one for one in state.scenarios}
+    wrong = sorted(name for name in told.keys() | again.keys() if told.get(name) != again.get(name))
+    return f"the index differs from the evidence, judged again, in {listed(wrong)}" if wrong else ""
 
 
 def _unmarked(past: PastScenario) -> PastScenario:

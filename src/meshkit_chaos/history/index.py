@@ -8,7 +8,7 @@ evidence that a secret leaked into. A bundle is on the shelf before the index na
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,7 @@ from meshkit_chaos.campaign.results import Results, read_results
 from meshkit_chaos.clock import Clock, ulid
 from meshkit_chaos.errors import HistoryProblem, JournalDamaged, UsageError
 from meshkit_chaos.history import writing
-from meshkit_chaos.history.bundles import collect, pack, parse_name, spread, unpack
+from meshkit_chaos.history.bundles import collect, is_ulid, pack, spread, unpack
 from meshkit_chaos.history.database import Database
 from meshkit_chaos.history.deriving import past
 from meshkit_chaos.history.evidence import LOG, Evidence, digest, goes_on
@@ -29,6 +29,7 @@ from meshkit_chaos.history.model import PastInvocation, PastScenario
 from meshkit_chaos.history.reading import IndexReader
 from meshkit_chaos.history.shelf import Store, blob_name
 from meshkit_chaos.journal import events as ev
+from meshkit_chaos.slo.codec import builtins
 
 How = Literal["new", "grew", "known", "older", "pruned"]
 Documents = Callable[[Results], Mapping[str, bytes]]
@@ -151,9 +152,8 @@ def derive(evidence: Evidence, documents: Documents = no_documents) -> Derived:
         _refuse_leaks(results)
         invocation, scenarios = past(results)
         made = documents(results)
+    _refuse_impossible(invocation, scenarios)
     bundle, data = pack(evidence, invocation=invocation.invocation, wall_ns=invocation.at)
-    if parse_name(bundle) is None:
-        raise HistoryProblem(f"{invocation.invocation[:80]!r} is no ULID", hint="the log was not written by this program")
     return Derived(bundle=bundle, data=data, evidence=evidence, invocation=invocation, scenarios=scenarios, documents=made)
 
 
@@ -173,6 +173,38 @@ def put_state(connection: Connection, state: Derived) -> None:
     writing.put(connection, state.invocation, state.scenarios, bundle=state.bundle)
     blobs = {name: (digest(data), len(data)) for name, data in state.documents.items()}
     writing.put_documents(connection, state.invocation.invocation, blobs)
+
+
+def _refuse_impossible(invocation: PastInvocation, scenarios: tuple[PastScenario, ...]) -> None:
+    """Records come from elsewhere: what no run of this program can have, no table should get."""
+    for name in (invocation.invocation, *(run.run for one in scenarios for run in one.runs)):
+        if not is_ulid(name):
+            raise HistoryProblem(f"{name[:80]!r} is no ULID", hint=_FOREIGN)
+    if not 0 <= invocation.at < _LATEST:
+        raise HistoryProblem(f"an invocation at {invocation.at} ns of wall time", hint=_FOREIGN)
+    if len({one.scenario for one in scenarios}) < len(scenarios):
+        raise HistoryProblem("a scenario is announced twice", hint=_FOREIGN)
+    for leaf in _leaves([builtins(invocation), builtins(scenarios)]):
+        if isinstance(leaf, int) and abs(leaf) >= 2**63:
+            raise HistoryProblem(f"the record holds a number of more than 63 bits: {leaf:.3e}", hint=_FOREIGN)
+        if isinstance(leaf, str) and "\0" in leaf:
+            raise HistoryProblem(f"the record holds a text with a NUL character: {leaf[:80]!r}", hint=_FOREIGN)
+
+
+_FOREIGN: Final = "the record was not written by this program"
+_LATEST: Final = 253_402_300_800 * 10**9
+"""The year 10000: names of bundles have four digits for it."""
+
+
+def _leaves(value: object) -> Iterator[object]:
+    if isinstance(value, dict):
+        yield from value
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for inner in value:
+            yield from _leaves(inner)
+    else:
+        yield value
 
 
 def _refuse_leaks(results: Results) -> None:

@@ -99,6 +99,16 @@ class PastInvocation(Struct, frozen=True, kw_only=True):
     announced: tuple[str, ...]
 
 
+class Outline(Struct, frozen=True, kw_only=True):
+    """A result as retention looks at it: which scenario where, and whether it was good and counts."""
+
+    invocation: str
+    scenario: str
+    environment_class: str
+    verdict: VerdictName
+    counts: bool
+
+
 class Ask(Struct, frozen=True, kw_only=True):
     """Which scenario results: all conditions hold at once; an empty or None one does not narrow.
 

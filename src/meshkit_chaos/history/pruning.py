@@ -13,14 +13,12 @@ from meshkit_chaos.history import writing
 from meshkit_chaos.history.bundles import parse_name, unpack
 from meshkit_chaos.history.evidence import goes_on
 from meshkit_chaos.history.index import History
-from meshkit_chaos.history.model import Ask
 from meshkit_chaos.history.retention import Fate, Rules, fates
 
 
 def plan_prune(history: History, rules: Rules) -> tuple[Fate, ...]:
     """What would go, and what stays although it is old."""
-    results = history.results(Ask(invalidated=True))
-    return fates(history.invocations(), results, rules, now=history.clock.wall_ns())
+    return fates(history.invocations(), history.outlines(), rules, now=history.clock.wall_ns())
 
 
 def carry_out(history: History, going: Iterable[Fate]) -> int:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from meshkit_chaos.history.database import Database
-from meshkit_chaos.history.model import Ask, PastInvocation, PastRun, PastScenario
+from meshkit_chaos.history.model import Ask, HistoryReader, Outline, PastInvocation, PastRun, PastScenario
 from meshkit_chaos.history.rows import invocation_of, run_of, scenario_of
 from meshkit_chaos.history.tables import artifacts, invocations, marks, objectives, pruned, results, runs, subjects
 
@@ -25,7 +25,7 @@ _AT_ONCE: Final = 500
 _NEWEST_FIRST: Final = (results.c.at.desc(), results.c.invocation.desc(), results.c.position)
 
 
-class IndexReader:
+class IndexReader(HistoryReader):
     """Reads a database. Every answer is one consistent view."""
 
     def __init__(self, database: Database) -> None:
@@ -45,6 +45,22 @@ class IndexReader:
         query = _between(query, invocations.c.at, since, before)
         with self._database.reading() as connection:
             return tuple(invocation_of(row) for row in _rows(connection, query))
+
+    def outlines(self) -> tuple[Outline, ...]:
+        """Every result there is, newest first, and no more of it than a rule needs."""
+        columns = (
+            results.c.invocation,
+            results.c.scenario,
+            results.c.environment_class,
+            results.c.verdict,
+            results.c.invalidated,
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(sa.select(*columns).order_by(*_NEWEST_FIRST))
+            return tuple(
+                Outline(invocation=name, scenario=scenario, environment_class=where, verdict=verdict, counts=not invalidated)
+                for name, scenario, where, verdict, invalidated in rows
+            )
 
     def invocation(self, name: str) -> tuple[PastInvocation, tuple[PastScenario, ...]] | None:
         """One invocation with all its results, in the order in which they were announced; None where it is not known."""

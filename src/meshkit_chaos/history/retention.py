@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from meshkit_chaos.history.model import PastInvocation, PastScenario
+from meshkit_chaos.history.model import Outline, PastInvocation
 from meshkit_chaos.slo import Duration
 
 
@@ -33,9 +33,7 @@ class Fate:
     kept: str
 
 
-def fates(
-    invocations: Sequence[PastInvocation], results: Iterable[PastScenario], rules: Rules, *, now: int
-) -> tuple[Fate, ...]:
+def fates(invocations: Sequence[PastInvocation], results: Iterable[Outline], rules: Rules, *, now: int) -> tuple[Fate, ...]:
     """The fate of every invocation that is older than the rules keep them all, newest first."""
     needed = _needed(results, rules)
     return tuple(
@@ -52,7 +50,7 @@ def _subject(one: PastInvocation, rules: Rules) -> str:
     return ""
 
 
-def _needed(results: Iterable[PastScenario], rules: Rules) -> dict[str, str]:
+def _needed(results: Iterable[Outline], rules: Rules) -> dict[str, str]:
     """Why an invocation is needed, by its ULID. ``results`` come newest first."""
     seen: dict[tuple[str, str], int] = defaultdict(int)
     good: set[tuple[str, str]] = set()

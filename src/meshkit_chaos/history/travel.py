@@ -59,8 +59,11 @@ def _batches(shelf: Shelf, names: Iterable[str], refused: list[tuple[str, str]])
         yield batch
 
 
-def pull(history: History, remote: Shelf, *, documents: Documents = no_documents) -> Moved:
-    """Take in what the remote has and the history does not. Raises HistoryProblem where the remote cannot be listed."""
+def pull(history: History, remote: Shelf, *, since: int = 0, documents: Documents = no_documents) -> Moved:
+    """Take in what the remote has and the history does not, of invocations that began at ``since`` (wall-clock ns) or later.
+
+    Raises HistoryProblem where the remote cannot be listed.
+    """
     new = sorted(remote.names() - _settled(history))
     thrown_away = history.pruned()
     invocations, marks = 0, 0
@@ -68,7 +71,7 @@ def pull(history: History, remote: Shelf, *, documents: Documents = no_documents
     for name in new:
         try:
             told = parse_name(name)
-            if told is not None and told.invocation not in thrown_away:
+            if told is not None and told.invocation not in thrown_away and told.began >= since // 10**6:
                 invocations += history.add_bundle(name, remote.read(name), documents=documents).how in ("new", "grew")
             elif is_mark(name):
                 marks += history.add_mark(name, remote.read(name))

@@ -123,6 +123,8 @@ def join(
     """Join all runs of one scenario, in their order. None at all, or too few for the plan, is never a pass."""
     decision, objectives = decide_scenario(repeats, runs)
     sentence = decision.sentence if runs else "it was announced, and no run of it has a result"
+    if decision.verdict == "not-run":
+        sentence = _why_not_run(runs) or sentence
     return Repetition(
         scenario=scenario,
         title=title,
@@ -134,6 +136,11 @@ def join(
         severity=severity,
         owner=owner,
     )
+
+
+def _why_not_run(runs: Sequence[Verdict]) -> str:
+    """What kept the last run from beginning: whoever reads only the scenario's own line must find it there."""
+    return next((finding.sentence for finding in runs[-1].findings if finding.verdict == "not-run"), "") if runs else ""
 
 
 def blame(repeats: Repeats, p_fail: float) -> float:

@@ -38,6 +38,7 @@ def place(
     Raises EnvironmentProblem; then there is no copy.
     """
     try:
+        bill = sbom_digest(sbom) if sbom is not None else ""
         told = beside(built)
         _copy(built, copy, name)
         descriptor = open_regular(copy)
@@ -45,7 +46,6 @@ def place(
             facts = examine(descriptor, path=str(built), beside=told)
         finally:
             os.close(descriptor)
-        bill = sbom_digest(sbom) if sbom is not None else ""
     except NotReadable as error:
         raise EnvironmentProblem(f"binary {name}: {error.message}", hint="build it: meshkit-chaos native build") from error
     against = objections(facts, demand=demand, wanted=wanted, digest=digest)

@@ -82,7 +82,7 @@ def examine(descriptor: int, *, path: str, beside: tuple[str, ...] = ()) -> Bina
     source = OpenFile(descriptor)
     try:
         return classify(source, path=path, beside=beside)
-    except Malformed as error:
+    except (Malformed, OSError) as error:  # an OSError here: the disk, or a network below it, gave up in the middle
         return BinaryFacts(
             path=path, digest="", size=source.size, format="other", binary_class="damaged", refusals=(str(error),)
         )
@@ -137,6 +137,8 @@ def objections(facts: BinaryFacts, *, demand: Demand, wanted: str = "", digest: 
 
 
 def _objections(facts: BinaryFacts, *, demand: Demand, wanted: str, digest: str) -> Iterator[str]:
+    if not facts.digest:
+        yield "it could not be read to its end"
     if digest and facts.digest != digest:
         yield f"its SHA-256 is {facts.digest or 'unknown'}, expected {digest}"
     if demand == "any":

@@ -5,7 +5,7 @@ Takes a ``Query``, a ``Storage`` and an instant (integer nanoseconds on the stor
 seconds only where PromQL shows them (``time()``, ``timestamp()``, rates).
 
 Prometheus evaluates each expression over all its steps before what is around it. So do not join what it would not: range
-functions and the unary minus refuse two series that become alike even at different steps of a subquery (``_Origins``); since
+functions and the unary minus refuse two series that become alike even at different steps of a subquery (``origins``); since
 version 3, so does ``label_replace``.
 """
 
@@ -23,6 +23,7 @@ from meshkit_chaos.promql.histogram import histogram_quantile
 from meshkit_chaos.promql.inputs import Export, Inputs, valueless
 from meshkit_chaos.promql.labels import distinct, without_name
 from meshkit_chaos.promql.matching import scalar_operation, set_operation, vector_operation, with_scalar
+from meshkit_chaos.promql.origins import Origins, origin_of
 from meshkit_chaos.promql.rates import RATES
 from meshkit_chaos.promql.selection import Selection, latest, window
 from meshkit_chaos.promql.series import Labels, Storage
@@ -95,25 +96,6 @@ class Evaluator:
         return Vector(tuple(one.vector(self.query.root, at_ns))), one.nan
 
 
-class _Origins:
-    """Which series each result of an expression came from, over all the steps at which the expression is evaluated.
-
-    Keyed by the node itself and not by what it says: the same text in another place has steps of its own.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[int, dict[Labels, Labels]] = {}
-
-    def refuse_second(self, node: Node, result: Labels, source: Labels, what: str) -> None:
-        """Raise EvaluationError where ``result`` came from another series before, at this step or an earlier one."""
-        before = self._known.setdefault(id(node), {}).setdefault(result, source)
-        if before != source:
-            raise EvaluationError(
-                f"{what} leaves two series with the same labels {show(result)}: {show(before)} and {show(source)}; "
-                "aggregate over the label that told them apart, or select one"
-            )
-
-
 class _Evaluation:
     """One evaluation. Methods take a node and the instant it is seen at (subqueries and offsets move it)."""
 
@@ -126,7 +108,7 @@ class _Evaluation:
         self._valueless = valueless
         self.nan = ""
         self._left = _MOST_SAMPLES
-        self._origins = _Origins()
+        self._origins = Origins()
         self._next_step: dict[int, int] = {}  # of each subquery, behind the last range that was asked for
 
     def _spend(self, samples: int) -> None:
@@ -137,7 +119,7 @@ class _Evaluation:
             )
 
     def _note_nan(self, node: Node, labels: Labels) -> None:
-        self.nan = self.nan or f"{show(labels) if labels else 'a number'} is NaN{_in(node)}"
+        self.nan = self.nan or f"{show(labels) if labels else 'a number'} is NaN{origin_of(node)}"
 
     def number(self, node: Node, at_ns: int) -> float:
         value = self._number(node, at_ns)
@@ -310,18 +292,3 @@ class _Evaluation:
                 one.times.append(time)
                 one.values.append(value)
         return list(found.values())
-
-
-def _in(node: Node) -> str:
-    """Where in a query a value came up: nothing for a selector, which its labels name."""
-    match node:
-        case Selector():
-            return ""
-        case Call():
-            return f", from {node.function}()"
-        case Aggregation():
-            return f", from {node.op}"
-        case Binary():
-            return f", from '{node.op}'"
-        case _:
-            return ", in the query"

@@ -25,6 +25,14 @@ def size_text(size: int) -> str:
     return f"{size / _KB:.1f} kB" if size >= _KB else f"{size} bytes"
 
 
+def binary_words(facts: BinaryFacts) -> str:
+    """A verified binary in a few words, for a line among others."""
+    parts = [facts.binary_class, facts.toolchain, *facts.platforms, size_text(facts.size)]
+    parts += [f"build id {facts.build_id}"] if facts.build_id else []
+    parts += [f"SBOM {facts.sbom}"] if facts.sbom else []
+    return ", ".join(filter(None, parts))
+
+
 def facts_text(facts: BinaryFacts, against: tuple[str, ...]) -> str:
     """One file: the answer first, then what speaks for it or against it."""
     answer = "REFUSED" if against else "accepted"

@@ -6,7 +6,7 @@ end, what blocks comes first, and what was left out is counted. Every text from 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from meshkit_chaos.gate.decision import GOOD, Decision, Item
@@ -28,12 +28,12 @@ def decision_markdown(decision: Decision, *, budget: int = BUDGET) -> str:
     head = "\n".join(_head(decision))
     tail = f"Log head: {markdown_code(log_line(decision))}"
     room = budget - sum(len(part.encode()) + 2 for part in (head, _TABLE, tail)) - _NOTE
-    rows = [_row(item) for item in ordered(decision)]
-    kept = _fit(rows, room)
+    kept = _fit((_row(item) for item in ordered(decision)), room)
     room -= sum(len(row.encode()) + 1 for row in kept)
-    more = list(_more(decision))
-    kept_more = _fit(more, room) if len(kept) == len(rows) else []
-    left = len(rows) - len(kept) + len(more) - len(kept_more)
+    left = len(decision.items) - len(kept)
+    more = [] if left else list(_more(decision))
+    kept_more = _fit(more, room)
+    left += len(more) - len(kept_more)
     note = f"*{counted(left, 'line')} left out for length. All of it is in the JSON document.*" if left else ""
     parts = [head, "\n".join((_TABLE, *kept)), "\n".join(kept_more), note, tail]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -82,7 +82,8 @@ def _more(decision: Decision) -> Iterator[str]:
         yield f"- {_text(note)}"
 
 
-def _fit(pieces: list[str], room: int) -> list[str]:
+def _fit(pieces: Iterable[str], room: int) -> list[str]:
+    """The first pieces that fit whole; no more of them are made than that takes."""
     kept: list[str] = []
     for piece in pieces:
         room -= len(piece.encode()) + 1

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from meshkit_chaos.clock import iso
 from meshkit_chaos.history.comparing import Compared, Side
 from meshkit_chaos.history.model import PastInvocation, PastObjective, PastRun, PastScenario
 from meshkit_chaos.judge.phrases import at_least, say, say_between
-from meshkit_chaos.report.escape import one_line
+from meshkit_chaos.report.escape import one_line, visible
 from meshkit_chaos.report.wording import SYMBOL, subject_text
 
 _BAR: Final = 32
@@ -30,8 +30,14 @@ def time_text(lo: int | None, hi: int | None) -> str:
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows as aligned lines, without idle blanks at their ends."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    safe = [tuple(map(_safe, row)) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*safe, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in safe]
+
+
+def _safe(text: str) -> str:
+    """One line that moves no cursor: bundles come from elsewhere, and so do the names in them."""
+    return visible(text).replace("\n", " ").replace("\t", " ")
 
 
 def invocation_lines(invocations: Iterable[PastInvocation]) -> list[str]:
@@ -61,7 +67,7 @@ def whole_lines(invocation: PastInvocation, scenarios: Sequence[PastScenario]) -
         lines += ["", f"{SYMBOL[scenario.verdict]} {scenario.scenario}: {one_line(scenario.title)}"]
         lines += [f"  {scenario.verdict}: {one_line(scenario.sentence)}{' (flaky)' if scenario.flaky else ''}"]
         lines += [line for run in scenario.runs for line in run_lines(run)]
-    return lines
+    return [_safe(line) for line in lines]
 
 
 def run_lines(run: PastRun) -> list[str]:
@@ -73,7 +79,12 @@ def run_lines(run: PastRun) -> list[str]:
     for objective in run.objectives:
         about = " (informational)" if objective.informational else ""
         lines.append(f"    {SYMBOL[objective.verdict]} {objective.verdict:<12} {one_line(objective.sentence)}{about}")
-    return lines
+    return [_safe(line) for line in lines]
+
+
+def mark_line(mark: Mapping[str, object]) -> str:
+    """What somebody said of a run, and who."""
+    return _safe(f"    {'counts again' if mark['counts'] else 'invalid'}: {mark['reason']} ({mark['by']})")
 
 
 def trend_lines(scenario: str, results: Sequence[PastScenario], objective: str | None) -> list[str]:
@@ -83,13 +94,10 @@ def trend_lines(scenario: str, results: Sequence[PastScenario], objective: str |
     lines = [f"{scenario}: {len(results)} results, {len(runs)} runs, oldest first"]
     for name in names:
         lines += ["", *_objective_lines(name, runs)]
-    without = [past for past in reversed(results) if not past.runs]
-    lines += (
-        ["", "without any run:", *columns([(when(past.at), past.verdict, one_line(past.sentence)) for past in without])]
-        if (without)
-        else []
-    )
-    return lines
+    without = [(when(past.at), past.verdict, one_line(past.sentence)) for past in reversed(results) if not past.runs]
+    if without:
+        lines += ["", "without any run:", *columns(without)]
+    return [_safe(line) for line in lines]
 
 
 def _objective_lines(name: str, runs: Sequence[tuple[PastScenario, PastRun]]) -> list[str]:

@@ -13,6 +13,7 @@ from meshkit_chaos.journal.record import Record
 from meshkit_chaos.judge.phrases import counted
 from meshkit_chaos.judge.verdict import Finding, Measurement, Repetition, Verdict, VerdictName
 from meshkit_chaos.report.axis import TimeAxis
+from meshkit_chaos.report.builds import binary_words
 from meshkit_chaos.report.course import CourseView, acted, axis_of, course_of
 from meshkit_chaos.report.decisive import reason
 from meshkit_chaos.report.escape import one_line
@@ -308,9 +309,18 @@ def _facts(run: RunReport) -> tuple[tuple[str, str], ...]:
             ("rounds every", str(started.plan.round_every)),
         ]
     facts += [("owner", verdict.owner), ("severity", verdict.severity), ("modules", ", ".join(verdict.modules))]
-    facts += [(f"binary of {members}", digest) for digest, members in _by_digest(verdict.binaries)]
+    known = _executables(run)
+    facts += [(f"binary of {members}", known.get(digest, digest)) for digest, members in _by_digest(verdict.binaries)]
     facts += [("journal digest", verdict.journal_digest or run.record.digest or "not recorded")]
     return tuple((key, one_line(value)) for key, value in facts if value)
+
+
+def _executables(run: RunReport) -> dict[str, str]:
+    """What is known of verified binaries, by digest."""
+    deployed = run.record.last(ev.DeployDone)
+    members = deployed[1].members if deployed is not None else ()
+    found = [member.executable for member in members if member.executable is not None]
+    return {facts.digest: f"{facts.digest}, {binary_words(facts)}" for facts in found}
 
 
 def _by_digest(binaries: dict[str, str]) -> list[tuple[str, str]]:

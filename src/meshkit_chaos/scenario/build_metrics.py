@@ -25,6 +25,7 @@ from meshkit_chaos.scenario.templates import Known
 from meshkit_chaos.slo import Duration
 
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_UNSAFE: Final = re.compile(r"^[/~\\]|(^|[/\\])\.\.([/\\]|$)|^[A-Za-z]:")
 _USERINFO: Final = re.compile(r"^[a-z]+://[^/]*@")
 
 
@@ -35,9 +36,18 @@ def built_metrics(text: MetricsText | None) -> Metrics | None:
     names = tuple(text.names or ())
     if server is not None:
         external = _external(server)
-        return Metrics(url="", every=external.every, timeout=external.access.timeout, names=names, external=external)
+        return Metrics(
+            url="",
+            every=external.every,
+            timeout=external.access.timeout,
+            names=names,
+            external=external,
+            exposition=text.exposition or "",
+        )
     every = text.every or Duration.parse(defaults.METRICS_EVERY)
-    return Metrics(url=text.url or "", every=every, timeout=text.timeout or every, names=names)
+    return Metrics(
+        url=text.url or "", every=every, timeout=text.timeout or every, names=names, exposition=text.exposition or ""
+    )
 
 
 def _external(text: PrometheusText | GrafanaText) -> ExternalMetrics:
@@ -87,6 +97,9 @@ def lint_metrics(text: MetricsText | None, description: EnvironmentDescription, 
     metrics = description.metrics
     if text is None or metrics is None:
         return
+    if _UNSAFE.search(metrics.exposition):
+        message = f"{metrics.exposition!r} may lie outside the document's folder"
+        at.below("exposition").say("MC121", message, hint="write a path below it, such as metrics.txt")
     if metrics.external is not None:
         _lint_server(text, metrics.external, at=at, known=known)
         _lint_own_keys(text, at)

@@ -51,7 +51,8 @@ class Ready(Struct, frozen=True, kw_only=True):
 class Metrics(Struct, frozen=True, kw_only=True):
     """Where each member exports Prometheus text, or the server that scrapes them (``external``; ``url`` is empty then).
 
-    ``names``: metric names known to be there, for lint (empty: not known).
+    ``names``: metric names known to be there, for lint (empty: not known). ``exposition``: a saved page for the same, relative
+    to the document.
     """
 
     url: str
@@ -59,6 +60,7 @@ class Metrics(Struct, frozen=True, kw_only=True):
     timeout: Duration = Duration(200 * 10**6)
     names: tuple[str, ...] = ()
     external: ExternalMetrics | None = None
+    exposition: str = ""
 
 
 class SimulatedMesh(Struct, frozen=True, kw_only=True):

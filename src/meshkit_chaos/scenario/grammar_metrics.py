@@ -118,6 +118,10 @@ class MetricsText(Strict):
     names: list[Line] | None = key(
         "Metrics known to be there; lint then finds misspelt ones.", examples=[["etcd_server_is_leader"]]
     )
+    exposition: Line | None = key(
+        "A saved page of what a member exports, beside this document: lint checks names and labels of all queries against it.",
+        examples=["metrics.txt"],
+    )
 
     @model_validator(mode="after")
     def _is_one(self) -> MetricsText:
