@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,7 +138,7 @@ class Agent:
     def _task(self, task: str, inputs: dict[str, str], work: Path, environment: dict[str, str]) -> bool:
         match task:
             case "UsePythonVersion@0":
-                environment["PATH"] = f"{_new_python()}{os.pathsep}{environment['PATH']}"
+                environment["PATH"] = f"{_new_python(work.parent / 'python')}{os.pathsep}{environment['PATH']}"
                 return True
             case "PublishTestResults@2":
                 return _published(work / inputs["testResultsFiles"], inputs)
@@ -194,9 +193,8 @@ def _copied(source: Path, target: Path) -> bool:
     return source.exists()
 
 
-def _new_python() -> Path:
+def _new_python(place: Path) -> Path:
     """A virtual environment that sees what the tests' own has, so that installing downloads nothing that is there."""
-    place = Path(tempfile.mkdtemp(prefix="python-"))
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True, timeout=60)
     site = next(place.glob("lib/python*/site-packages"))
     (site / "tests.pth").write_text(sysconfig.get_path("purelib") + "\n")
