@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -55,7 +56,7 @@ def server(folder: Path) -> Iterator[str]:
         f"-s3.config={folder / 's3.json'}",
     ]  # fmt: skip
     with (folder / "weed.log").open("wb") as log:
-        process = subprocess.Popen(arguments, stdout=log, stderr=log, cwd=folder)
+        process = subprocess.Popen(arguments, stdout=log, stderr=log, cwd=folder, env={**os.environ, "TMPDIR": str(folder)})
     try:
         make_bucket(f"http://127.0.0.1:{filer}", process, folder / "weed.log")
         wait_for_keys(f"http://127.0.0.1:{s3}")
@@ -63,6 +64,11 @@ def server(folder: Path) -> Iterator[str]:
     finally:
         process.kill()
         process.wait(10)
+        for port in (s3, master, volume, filer):  # it makes sockets beside its ports, in a place that cannot be chosen
+            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                left.unlink(missing_ok=True)
+            for left in Path("/tmp").glob(f"seaweedfs-*-{port + 10_000}.sock"):
+                left.unlink(missing_ok=True)
 
 
 def make_bucket(filer: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -28,10 +28,14 @@ def prepare(folder: Path, count: int) -> list[Path]:
 
 
 def writer(location: str, artifacts: Path, outs: Sequence[Path], *, threads: int) -> subprocess.Popen[bytes]:
-    """A process that takes these in."""
+    """A process that takes these in. What a killed one leaves in its temporary folder goes with the test's own."""
     arguments = [location, str(artifacts), str(threads), *map(str, outs)]
     return subprocess.Popen(
-        [sys.executable, __file__, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        [sys.executable, __file__, *arguments],
+        env={**os.environ, "TMPDIR": str(outs[0].parent)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
 
 
