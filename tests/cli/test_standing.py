@@ -117,6 +117,17 @@ def test_trap_03_the_next_run_refuses_a_dirty_environment(docs: Path) -> None:
     assert command("doctor").code == 2
 
 
+def test_doctor_tells_a_run_at_work_from_one_that_crashed(docs: Path) -> None:
+    """An open run that somebody holds is at work, and nothing is missing; one that nobody holds has crashed."""
+    (environment_folder(LAB) / OPEN_RUN).write_text(str(docs.parent / "somewhere"), encoding="utf-8")
+    held = take_lease(environment_folder(LAB), holder="a run")
+    at_work = command("doctor")
+    assert (at_work.code, "a run is at work on it" in at_work.out) == (0, True)
+    os.close(held)
+    crashed = command("doctor")
+    assert (crashed.code, "a run on it crashed" in crashed.out) == (2, True)
+
+
 def test_recover_undoes_what_a_crashed_run_left(docs: Path) -> None:
     """After a crash between injection and undo ``recover`` undoes, verifies, and lets the next run come."""
     assert run(docs, "crashed").code == 0

@@ -16,7 +16,7 @@ from meshkit_chaos.environments.attached import missing_programs
 from meshkit_chaos.environments.registry import registered, state_root
 from meshkit_chaos.environments.resolving import lab_folder
 from meshkit_chaos.environments.secrets import Secrets
-from meshkit_chaos.environments.state import open_run, owned_state, quarantined
+from meshkit_chaos.environments.state import is_held, open_run, owned_state, quarantined
 from meshkit_chaos.errors import ChaosError
 
 Finding = tuple[str, bool, str]
@@ -71,7 +71,10 @@ def _environments() -> Iterator[Finding]:
     for name in registered():
         folder = state_root() / name
         why = quarantined(folder)
-        if why is not None or open_run(folder) is not None:
+        is_open = open_run(folder) is not None
+        if is_open and is_held(folder, by="`doctor`"):
+            yield f"environment {name}", True, "a run is at work on it"
+        elif why is not None or is_open:
             detail = "; ".join(why.differences) if why else "a run on it crashed"
             yield f"environment {name}", False, f"{detail}: meshkit-chaos recover {name}"
         yield from _attached(name)

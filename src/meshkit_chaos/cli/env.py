@@ -21,8 +21,8 @@ from meshkit_chaos.environments.permission import commands_of
 from meshkit_chaos.environments.process import ProcessEnvironment
 from meshkit_chaos.environments.registry import environment_folder, registered
 from meshkit_chaos.environments.secrets import Secrets
-from meshkit_chaos.environments.state import STATE, EnvironmentState, leased, open_run, quarantined
-from meshkit_chaos.errors import CannotRun, ChaosError, EnvironmentBusy, EnvironmentDirty, EnvironmentProblem, UsageError
+from meshkit_chaos.environments.state import STATE, EnvironmentState, is_held, leased, open_run, quarantined
+from meshkit_chaos.errors import CannotRun, ChaosError, EnvironmentDirty, EnvironmentProblem, UsageError
 from meshkit_chaos.slo import Duration
 
 _INTERRUPTS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -207,17 +207,8 @@ def status_of(environment_id: str) -> dict[str, object]:
         "members": asyncio.run(look()),
         "dirty": list(why.differences) if why else [],
         "open_run": left.run if left is not None else "",
-        "needs_recover": left is not None and not _is_held(folder),
+        "needs_recover": left is not None and not is_held(folder, by="`env status`"),
     }
-
-
-def _is_held(folder: Path) -> bool:
-    """Whether a run or its watchdog is at work there: an open run that nobody holds has crashed."""
-    try:
-        with leased(folder, holder="`env status`"):
-            return False
-    except EnvironmentBusy:
-        return True
 
 
 def _line(status: dict[str, object]) -> str:

@@ -165,6 +165,15 @@ def leased(folder: Path, *, holder: str) -> Iterator[None]:
         os.close(descriptor)
 
 
+def is_held(folder: Path, *, by: str) -> bool:
+    """Whether a run or its watchdog is at work there: an open run that nobody holds has crashed. ``by``: who asks."""
+    try:
+        with leased(folder, holder=by):
+            return False
+    except EnvironmentBusy:
+        return True
+
+
 def quarantine(folder: Path, why: Quarantine) -> None:
     make_folders(folder, mode=0o700)
     write_durably(folder / QUARANTINE, encode_pretty(why))
