@@ -6,6 +6,7 @@ import inspect
 import re
 import subprocess
 import sys
+import tomllib
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
@@ -178,6 +179,25 @@ def test_pages_name_no_machine_and_no_registry(name: str) -> None:
     if not name.endswith("rules.md"):  # its examples are addresses that a scenario must not have
         hosts = REGISTRY_OR_MACHINE.search(text)
         assert hosts is None, hosts
+
+
+def test_decisions_are_numbered_densely_and_listed_in_order() -> None:
+    """Records are 0001, 0002, …; each says its number first, and the list names each once, in order, by its title."""
+    records = [page for name, page in PAGES.items() if name.startswith("decisions/0")]
+    assert [page.path.name[:4] for page in records] == [f"{number:04}" for number in range(1, len(records) + 1)]
+    titles = [page.text.partition("\n")[0].removeprefix(f"# {page.path.name[:4]}: ") for page in records]
+    wanted = [f"| [{page.path.name[:4]}]({page.path.name}) | {title} |" for page, title in zip(records, titles, strict=True)]
+    assert [line for line in PAGES["decisions/README.md"].text.splitlines() if line.startswith("| [")] == wanted
+
+
+def test_the_architecture_tells_each_room_once_in_the_order_of_imports() -> None:
+    """The table of rooms has the rows of the import contract, from the last layer to the first."""
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    layers = next(one for one in contract if one["type"] == "layers")["layers"]
+    wanted = [set(re.findall(r"\w+", layer)) for layer in reversed(layers)]
+    table = PAGES["ARCHITECTURE.md"].text.partition("| room |")[2].partition("\n\n")[0]
+    told = [set(re.findall(r"`(\w+)`", row.split("|")[1])) for row in table.splitlines() if row.startswith("| `")]
+    assert told == wanted
 
 
 def test_the_scenario_of_the_readme_lints_clean() -> None:

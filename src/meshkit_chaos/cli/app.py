@@ -6,13 +6,14 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import click
 
+from meshkit_chaos.cli.groups import Group
 from meshkit_chaos.errors import ChaosError, DocumentError
 
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -39,7 +40,7 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {
 DIRTY, USAGE, INTERNAL = 3, 4, 5
 
 
-class _Lazy(click.Group):
+class _Lazy(Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
         return list(_COMMANDS)
@@ -53,11 +54,10 @@ class _Lazy(click.Group):
         assert isinstance(command, click.Command)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """As click does it, but from the table: no command is imported to print the list."""
+    def summaries(self, ctx: click.Context) -> Iterator[tuple[str, str]]:
+        """From the table: no command is imported to print the list."""
         del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
+        return ((name, summary) for name, (_, summary) in _COMMANDS.items())
 
 
 @click.group(

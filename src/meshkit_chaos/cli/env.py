@@ -12,6 +12,7 @@ import click
 
 from meshkit_chaos.cli.app import say
 from meshkit_chaos.cli.built import BUILT, as_built
+from meshkit_chaos.cli.groups import Group
 from meshkit_chaos.cli.options import ALLOW, FORMAT, VARS, json_text, pairs
 from meshkit_chaos.cli.places import attach, permitted
 from meshkit_chaos.cli.reading import load_environment_alone
@@ -28,7 +29,7 @@ from meshkit_chaos.slo import Duration
 _INTERRUPTS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@click.group("env", epilog="Example: meshkit-chaos env up etcd-lab.yaml && meshkit-chaos run --env etcd-lab")
+@click.group("env", cls=Group, epilog="Example: meshkit-chaos env up etcd-lab.yaml && meshkit-chaos run --env etcd-lab")
 def env_command() -> None:
     """Start, stop and look at an environment that outlives a run."""
 

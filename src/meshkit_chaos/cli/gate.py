@@ -13,6 +13,7 @@ from msgspec import structs
 from meshkit_chaos.cli.app import say
 from meshkit_chaos.cli.gate_reading import read_file, read_policy
 from meshkit_chaos.cli.gate_writing import override_command
+from meshkit_chaos.cli.groups import Group
 from meshkit_chaos.cli.histories import HISTORY, open_history
 from meshkit_chaos.cli.options import FORMAT, duration, json_text, pairs
 from meshkit_chaos.cli.reading import POLICY
@@ -37,7 +38,7 @@ LOG_OPTION = click.option(
 )
 
 
-@click.group("gate", epilog="Example: meshkit-chaos gate check --subject commit=9fceb02d --digest ./meshd")
+@click.group("gate", cls=Group, epilog="Example: meshkit-chaos gate check --subject commit=9fceb02d --digest ./meshd")
 def gate_command() -> None:
     """Decide whether a release may go out, by a policy and what history knows of it. Only evidence of a pass opens."""
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from meshkit_chaos.cli.app import say
+from meshkit_chaos.cli.groups import Group
 from meshkit_chaos.cli.histories import derived_documents, open_history, placed
 from meshkit_chaos.cli.options import FORMAT, json_text, pairs
 from meshkit_chaos.errors import ChaosError, UsageError
@@ -27,7 +28,7 @@ _HOW: Final = {
 }
 
 
-class _Group(click.Group):
+class _Group(Group):
     """The commands of this module, and those that move and keep histories, which stand in modules of their own."""
 
     _more: Final = {

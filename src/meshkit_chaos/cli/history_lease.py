@@ -8,6 +8,7 @@ import time
 
 import click
 
+from meshkit_chaos.cli.groups import Group
 from meshkit_chaos.cli.histories import open_history, placed
 from meshkit_chaos.cli.options import FORMAT, duration, json_text
 from meshkit_chaos.errors import EnvironmentBusy
@@ -23,7 +24,7 @@ _LASTING = click.option(
 )
 
 
-@click.group("lease", epilog="Example: meshkit-chaos history lease take staging --for 30m --wait 1h")
+@click.group("lease", cls=Group, epilog="Example: meshkit-chaos history lease take staging --for 30m --wait 1h")
 def lease_command() -> None:
     """Hold a shared environment: one holder at a time, for a bounded time."""
 

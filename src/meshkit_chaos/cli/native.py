@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from meshkit_chaos.cli.app import say
+from meshkit_chaos.cli.groups import Group
 from meshkit_chaos.cli.histories import HISTORY
 from meshkit_chaos.cli.options import ALLOW, FORMAT, VARS, json_text, pairs
 from meshkit_chaos.errors import CannotRun, UsageError
@@ -27,7 +28,7 @@ RESULT: Final = "native-build.json"
 _MOST_RESULT_BYTES: Final = 16 * 1024 * 1024
 
 
-@click.group("native", epilog="Example: meshkit-chaos native verify out/meshkit")
+@click.group("native", cls=Group, epilog="Example: meshkit-chaos native verify out/meshkit")
 def native_command() -> None:
     """Prove that binaries are compiled ahead of time, build them, and compare them."""
 

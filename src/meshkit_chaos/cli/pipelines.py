@@ -12,6 +12,7 @@ import click
 
 from meshkit_chaos import __version__
 from meshkit_chaos.cli.app import USAGE, say
+from meshkit_chaos.cli.groups import Group
 from meshkit_chaos.cli.options import FORMAT, json_text
 from meshkit_chaos.errors import DocumentError, Problem, UsageError
 from meshkit_chaos.pipelines.settings import PLATFORMS, Platform, Settings, checked
@@ -29,7 +30,7 @@ _USUAL: Final = (
 )
 
 
-@click.group("pipelines", epilog="Example: meshkit-chaos pipelines init github --env etcd-lab.yaml")
+@click.group("pipelines", cls=Group, epilog="Example: meshkit-chaos pipelines init github --env etcd-lab.yaml")
 def pipelines_command() -> None:
     """Write CI pipelines for GitHub or Azure, and find what makes a pipeline look green."""
 
