@@ -17,7 +17,8 @@ from meshkit_chaos.slo import Duration
 LOOKBACK: Final = Duration.parse("14d")
 """Invocations and, by digest, results of a subject are found this far back, or as far as the policy's longest ``fresh``."""
 BY_DIGEST: Final = 30
-"""So many results of each scenario, the newest, are looked at for a digest. Those of a stated commit are all looked at."""
+"""So many results of each scenario, the newest, are looked at for a digest, and as many failures, however old. Those of a
+stated commit are all looked at."""
 TRAIL: Final = 20
 BASELINE_RESULTS: Final = 200
 
@@ -35,7 +36,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     nothing and tells since when. ``baseline``: candidates, newest first.
 
     ``exercised``: by module, when it was last under a fault; None: never. ``nightly``: the instant at which one was expected,
-    and the invocation that came. ``seen_failing``: scenarios that failed at least once.
+    and the invocation that came. ``seen_failing``: scenarios that failed at least once. ``set_aside``: results of the subject
+    that people marked as invalid.
     """
 
     asked: tuple[Asked, ...]
@@ -47,6 +49,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     nightly_expected: int | None
     nightly_came: bool
     seen_failing: frozenset[str]
+    set_aside: dict[str, tuple[PastScenario, ...]] = {}
 
 
 def gather(reader: HistoryReader, policy: Policy, subject: Subject, *, now: int) -> Evidence:
@@ -59,23 +62,31 @@ def gather(reader: HistoryReader, policy: Policy, subject: Subject, *, now: int)
         Asked(requirement=one, scenarios=selected(one, (*known, *by_commit), unknown=unknown)) for one in policy.requirements
     )
     every = tuple(dict.fromkeys(name for one in asked for name in one.scenarios))
-    found = _of_subject(reader, policy, subject, by_commit=by_commit, scenarios=every, now=now)
+    failing = _failing(reader, policy, every)
+    found = _of_subject(reader, policy, subject, by_commit=by_commit, failing=failing, scenarios=every, now=now)
     tested = _by_scenario(one for one in found if one.counts)
     suspects = tuple(name for name in every if not _plainly_good(tested.get(name, ())))
     trail = _by_scenario(reader.results(Ask(scenarios=suspects, newest=TRAIL))) if suspects else {}
-    failing = reader.results(Ask(scenarios=every, verdicts=("fail",), newest=1)) if every else ()
     at = expected(policy.nightly, now=now) if policy.nightly else None
     return Evidence(
         asked=asked,
         tested=tested,
+        set_aside=_by_scenario(one for one in found if not one.counts),
         vanished=_vanished(reader, subject, recent, found=found),
         trail=trail,
         baseline=_baseline(reader, policy, subject, asked=asked, now=now),
-        exercised=_exercised(reader, policy, known),
+        exercised=_exercised(reader, policy, known, now=now),
         nightly_expected=at,
         nightly_came=at is not None and _came(reader, policy, at),
         seen_failing=frozenset(one.scenario for one in failing),
     )
+
+
+def _failing(reader: HistoryReader, policy: Policy, scenarios: tuple[str, ...]) -> tuple[PastScenario, ...]:
+    """Failures of each scenario: one tells that it can fail; by digest any of them may be of the subject."""
+    if not scenarios:
+        return ()
+    return reader.results(Ask(scenarios=scenarios, verdicts=("fail",), newest=BY_DIGEST if policy.match == "digest" else 1))
 
 
 def _unknown(recent: tuple[PastInvocation, ...], subject: Subject, known: set[str]) -> tuple[str, ...]:
@@ -105,6 +116,7 @@ def _of_subject(
     subject: Subject,
     *,
     by_commit: tuple[PastScenario, ...],
+    failing: tuple[PastScenario, ...],
     scenarios: tuple[str, ...],
     now: int,
 ) -> tuple[PastScenario, ...]:
@@ -113,7 +125,7 @@ def _of_subject(
     if policy.match == "digest" and scenarios:
         since = _horizon(policy, now)
         recent = reader.results(Ask(scenarios=scenarios, since=since, newest=BY_DIGEST, invalidated=True))
-        candidates |= {(one.invocation, one.scenario): one for one in recent}
+        candidates |= {(one.invocation, one.scenario): one for one in (*recent, *failing)}
     own = {one.invocation for one in candidates.values() if subject.tested_by(one, policy.match)}
     announced = {one.invocation for one in by_commit} | own
     return tuple(
@@ -159,18 +171,18 @@ def _baseline(
     return _by_scenario(one for one in found if not subject.tested_by(one, policy.match))
 
 
-def _exercised(reader: HistoryReader, policy: Policy, known: tuple[PastScenario, ...]) -> dict[str, int | None]:
-    """When a scenario about each module last ended with evidence, good or bad."""
+def _exercised(reader: HistoryReader, policy: Policy, known: tuple[PastScenario, ...], *, now: int) -> dict[str, int | None]:
+    """When a scenario about each module last ended with evidence, good or bad. What is still to come is none."""
     return {
-        module: _last_seen(reader, [one.scenario for one in known if module in one.modules])
+        module: _last_seen(reader, [one.scenario for one in known if module in one.modules], before=now + SLACK.ns)
         for module in policy.exercised_within
     }
 
 
-def _last_seen(reader: HistoryReader, scenarios: list[str]) -> int | None:
+def _last_seen(reader: HistoryReader, scenarios: list[str], *, before: int) -> int | None:
     if not scenarios:
         return None
-    decided = reader.results(Ask(scenarios=tuple(scenarios), verdicts=("pass", "fail"), newest=1))
+    decided = reader.results(Ask(scenarios=tuple(scenarios), verdicts=("pass", "fail"), before=before, newest=1))
     return max((one.at for one in decided), default=None)
 
 

@@ -43,6 +43,7 @@ class Case:
     elsewhere: tuple[PastScenario, ...]
     trail: tuple[PastScenario, ...]
     now: int
+    set_aside: tuple[PastScenario, ...] = ()
     waivers: dict[str, Override] = field(default_factory=dict)
     standby: dict[str, Override] = field(default_factory=dict)
 
@@ -66,6 +67,7 @@ def case(requirement: Requirement, scenario: str, evidence: Evidence, *, now: in
         elsewhere=tuple(one for one in tested if one.runs and not in_class(requirement, one)),
         trail=tuple(one for one in evidence.trail.get(scenario, ()) if in_class(requirement, one)),
         now=now,
+        set_aside=evidence.set_aside.get(scenario, ()),
     )
 
 
@@ -90,6 +92,19 @@ def _replaced(
         environment_class=newest.environment_class if newest else "",
         first_bad=first_bad,
         last_good=last_good,
+        notes=(*item.notes, *_set_aside(about)),
+    )
+
+
+def _set_aside(about: Case) -> tuple[str, ...]:
+    """What people marked as invalid was seen all the same: whoever reads the decision is told of it, and why."""
+    reasons = {run.invalidated: None for result in about.set_aside for run in result.runs if run.invalidated}
+    if not reasons:
+        return ()
+    does = "does" if len(about.set_aside) == 1 else "do"
+    told = "; ".join(reasons)
+    return (
+        f"{counted(len(about.set_aside), 'result')} of this subject {does} not count, as people marked runs invalid: {told}",
     )
 
 

@@ -188,30 +188,34 @@ def load_overrides(data: bytes, *, path: str, now: int | None = None) -> Loaded[
         return read
     findings = Findings(path, composed.root)
     at = At(findings, ()).below("overrides")
-    _lint_names([one.id for one in read.value.entries], at=at)
     for number, entry in enumerate(read.value.entries):
         _lint_override(entry, now, at=at.below(number))
     return loaded(read.value, (*read.problems, *findings.problems))
 
 
 def read_overrides(data: bytes, *, path: str) -> Loaded[Overrides]:
-    """Read a file of overrides by its grammar alone: whether they may be used, the gate decides one by one."""
+    """Read a file of overrides by its grammar alone: whether they may be used, the gate decides one by one, by their names."""
     composed = compose(data, path=path)
     if composed.root is None:
         return loaded(None, composed.problems)
     text, problems = admitted(OverridesText, composed.root.data, root=composed.root, path=path)
-    value = Overrides(entries=_entries(text), source=path) if text is not None else None
-    return loaded(value, without_echoes(composed, problems))
+    if text is None:
+        return loaded(None, without_echoes(composed, problems))
+    findings = Findings(path, composed.root)
+    _lint_names([one.id for one in text.overrides], at=At(findings, ()).below("overrides"))
+    value = Overrides(entries=_entries(text), source=path)
+    return loaded(value, without_echoes(composed, (*problems, *findings.problems)))
 
 
 def _entries(text: OverridesText) -> tuple[Override, ...]:
+    """In the order of the file; what renews what is told by when they were written, as anybody can put one first."""
     seen: Counter[tuple[str, str]] = Counter()
-    entries = []
-    for one in text.overrides:
+    renewals: dict[int, int] = {}
+    for place, one in sorted(enumerate(text.overrides), key=lambda numbered: numbered[1].created):
         scope = (one.scenario, one.objective)
-        entries.append(_override(one, renewal=seen[scope]))
+        renewals[place] = seen[scope]
         seen[scope] += 1
-    return tuple(entries)
+    return tuple(_override(one, renewal=renewals[place]) for place, one in enumerate(text.overrides))
 
 
 def _override(text: OverrideText, *, renewal: int) -> Override:

@@ -7,6 +7,7 @@ for evidence: the scenario must have run.
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from typing import Final, Literal
 
 from msgspec import Struct, structs
@@ -42,7 +43,7 @@ class Proof(Struct, frozen=True, kw_only=True):
 class Override(Struct, frozen=True, kw_only=True):
     """``subject`` holds ``commit`` or ``digest``, and maybe more. ``created`` and ``expires`` are wall-clock ns.
 
-    ``renewal``: how many overrides of the same scenario and objective stand before it in the file.
+    ``renewal``: how many overrides of the same scenario and objective were written before it, wherever they stand.
     """
 
     id: str
@@ -106,11 +107,20 @@ def too_broad(entry: Override) -> bool:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two names are of one person, as far as spelling tells."""
-    return one.strip().casefold() == other.strip().casefold()
+    """Whether two names are of one person, as far as spelling tells: letter forms and what nobody sees make no difference."""
+    return _bare(one) == _bare(other)
+
+
+def _bare(name: str) -> str:
+    seen = (letter for letter in unicodedata.normalize("NFKC", name) if unicodedata.category(letter) not in _UNSEEN)
+    return "".join(seen).casefold().strip()
+
+
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Mn", "Me"})
+"""Control and format characters, and marks that are put on a letter (which make two names of one that look alike)."""
 
 
 def second_approved(entry: Override) -> bool:
     """Whether a third person approved, too."""
     second = entry.second_approver
-    return bool(second.strip()) and not same(second, entry.author) and not same(second, entry.approver)
+    return bool(_bare(second)) and not same(second, entry.author) and not same(second, entry.approver)

@@ -23,7 +23,8 @@ class Subject(Struct, frozen=True, kw_only=True):
 
     def known(self, match: Match) -> bool:
         """Whether enough is stated to tell its results from others."""
-        return bool(self.commit) if match == "commit" else bool(self.members or self.digests)
+        stated = (self.commit,) if match == "commit" else (*self.members.values(), *self.digests)
+        return bool(stated) and all(one.strip() for one in stated)
 
     def tested_by(self, result: PastScenario, match: Match) -> bool:
         """Whether a result is of this subject.
@@ -38,7 +39,7 @@ class Subject(Struct, frozen=True, kw_only=True):
 
     def _deployed(self, binaries: Mapping[str, str]) -> bool:
         return all(
-            digest == self.members[member] if member in self.members else digest in self.digests
+            bool(digest.strip()) and (digest == self.members[member] if member in self.members else digest in self.digests)
             for member, digest in binaries.items()
         )
 

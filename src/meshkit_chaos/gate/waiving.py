@@ -33,11 +33,17 @@ def refusal(entry: Override, file: Overrides, subject: Subject, *, now: int, che
 
 
 def _misread(file: Overrides, subject: Subject) -> Refused | None:
-    if file.commit and file.commit == subject.commit:
+    if _one_commit(file.commit, subject.commit):
         return Refused("tested-commit", f"it was read from the commit under test, {file.commit}")
     if not file.protected:
         return Refused("unprotected", "it was not read from a protected branch; give --overrides-ref")
     return None
+
+
+def _one_commit(read: str, stated: str) -> bool:
+    """Whether two spellings may be of one commit: a release may name it in short, or in capitals."""
+    one, other = read.strip().lower(), stated.strip().lower()
+    return bool(one and other) and (one.startswith(other) or other.startswith(one))
 
 
 def _malformed(entry: Override) -> Refused | None:
