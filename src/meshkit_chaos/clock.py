@@ -58,6 +58,12 @@ def iso(wall_ns: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{ns // 1_000_000:03d}Z"
 
 
+def minute(wall_ns: int) -> str:
+    """Write a wall instant for people, to the minute: ``2026-11-24 02:00Z``."""
+    text = iso(wall_ns)
+    return f"{text[:10]} {text[11:16]}Z"
+
+
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 

@@ -58,6 +58,14 @@ def test_more_shards_than_scenarios_are_refused_by_every_shard(
         assert not out.exists()
 
 
+def test_one_scenario_is_one_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The number that would fit is told in good English."""
+    monkeypatch.setenv("MESHKIT_CHAOS_STATE", str(tmp_path / "state"))
+    asked = ["--file", str(ROOT / "demo/chaos-scenarios.yaml"), "--env", str(ROOT / "starter/simulated-mesh.yaml")]
+    assert run(["run", "leader-killed", *asked, "--shard", "1/2", "--out", str(tmp_path / "out")]) == 4
+    assert "at most 1 shard in" in capsys.readouterr().err
+
+
 def test_the_log_says_that_it_was_a_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that no reader takes the part for the whole."""
     monkeypatch.setenv("MESHKIT_CHAOS_STATE", str(tmp_path / "state"))

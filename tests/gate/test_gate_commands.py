@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -227,3 +228,30 @@ def test_lint_and_schema_know_the_documents(repository: Path) -> None:
     assert "MC012" in command("lint", "any.yaml").out
     for name in ("gate", "overrides", "decision"):
         assert command("schema", name).data["title"].startswith("meshkit-chaos")
+
+
+def test_who_has_no_policy_yet_is_shown_a_first_one() -> None:
+    """A gate without a policy stays closed, and the hint is one that lints clean."""
+    Path("chaos-gate.yaml").unlink()
+    ended = check()
+    assert ended.code == 4
+    assert "there is no policy chaos-gate.yaml" in ended.err
+    Path("chaos-gate.yaml").write_text(ended.err.partition("a first one is ")[2], encoding="utf-8")
+    assert command("lint", "chaos-gate.yaml").code == 0
+
+
+def test_every_objective_that_failed_is_named() -> None:
+    """Who overrides one must not learn only then that another failed, too."""
+    objectives = "[{converge: one-leader, within: 500ms}, {id: again, converge: one-leader, within: 400ms}]"
+    put("strict", document(scenario_text(objectives=objectives)))
+    told = check().out
+    assert "(failed): converge-one-leader: one-leader was good again" in told
+    assert "; again failed, too" in told
+
+
+def test_instants_are_told_alike() -> None:
+    """A person reads minutes everywhere, and a decision without a log is no head of one."""
+    put("other", commit="c0")
+    told = check().out
+    assert re.search(r"the newest result is of commit=c0, branch=main, from \d{4}-\d\d-\d\d \d\d:\d\dZ\n", told)
+    assert check("--format", "markdown").out.endswith("\nLog head: this decision was not logged\n")

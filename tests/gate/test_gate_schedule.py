@@ -57,7 +57,7 @@ def test_a_nightly_that_did_not_come_closes_the_gate(hours: float, trigger: str,
     assert decision.exit_code == code
     missing = [item for item in decision.items if item.code == "nightly-missing"]
     assert bool(missing) == (code == 2)
-    assert all("expected 2026-11-25T02:00:00" in item.sentence for item in missing)
+    assert all("expected 2026-11-25 02:00Z" in item.sentence for item in missing)
 
 
 def test_a_module_that_was_not_exercised_closes_the_gate() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from meshkit_chaos.errors import UsageError
+from meshkit_chaos.judge.phrases import counted
 from meshkit_chaos.scenario.model import Scenario
 
 _FORM: Final = re.compile(r"([1-9]\d{0,3})/([1-9]\d{0,3})")
@@ -42,6 +43,6 @@ class Shard:
         if self.of > len(scenarios):
             raise UsageError(
                 f"--shard {self}: the selection has only {len(scenarios)}, so a part would be empty",
-                hint=f"use at most {len(scenarios)} shards in every job of the matrix",
+                hint=f"use at most {counted(len(scenarios), 'shard')} in every job of the matrix",
             )
         return scenarios[self.number - 1 :: self.of]

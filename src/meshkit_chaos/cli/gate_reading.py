@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from meshkit_chaos.cli.reading import OVERRIDES, read_document, refused
 from meshkit_chaos.errors import UsageError
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from meshkit_chaos.gate.overrides import Overrides
     from meshkit_chaos.gate.policy import Policy
 
+_FIRST_POLICY: Final = '{version: 1, match: commit, requirements: [{id: all, scenarios: ["*"]}]}'
+
 
 def read_policy(file: Path, ref: str | None) -> Policy:
     """Raises UsageError where there is none, DocumentError with every problem where it is wrong."""
@@ -19,6 +21,8 @@ def read_policy(file: Path, ref: str | None) -> Policy:
 
     from meshkit_chaos.gate.load import load_policy  # noqa: PLC0415  # start-up time
 
+    if ref is None and not file.exists():
+        raise UsageError(f"there is no policy {file}", hint=f"name one with --policy; a first one is {_FIRST_POLICY}")
     data, commit = _read(file, ref, option="--policy-ref")
     if data is None:
         raise UsageError(f"there is no {file} at {ref}", hint="a gate without a policy stays closed")

@@ -23,7 +23,7 @@ def read_document(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(_MOST_BYTES)
     except OSError as error:
-        hint = "name one with --file" if path.name == SCENARIOS else "check the path"
+        hint = "name one with --file; `meshkit-chaos init` writes a first one" if path.name == SCENARIOS else "check the path"
         raise UsageError(f"{path} cannot be read: {error.strerror}", hint=hint) from error
 
 

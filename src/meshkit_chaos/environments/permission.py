@@ -92,7 +92,12 @@ def refuse(uses: Iterable[CommandUse]) -> None:
         return
     more = f"\n  … and {len(listed) - _MOST_TOLD} more" if len(listed) > _MOST_TOLD else ""
     shown = "".join(f"\n  {line}" for line in listed[:_MOST_TOLD]) + more
+    count = (
+        "1 command, which runs only where you allow it"
+        if len(listed) == 1
+        else f"{len(listed)} commands, which run only where you allow them"
+    )
     raise CannotRun(
-        f"the documents hold {len(listed)} commands, which run only where you allow them:{shown}",
+        f"the documents hold {count}:{shown}",
         hint="read them; then add --allow-commands, or set MESHKIT_CHAOS_ALLOW_COMMANDS=1",
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from meshkit_chaos.clock import iso
+from meshkit_chaos.clock import minute
 from meshkit_chaos.gate.decision import (
     BLOCKED,
     EVIDENCE,
@@ -145,7 +145,9 @@ def _whole_policy(policy: Policy, evidence: Evidence, subject: Subject, *, now: 
         option = "--subject commit=…" if policy.match == "commit" else "--digest FILE"
         yield _of_policy("subject-unknown", f"match: {policy.match} needs {option}", remedy=f"give {option}")
     if policy.nightly is not None and not evidence.nightly_came:
-        when = "the schedule has no past" if evidence.nightly_expected is None else f"expected {iso(evidence.nightly_expected)}"
+        when = (
+            "the schedule has no past" if evidence.nightly_expected is None else f"expected {minute(evidence.nightly_expected)}"
+        )
         sentence = f"the nightly did not happen: {when}, and none came within {policy.nightly.grace}"
         yield _of_policy("nightly-missing", sentence, remedy="run the nightly, and see why it did not start")
     for module, within in policy.exercised_within.items():

@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import structs
 
-from meshkit_chaos.clock import iso
+from meshkit_chaos.clock import minute
 from meshkit_chaos.gate.comparing import Release, compare, new_sample, objective_of, releases
 from meshkit_chaos.gate.decision import Code, Comparison, Item, Sighting
 from meshkit_chaos.gate.evidence import SLACK, Evidence
@@ -124,7 +124,7 @@ def _absent(about: Case) -> Item | None:
     """No result of this subject in this class at all, or one that was announced is gone from history."""
     if about.vanished:
         gone = max(one.at for one in about.vanished)
-        sentence = f"it was announced at {iso(gone)}, and history holds nothing of it"
+        sentence = f"it was announced at {minute(gone)}, and history holds nothing of it"
         return _item(about, "missing", sentence, remedy="import the results of that invocation")
     if about.own:
         return None
@@ -135,7 +135,7 @@ def _absent(about: Case) -> Item | None:
     if about.trail:
         last = about.trail[0]
         words = ", ".join(f"{key}={value}" for key, value in last.subject.items()) or "another subject"
-        return _item(about, "other-subject", f"the newest result is of {words}, from {iso(last.at)}", remedy=_AGAIN)
+        return _item(about, "other-subject", f"the newest result is of {words}, from {minute(last.at)}", remedy=_AGAIN)
     return _item(about, "missing", "history holds no result of it", remedy="run it for this subject, and import the results")
 
 
@@ -153,11 +153,13 @@ def _failed(about: Case) -> Item | None:
 
 def _told(result: PastScenario, bad: Iterable[str]) -> str:
     """What failed, in the words of the run that failed."""
+    names = list(bad)
     for run in result.runs:
-        for name in bad:
+        for name in names:
             one = objective_of(run, name)
             if one is not None and one.verdict == "fail" and one.sentence:
-                return f"{name}: {one.sentence}"
+                others = [other for other in names if other != name]
+                return f"{name}: {one.sentence}" + (f"; {', '.join(others)} failed, too" if others else "")
     return result.sentence or "it failed"
 
 
@@ -214,7 +216,7 @@ def _unproven(about: Case) -> Item | None:
     limit = about.requirement.fresh
     if not _fresh(about, result):
         if result.at > about.now:
-            return _item(about, "stale", f"its instant, {iso(result.at)}, is still to come", remedy="correct a clock")
+            return _item(about, "stale", f"its instant, {minute(result.at)}, is still to come", remedy="correct a clock")
         age = Duration((about.now - result.at) // 10**9 * 10**9)
         return _item(about, "stale", f"it passed {age} ago; at most {limit} is allowed", remedy=_AGAIN, verdict="pass")
     passed = sum(_counts(about, run) for one in about.own if _fresh(about, one) and good(about, one) for run in one.runs)
@@ -248,7 +250,7 @@ def _compared(about: Case, evidence: Evidence, policy: Policy) -> Item:
         return base
     silent = [one for one in about.own if not good(about, one)]
     if silent:
-        sentence = f"its result of {iso(silent[0].at)} decided nothing, and a comparison takes every result"
+        sentence = f"its result of {minute(silent[0].at)} decided nothing, and a comparison takes every result"
         return _item(about, "inconclusive", sentence, remedy="mark that result as invalid, with the reason")
     earlier = releases([one for one in evidence.baseline.get(about.scenario, ()) if _comparable(about, one)], rules.baseline)
     found = {name: _of_objective(about, name, earlier, policy) for name in about.wanted(result)}

@@ -66,9 +66,7 @@ def _built(one: BuiltBinary) -> str:
     head = f"{one.name}: {'ok' if one.ok else 'FAILED'}: {how}{same}"
     lines = [head, *(f"  {problem}" for problem in one.problems)]
     if one.facts is not None:
-        lines.append(
-            f"  {one.facts.binary_class} {one.facts.toolchain}, {size_text(one.facts.size)}, SHA-256 {one.facts.digest}"
-        )
+        lines.append(f"  {binary_words(one.facts)}, SHA-256 {one.facts.digest}")
     if one.log:
         lines.append(f"  log: {one.log}")
     return "\n".join(map(one_line_kept, lines))

@@ -26,7 +26,7 @@ def decision_markdown(decision: Decision, *, budget: int = BUDGET) -> str:
     if budget < SMALLEST_BUDGET:
         raise ValueError(f"a budget of {budget} bytes is too small; expected {SMALLEST_BUDGET} or more")
     head = "\n".join(_head(decision))
-    tail = f"Log head: {markdown_code(log_line(decision))}"
+    tail = f"Log head: {markdown_code(decision.log_head) if decision.log_head else log_line(decision)}"
     room = budget - sum(len(part.encode()) + 2 for part in (head, _TABLE, tail)) - _NOTE
     kept = _fit((_row(item) for item in ordered(decision)), room)
     room -= sum(len(row.encode()) + 1 for row in kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from meshkit_chaos.clock import iso
+from meshkit_chaos.clock import minute
 from meshkit_chaos.gate.decision import EVIDENCE, GOOD, Comparison, Decision, Item, Sighting
 from meshkit_chaos.report.escape import clipped, one_line
 
@@ -26,12 +26,6 @@ def name(item: Item) -> str:
     return one_line(item.scenario or (f"requirement {item.requirement}" if item.requirement else "the policy"))
 
 
-def when(ns: int) -> str:
-    """An instant to the minute: ``2026-11-24 02:00Z``."""
-    text = iso(ns)
-    return f"{text[:10]} {text[11:16]}Z"
-
-
 def build(subject: Mapping[str, str]) -> str:
     """The shortest name of what was tested: its commit, or else all that was stated."""
     commit = subject.get("commit")
@@ -43,7 +37,7 @@ def pairs(subject: Mapping[str, str]) -> str:
 
 
 def seen(sighting: Sighting) -> str:
-    return f"{when(sighting.at)}, {build(sighting.subject)} ({sighting.verdict})"
+    return f"{minute(sighting.at)}, {build(sighting.subject)} ({sighting.verdict})"
 
 
 def story(item: Item) -> tuple[tuple[str, str], ...]:
