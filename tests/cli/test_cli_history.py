@@ -129,6 +129,20 @@ def test_prune_shows_before_it_acts() -> None:
     assert "all as it should be" in told("verify")
 
 
+def test_prune_keeps_what_the_policy_compares_with(tmp_path: Path) -> None:
+    """Where a gate's policy lies, its baseline stays, and the reason is said; a policy that is wrong stops it."""
+    every = ("prune", "--keep", "0s", "--keep-failing", "0s", "--keep-last", "0")
+    held = command("history", "list", "--format", "json").data
+    pairs = ", ".join(f"{key}: '{value}'" for key, value in held[0]["subject"].items())
+    policy = "version: 1\nmatch: commit\nrequirements: [{id: a, scenarios: [leader-killed]}]\n"
+    baseline = f"regression: {{baseline: {{subject: {{{pairs}}}, lag: 0s}}}}\n"
+    (tmp_path / "chaos-gate.yaml").write_text(policy + baseline, encoding="utf-8")
+    assert "kept: the gate compares leader-killed with it" in told(*every)
+    (tmp_path / "chaos-gate.yaml").write_text("version: 9\n", encoding="utf-8")
+    assert command("history", *every, "--yes").code == 4
+    assert command("history", "list", "--format", "json").data == held
+
+
 def test_every_command_prints_json() -> None:
     """Whoever scripts it gets data from each of them."""
     commands: tuple[tuple[object, ...], ...] = (

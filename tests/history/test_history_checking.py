@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from history_builder import START, crashed, everything, evidence_of, opened, variant, written
 
+from meshkit_chaos.campaign.results import Results
 from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.history import tables as t
 from meshkit_chaos.history.checking import rebuild, verify
@@ -19,14 +21,15 @@ from meshkit_chaos.history.travel import Moved, pull, push
 from meshkit_chaos.slo import Duration
 
 
+def made(results: Results) -> dict[str, bytes]:
+    return {"verdict.json": b"{}" + results.started.invocation.encode()}
+
+
 def fill(history: History, folder: Path) -> None:
     """Three invocations, one of them grown, one run invalidated, a document each."""
     whole = evidence_of()
     for number, state in enumerate((crashed(whole), whole, variant(whole, 1), variant(whole, 2))):
-        history.add(
-            written(state, folder / f"out-{number}"),
-            documents=lambda results: {"verdict.json": b"{}" + results.started.invocation.encode()},
-        )
+        history.add(written(state, folder / f"out-{number}"), documents=made)
     history.mark(everything(history)[0].runs[0].run, counts=False, reason="bad lab", by="jo")
 
 
@@ -100,6 +103,36 @@ def test_rebuild_drops_no_evidence(tmp_path: Path) -> None:
         rebuilt = rebuild(history)
         assert everything(history) == said
         assert [why for _, why in rebuilt.problems] == ["its bundle is gone or altered; the index keeps what it knew of it"]
+
+
+class _Killed(Exception):
+    """Stands for a process that ends here."""
+
+
+class _DiesRemoving(FolderStore):
+    """A store whose owner is killed before the first file goes."""
+
+    def remove(self, name: str) -> None:
+        raise _Killed(name)
+
+
+def test_a_prune_that_was_killed_is_finished_and_takes_nothing_else(tmp_path: Path) -> None:
+    """Files that a killed prune left are no problem, no rebuild brings them back, and the next prune removes just them."""
+    clock = ManualClock(wall_ns=START + 400 * 86_400 * 10**9)
+    rules = Rules(keep=Duration.parse("1d"), keep_failing=Duration.parse("1d"), keep_last=1)
+    with opened(tmp_path / "h", clock=clock) as history:
+        fill(history, tmp_path)
+        going = [fate for fate in plan_prune(history, rules) if not fate.kept]
+        with pytest.raises(_Killed):
+            carry_out(History(history.database, _DiesRemoving(tmp_path / "h" / "artifacts"), clock), going)
+        assert verify(history).problems == ()
+        assert rebuild(history, documents=made).problems == ()
+        assert len(history.invocations()) == 2
+        assert carry_out(history, []) == 3
+        assert verify(history).problems == ()
+        assert history.add(tmp_path / "out-1").how == "new"
+        assert carry_out(history, []) == 0, "what was brought by hand is not among what was pruned"
+        assert verify(history).problems == ()
 
 
 def test_what_was_pruned_stays_away(tmp_path: Path) -> None:

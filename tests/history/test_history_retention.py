@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from test_history_reading import past_invocations
 
 from meshkit_chaos.history.model import PastInvocation, PastScenario
-from meshkit_chaos.history.retention import Rules, fates
+from meshkit_chaos.history.retention import Compared, Rules, fates
 from meshkit_chaos.judge.verdict import VerdictName
 from meshkit_chaos.slo import Duration
 
@@ -66,6 +66,19 @@ def test_named_subjects_stay() -> None:
     )
     pasts = [past("newer", 1), past("release", 500, subject={"version": "1"}), past("other", 500, subject={"branch": "x"})]
     assert said(pasts, rules) == {"release": "its subject has version=1", "other": ""}
+
+
+def test_what_a_gate_compares_with_stays() -> None:
+    """The runs that a baseline is made of now or later are kept, however old, and no more of them; invalid ones are none."""
+    frozen = Compared(subject={"branch": "main"}, before=NOW - 450 * DAY, newest=2)
+    rules = Rules(keep=RULES.keep, keep_failing=RULES.keep, keep_last=0, compared=frozen)
+    main = {"branch": "main"}
+    pasts = [past("newest", 1), past("later", 400, subject=main), past("x", 500, subject={"branch": "x"})]
+    pasts += [past(f"base-{day}", day, subject=main) for day in (500, 510, 520)]
+    pasts += [past("nothing", 501, "inconclusive", subject=main), past("bad", 505, "fail", subject=main)]
+    told = said(pasts, rules)
+    assert {name for name, why in told.items() if why} == {"base-500", "bad"}
+    assert told["bad"] == "the gate compares s with it"
 
 
 @given(past_invocations(), st.integers(0, 3), st.integers(0, 6))

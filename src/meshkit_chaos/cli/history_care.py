@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from pathlib import Path
 
 import click
 
@@ -10,9 +11,11 @@ from meshkit_chaos.cli.app import say
 from meshkit_chaos.cli.histories import derived_documents, open_history, placed
 from meshkit_chaos.cli.history import PROBLEMS
 from meshkit_chaos.cli.options import FORMAT, duration, json_text
+from meshkit_chaos.cli.reading import POLICY
+from meshkit_chaos.clock import SystemClock
 from meshkit_chaos.history.checking import Checked, rebuild, verify
 from meshkit_chaos.history.pruning import carry_out, plan_prune
-from meshkit_chaos.history.retention import Fate, Rules
+from meshkit_chaos.history.retention import Compared, Fate, Rules
 from meshkit_chaos.judge.phrases import counted
 from meshkit_chaos.report.past import columns, when
 
@@ -61,6 +64,12 @@ def _tell(checked: Checked, form: str) -> int:
     help="Keep so many results of each scenario and class.",
 )
 @click.option("--keep-subject", metavar="KEY[=VALUE]", multiple=True, help="Keep what has this in its subject; repeatable.")
+@click.option(
+    "--policy",
+    "policy",
+    type=click.Path(path_type=Path),
+    help=f"Keep what this gate's policy makes baselines of.  [default: {POLICY}, where there is one]",
+)
 @click.option("--yes", is_flag=True, help="Do it. Without this it is only shown.")
 @FORMAT
 def prune_command(
@@ -70,18 +79,22 @@ def prune_command(
     keep_failing: str,
     keep_last: int,
     keep_subject: tuple[str, ...],
+    policy: Path | None,
     yes: bool,
     form: str,
 ) -> int:
-    """Show what is old enough to go, and with --yes throw it away here. The last good result of each scenario stays.
+    """Show what is old enough to go, and with --yes throw it away here. The last good result of each scenario stays,
+    and so does what the gate's policy compares with.
 
     What was pruned stays away when it is pulled again. Remotes are not touched.
     """
+    file = policy or (Path(POLICY) if Path(POLICY).is_file() else None)
     rules = Rules(
         keep=duration(keep, option="--keep"),
         keep_failing=duration(keep_failing, option="--keep-failing"),
         keep_last=keep_last,
         keep_subjects={key: value for key, _, value in (text.partition("=") for text in keep_subject)},
+        compared=_compared(file, SystemClock().wall_ns()) if file else None,
     )
     with open_history(history, artifacts=artifacts) as opened:
         fates = plan_prune(opened, rules)
@@ -96,6 +109,19 @@ def prune_command(
     did = f"pruned; {counted(files, 'file')} removed" if yes else "would go; --yes does it"
     click.echo(f"{counted(len(going), 'invocation')} {did}")
     return 0
+
+
+def _compared(file: Path, now: int) -> Compared | None:
+    """What the policy's comparisons stand on, now and later."""
+    from meshkit_chaos.cli.gate_reading import read_policy  # noqa: PLC0415  # start-up time
+    from meshkit_chaos.gate.evidence import BASELINE_RESULTS  # noqa: PLC0415  # start-up time
+
+    regression = read_policy(file, None).regression
+    if regression is None:
+        return None
+    baseline = regression.baseline
+    before = now - baseline.lag.ns if baseline.until is None else min(baseline.until, now - baseline.lag.ns)
+    return Compared(subject=baseline.subject, before=before, newest=BASELINE_RESULTS)
 
 
 def _row(fate: Fate) -> tuple[str, str, str, str]:

@@ -78,10 +78,11 @@ def _unmarked(past: PastScenario) -> PastScenario:
 
 
 def _wrong_bundles(history: History, names: frozenset[str], known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Bundles that the index does not name must be earlier states of what it knows."""
+    """Bundles that the index does not name must be earlier states of what it knows, or left by a prune that was killed."""
+    thrown_away = history.pruned() - known.keys()
     for name in sorted(names - set(known.values())):
         told = parse_name(name)
-        if told is None:
+        if told is None or told.invocation in thrown_away:
             continue
         try:
             evidence = unpack(name, history.store.read(name))
@@ -141,12 +142,13 @@ def rebuild(history: History, *, documents: Documents = no_documents) -> Checked
 
 
 def _furthest(history: History, names: frozenset[str]) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """The furthest bundle of every invocation, and what is wrong with others."""
+    """The furthest bundle of every invocation that was not thrown away, and what is wrong with others."""
+    thrown_away = history.pruned() - history.bundles().keys()
     furthest: dict[str, str] = {}
     problems: list[tuple[str, str]] = []
     for name in sorted(names):
         told = parse_name(name)
-        if told is None:
+        if told is None or told.invocation in thrown_away:
             continue
         try:
             evidence = unpack(name, history.store.read(name))

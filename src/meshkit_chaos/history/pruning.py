@@ -33,13 +33,14 @@ def carry_out(history: History, going: Iterable[Fate]) -> int:
 
 def _sweep(history: History) -> int:
     """Remove documents that nothing names, bundles of pruned invocations, and earlier states of those that are known."""
-    bundles, pruned = history.bundles(), history.pruned()
+    bundles = history.bundles()
+    thrown_away = history.pruned() - bundles.keys()
     needed = {f"sha256/{row['digest'][:2]}/{row['digest'][2:]}" for row in history.documents()}
     idle = []
     for name in history.store.names():
         told = parse_name(name)
         gone = told is not None and (
-            told.invocation in pruned or _superseded(history, name, bundles.get(told.invocation, name))
+            told.invocation in thrown_away or _superseded(history, name, bundles.get(told.invocation, name))
         )
         if gone or (name.startswith("sha256/") and name not in needed):
             idle.append(name)

@@ -22,6 +22,9 @@ _NO_ERREXIT: Final = re.compile(r"\bset\s+(?:\+\w*e\w*|\+o\s+errexit)")
 _PIPEFAIL: Final = re.compile(r"\bset\s+(?:-\w+\s+)*-\w*o\s+pipefail")
 _KEPT: Final = re.compile(r"^\s*(\w+)=\"?\$\?")
 _LEAVES: Final = re.compile(r"\b(?:exit|return)\s+\"?(?:[1-9]|\$)")
+_SUBSTITUTION: Final = re.compile(r"[$<]\(")
+_ASSIGNMENT: Final = re.compile(r"(?:^|[;&|({]|\b(?:then|do|else)\b)\s*\w+=\"?\$\($")
+_TRAPPED: Final = re.compile(r"\btrap\s.*\bexit\s+0\b.*\b(?:EXIT|0)\b")
 _CONDITION: Final = re.compile(r"^\s*(?:(?:if|elif|while|until)\b|!)")
 _NOT_COMMANDS: Final = re.compile(r"^\s*(?:fi|done|esac|else|then|do|;;|\})?\s*$")
 
@@ -94,9 +97,15 @@ def swallowed(script: str, *, errexit: bool, pipefail: bool) -> Iterator[Swallow
         stops = _last(before, on=_ERREXIT, off=_NO_ERREXIT, first=errexit)
         pipes = pipefail or _PIPEFAIL.search(before) is not None
         after = "\n".join(line.text for line in every if line.number > call.line.number and not _NOT_COMMANDS.match(line.text))
-        found = _in_its_line(call, after, pipes=pipes) or _behind_it(call, after, stops=stops)
+        found = _trapped(call, before) or _in_its_line(call, after, pipes=pipes) or _behind_it(call, after, stops=stops)
         if found:
             yield found
+
+
+def _trapped(call: Call, before: str) -> Swallowed | None:
+    if not _TRAPPED.search(before):
+        return None
+    return Swallowed(call, "a trap ends the script with 0 whatever happened", "leave `exit 0` out of the trap")
 
 
 def _last(text: str, *, on: re.Pattern[str], off: re.Pattern[str], first: bool) -> bool:
@@ -109,6 +118,8 @@ def _last(text: str, *, on: re.Pattern[str], off: re.Pattern[str], first: bool) 
 
 def _in_its_line(call: Call, after: str, *, pipes: bool) -> Swallowed | None:
     rest = _unquoted(call.line.text[call.end :])
+    if _is_inside_another(call):
+        return Swallowed(call, "the command around it decides the exit code", 'write `name=$(…)` alone, and use "$name" then')
     if _is_condition(call) and not _LEAVES.search(rest + after):
         return Swallowed(call, "its failure only chooses a branch, and no branch ends with it", "add a branch with `exit 1`")
     if "||" in rest and not _taken_over(rest.partition("||")[2], after):
@@ -118,8 +129,23 @@ def _in_its_line(call: Call, after: str, *, pipes: bool) -> Swallowed | None:
         return Swallowed(call, "a pipe ends with the exit code of its last command", "write `set -o pipefail` before it")
     if re.search(r"(?<![&>])&(?![&>\d])\s*$", rest):
         return Swallowed(call, "it runs in the background, and nobody waits for its exit code", "leave the `&` out")
-    if re.search(r";\s*(?:true|:|exit\s+0)\s*$", rest) or (re.search(r"(?<!&)&&(?!&)", rest) and after):
+    if re.search(r";\s*(?:true|:|exit\s+0)\s*['\"]?\s*$", rest) or (re.search(r"(?<!&)&&(?!&)", rest) and after):
         return Swallowed(call, "what follows it decides the exit code", "put it on a line of its own")
+    return None
+
+
+def _is_inside_another(call: Call) -> bool:
+    """Whether its output is an argument (``echo "$(…)"``, ``export x=$(…)``, ``< <(…)``). An assignment keeps its failure."""
+    opened = _last_opened(call.line.text[: call.start])
+    return opened is not None and _ASSIGNMENT.search(opened) is None
+
+
+def _last_opened(before: str) -> str | None:
+    """What stands before the innermost substitution that is still open; None where none is."""
+    for match in reversed(list(_SUBSTITUTION.finditer(before))):
+        inside = before[match.end() :]
+        if inside.count(")") <= inside.count("("):
+            return before[: match.end()]
     return None
 
 
