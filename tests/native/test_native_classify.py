@@ -68,7 +68,7 @@ def test_native_code_is_known_by_who_made_it(data: bytes, toolchain: str, eviden
         (
             elf(behind=b"PK\3\4" + bytes(50) + b"PK\5\6" + bytes(18)),
             "packed",
-            "76 bytes stand behind the program: a zip archive",
+            "76 bytes stand behind the program: a zip",
         ),
         (elf(entry=False), "unknown", "no machine code at its entry point"),
         (b"#!/usr/bin/env python3\nprint()\n", "script", "a script, run by /usr/bin/env python3"),
