@@ -43,6 +43,7 @@ def test_what_is_read_at_once_is_what_is_read_one_by_one(samples: list[tuple[str
 @example('[[1,"2],[3,"]]')
 @example('[["1",2],[3,"4"]]')
 @example('[[1,"5,"],[6]]')
+@example('2,3"],["5')
 def test_what_is_no_list_of_samples_is_not_read_at_once(text: str) -> None:
     """A text that holds commas, quotes in other places, too few or too many parts: never samples that nobody wrote."""
     for written in (text, f'[[1,{text}"]]', f'[[1,"{text}"]]', f'[[1,"2"],{text},[3,"4"]]'):

@@ -88,6 +88,12 @@ def test_a_build_is_run_verified_and_recorded(project: Project) -> None:
         (GOOD, "folder: nowhere", "the build cannot be run"),
         ("print('x.cs: warning IL2026: trimmed'); " + GOOD, "forbid_output: [warning IL]", "warning IL2026"),
         ("import time; time.sleep(60)", "timeout: 300ms", "did not end within 300ms and was killed"),
+        (
+            r"print('\x1b[1m\x1b[33mwarning\x1b[0m\x1b[1m: unused variable'); " + GOOD,
+            'forbid_output: ["warning:"]',
+            "what is forbidden: warning: unused variable",
+        ),
+        ("print('x' * 65_530 + 'warning: unused'); " + GOOD, 'forbid_output: ["warning:"]', "what is forbidden: xxx"),
         (GOOD, "sbom: missing.json", "what it should give is not there"),
     ],
 )

@@ -65,6 +65,11 @@ def test_native_code_is_known_by_who_made_it(data: bytes, toolchain: str, eviden
         (elf(body=b"UPX!"), "packed", "packed with UPX"),
         (elf(behind=bytes(5000)), "packed", "5000 bytes stand behind the program: data that no header accounts for"),
         (elf(behind=b"PK\3\4" + bytes(5000) + b"PK\5\6" + bytes(18)), "packed", "a zip archive"),
+        (
+            elf(behind=b"PK\3\4" + bytes(50) + b"PK\5\6" + bytes(18)),
+            "packed",
+            "76 bytes stand behind the program: a zip",
+        ),
         (elf(entry=False), "unknown", "no machine code at its entry point"),
         (b"#!/usr/bin/env python3\nprint()\n", "script", "a script, run by /usr/bin/env python3"),
         (b"#!/usr/bin/env python3\nPK\3\4" + b"PK\5\6" + bytes(18), "script", "a zip app, run by /usr/bin/env python3"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
+import tracemalloc
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from native_files import elf, macho, pe, universal
+from native_files import BASE, elf, macho, pe, universal
 
 from meshkit_chaos.native.classify import classify
 from meshkit_chaos.native.source import Memory
@@ -63,6 +66,45 @@ def test_a_header_that_counts_too_much_is_refused(claimed: int) -> None:
     struct.pack_into("<H", data, 56, claimed)
     facts = classify(Memory(bytes(data)), path="x")
     assert facts.refusals[0].startswith(f"the ELF header counts {claimed} segments")
+
+
+def overlapping(*, sections: int = 0, libraries: int = 0) -> bytes:
+    """A program in which thousands of sections, or of needed libraries, have names that overlap in one long table."""
+    names = b"\1" * 80_000
+    table = 64 + 2 * 56
+    strings = table + 64 * sections
+    dynamic = strings + len(names)
+    rows = [*((1, place) for place in range(libraries)), (5, BASE + strings), (10, len(names)), (0, 0)]
+    end = dynamic + 16 * len(rows)
+    head = struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, BASE + table, 64, table if sections else 0, 0, 64, 56, 2, 64, sections, 0)
+    segments = [(1, 5, 0, BASE, 0, end, end, 0x1000), (2, 6, dynamic, BASE + dynamic, 0, 16 * len(rows), 16 * len(rows), 8)]
+    headers = [(place, 1, 0, 0, strings, len(names), 0, 0, 1, 0) for place in range(sections)]
+    return b"".join((
+        b"\x7fELF\x02\x01\x01" + bytes(9) + head,
+        *(struct.pack("<IIQQQQQQ", *one) for one in segments),
+        *(struct.pack("<IIQQQQIIQQ", *one) for one in headers),
+        names,
+        *(struct.pack("<QQ", *row) for row in rows),
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize("data", [overlapping(sections=65_000), overlapping(sections=4000), overlapping(libraries=4000)])
+def test_names_that_overlap_stay_small(data: bytes) -> None:
+    """Names that share their bytes, thousands of times: never more text than a few times the file, nor the time to make it."""
+    with bounded_memory(64):
+        facts = classify(Memory(data), path="x")
+    assert sum(map(len, facts.linked)) < 5_000_000
+
+
+@contextlib.contextmanager
+def bounded_memory(most_mib: int) -> Iterator[None]:
+    """Fail where more was in use at any moment."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < most_mib * 1024 * 1024
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -95,14 +95,16 @@ def _at_once(written: bytes) -> tuple[list[float], list[float]] | None:
     """Instants and values of samples that are written as Prometheus does it, without a blank; None where they are not.
 
     What divides the numbers is made commas, and what is left must be numbers and nothing else: so a quotation mark or a bracket
-    in another place is found. Each sample ends with a text, so it has a number or more before it and in it; and there are only
-    two numbers for each. A value that JSON has no number for (``+Inf``, ``NaN``) is left to the slow way, and so is what may be
-    a negative zero, which the decoder of numbers reads as zero.
+    in another place is found. Each sample ends with a text behind a comma, so it has a number or more before it and in it; and
+    there are only two numbers for each. A value that JSON has no number for (``+Inf``, ``NaN``) is left to the slow way, and so
+    is what may be a negative zero, which the decoder of numbers reads as zero.
     """
     if written[:2] != b"[[" or written[-3:] != b'"]]':
         return None
     joined = written.replace(b'"],[', b",")
     samples = 1 + (len(written) - len(joined)) // 3
+    if written.count(b',"') != samples:
+        return None
     bare = joined.replace(b',"', b",")
     try:
         numbers = _NUMBERS.decode(b"[" + bare[2:-3] + b"]")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,9 @@ from meshkit_chaos.scenario.environment import BinaryDescription
 PASSED_ON: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "CC", "CXX", "CFLAGS", "LDFLAGS")
 PASSED_ON_BEGIN: Final = ("DOTNET_", "NUGET_PACKAGES", "CARGO_", "RUSTUP_", "RUSTFLAGS", "GO", "CGO_", "SOURCE_DATE_EPOCH")
 _LONGEST_LINE: Final = 64 * 1024
+_LONGEST_FORBIDDEN: Final = 4096
+_COLOUR: Final = re.compile(rb"\x1b\[[0-9;:]*[A-Za-z]")
+"""What a compiler that is told to use colours puts into the middle of ``warning:``, as many pipelines tell it to."""
 _MOST_TOLD: Final = 5
 _TAIL: Final = 400
 
@@ -128,13 +132,16 @@ def _last_words(file: IO[bytes]) -> str:
 
 
 def _forbidden(texts: tuple[str, ...], file: IO[bytes]) -> Iterator[str]:
-    """Each line of the log that holds a forbidden text; the first few are told."""
+    """Each line of the log that holds a forbidden text, whatever colours are in it; the first few are told."""
     wanted = [text.encode() for text in texts]
     found = 0
     file.seek(0)
-    while line := file.readline(_LONGEST_LINE):
+    rest = b""
+    while piece := file.readline(_LONGEST_LINE):
+        line = _COLOUR.sub(b"", rest + piece)
+        rest = b"" if piece.endswith(b"\n") else line[-_LONGEST_FORBIDDEN:]  # a piece of a longer line may cut a text in two
         if any(text in line for text in wanted):
-            found += 1
+            found, rest = found + 1, b""
             if found <= _MOST_TOLD:
                 yield f"the build said what is forbidden: {line.decode(errors='replace').strip()[:300]}"
     if found > _MOST_TOLD:

@@ -17,7 +17,7 @@ from meshkit_chaos.native.image import Image
 from meshkit_chaos.native.source import Malformed, NoProgram, Source, Swept, printable, sweep
 
 MOST_BEHIND: Final = 4096
-"""So many bytes behind the program are padding or a signature's; more of them are something that it carries."""
+"""So many bytes behind the program are padding or a signature's; more of them, or an archive, are something that it carries."""
 _ZIP_END: Final = b"PK\x05\x06"
 _ZIP_TAIL: Final = 65_557
 _ARCHIVES: Final = (
@@ -181,8 +181,9 @@ def _hidden(source: Source, image: Image) -> Iterator[str]:
     if marks.UPX in source.read(0, 4096) or any(name.startswith("UPX") for name in image.sections):
         yield "packed with UPX: what it unpacks and runs cannot be seen"
     behind = source.size - image.end
-    if behind > MOST_BEHIND:
-        what = "a zip archive" if _ends_as_zip(source) else "data that no header accounts for"
+    zipped = behind > 0 and _ZIP_END in source.read(max(image.end, source.size - _ZIP_TAIL), _ZIP_TAIL)
+    if behind > MOST_BEHIND or zipped:
+        what = "a zip archive" if zipped else "data that no header accounts for"
         yield f"{behind} bytes stand behind the program: {what}; what it does with them cannot be told"
 
 

@@ -15,7 +15,8 @@ from meshkit_chaos.native.source import Malformed, NoProgram, Source, name_in, n
 
 MAGIC: Final = b"\x7fELF"
 MOST_SEGMENTS: Final = 1024
-MOST_SECTIONS: Final = 65_535
+MOST_SECTIONS: Final = 4096
+"""Object files may have more; a linked program has some dozens."""
 MOST_DYNAMIC: Final = 4096
 MOST_NOTES: Final = 64
 MOST_TABLE: Final = 16 * 1024 * 1024

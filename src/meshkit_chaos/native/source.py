@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 CHUNK: Final = 1 << 20
-LONGEST_NAME: Final = 4096
+LONGEST_NAME: Final = 255
+"""Thousands of names may overlap in one table: each is short, so that all together stay small."""
 
 
 class Malformed(ValueError):
@@ -65,7 +66,7 @@ def numbers(source: Source, offset: int, form: str, *, what: str) -> tuple[int, 
 
 
 def name_in(table: bytes, offset: int) -> str:
-    """The NUL-terminated text at an offset; empty where there is none, and never longer than a path."""
+    """The NUL-terminated text at an offset; empty where there is none, and never longer than the name of a file."""
     if not 0 <= offset < len(table):
         return ""
     end = table.find(b"\0", offset, offset + LONGEST_NAME)
