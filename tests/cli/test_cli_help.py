@@ -42,6 +42,13 @@ def test_every_help_ends_with_an_example(name: tuple[str, ...]) -> None:
     assert "".join(example.split()).startswith("meshkit-chaos" + "".join(name))
 
 
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name], ids=" ".join)
+def test_no_usage_is_broken_inside_a_word(name: tuple[str, ...]) -> None:
+    """The first line of a help fits a terminal, or is wrapped between words."""
+    usage = command(*name, "--help").out.partition("\n\n")[0]
+    assert all(not line.strip()[0].islower() for line in usage.splitlines()[1:])
+
+
 @pytest.mark.parametrize(
     ("typed", "meant"), [(("runn",), "run"), (("history", "pusch"), "push"), (("history", "lease", "tak"), "take")]
 )

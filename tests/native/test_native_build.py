@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -106,6 +107,16 @@ def test_whatever_is_wrong_with_a_build_is_red(project: Project, script: str, mo
     suite = next(iter(JUnitXml.fromfile(str(project.folder / "junit.xml"))))
     assert suite.failures == 1
     assert problem in next(iter(suite)).result[0].text
+
+
+def test_one_binary_is_told_as_one(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a person reads of a build: the platform, and one binary in the singular."""
+    assert project.build(GOOD)[0] == 0
+    told = capsys.readouterr().out
+    assert re.search(r"^  native, linux-x64, \d+ bytes, SHA-256 [0-9a-f]{64}$", told, re.MULTILINE), told
+    assert told.rstrip().endswith("1 of 1 binary is what environment mesh demands")
+    assert project.build(GOOD, allow=False)[0] == 2
+    assert "the documents hold 1 command, which runs only where you allow it" in capsys.readouterr().err
 
 
 def test_a_build_runs_only_where_commands_are_allowed(project: Project, capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,6 +48,14 @@ def test_init_writes_and_says_what(own_state: Path, capsys: pytest.CaptureFixtur
     assert "azure-pipelines/chaos-nightly.yml" in json.loads(capsys.readouterr().out)
 
 
+def test_init_says_which_documents_are_missing(own_state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A misspelt environment, or a policy that is still to be written, is told before a night fails for it."""
+    (own_state / "chaos-scenarios.yaml").write_text("version: 1")
+    assert run(["pipelines", "init", "github", "--env", "mish.yaml", "--env", "an-id-of-one-that-is-up"]) == 0
+    told = [line.split()[1] for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    assert told == ["chaos-scenarios.test.yaml", "mish.yaml", "chaos-gate.yaml"]
+
+
 def test_init_overwrites_nothing_unless_told(own_state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One file in the way, and none is written; --force writes all of them."""
     mine = own_state / ".github" / "workflows" / "chaos-nightly.yml"

@@ -189,9 +189,12 @@ _DOCUMENTS: Final = ("scenarios", "environment", "tests", "gate", "overrides", "
 
 
 @click.command("schema", epilog="Example: meshkit-chaos schema scenarios > chaos-scenarios.schema.json")
-@click.argument("document", type=click.Choice(_DOCUMENTS), default="scenarios")
+@click.argument("document", metavar="[DOCUMENT]", type=click.Choice(_DOCUMENTS), default="scenarios")
 def schema_command(document: str) -> int:
-    """Print the JSON Schema of a DOCUMENT: draft-07, as editors read it, of what people write."""
+    """Print the JSON Schema of a DOCUMENT: draft-07, as editors read it, of what people write.
+
+    DOCUMENT is scenarios (the default), environment, tests, gate, overrides, verdict or decision.
+    """
     click.echo(json_text(_schema(document)))
     return 0
 

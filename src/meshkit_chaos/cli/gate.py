@@ -262,5 +262,6 @@ def log_command(log: Path | None, verifying: bool, head: str, form: str) -> int:
         say(f"error (operator must act): {log}: {problem}")
     if not problems and (verifying or head):
         anchored = "up to the head that was given, and since" if head else "but no head was given: see --head"
-        say(f"{len(chain.entries)} entries, each follows on the one before it, {anchored}")
+        count = len(chain.entries)
+        say(f"{count} {'entry' if count == 1 else 'entries'}, each follows on the one before it, {anchored}")
     return 1 if problems else 0

@@ -16,6 +16,7 @@ from meshkit_chaos.errors import UsageError
 from meshkit_chaos.journal.reading import read_record
 from meshkit_chaos.journal.store import JOURNAL
 from meshkit_chaos.judge.mutations import MUTATIONS, Mutant, mutants
+from meshkit_chaos.judge.phrases import counted
 
 if TYPE_CHECKING:
     from meshkit_chaos.journal.record import Record
@@ -105,5 +106,5 @@ def _concluded(told: list[dict[str, Any]]) -> int:
         say("nothing was tried: no key objective passed to begin with")
         return NOTHING
     green = [mutant for mutant in told if mutant["survives"]]
-    say(f"{len(told)} distortions, {len(green)} not noticed")
+    say(f"{counted(len(told), 'distortion')}, {len(green)} not noticed")
     return SURVIVED if green else 0

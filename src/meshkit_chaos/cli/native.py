@@ -15,6 +15,7 @@ from meshkit_chaos.cli.groups import Group
 from meshkit_chaos.cli.histories import HISTORY
 from meshkit_chaos.cli.options import ALLOW, FORMAT, VARS, json_text, pairs
 from meshkit_chaos.errors import CannotRun, UsageError
+from meshkit_chaos.judge.phrases import counted
 from meshkit_chaos.slo.codec import builtins
 
 if TYPE_CHECKING:
@@ -223,7 +224,7 @@ def _released(subject: str, history: str) -> dict[str, BinaryFacts | None]:
     told = [run.executables for result in results for run in result.runs if run.executables]
     if not told:
         raise UsageError(
-            f"history knows {len(results)} results of {subject}, and none of them describes a binary",
+            f"history knows {counted(len(results), 'result')} of {subject}, and no binary is described there",
             hint="binaries are described by runs on an environment with `binaries:`; `history list` shows what is known",
         )
     return {facts.name: facts for facts in told[0]}

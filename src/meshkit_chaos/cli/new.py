@@ -15,6 +15,7 @@ from meshkit_chaos.cli.options import duration
 from meshkit_chaos.cli.reading import SCENARIOS, load_both, read_document, refused
 from meshkit_chaos.cli.rehearse import load_test_document
 from meshkit_chaos.errors import UsageError
+from meshkit_chaos.judge.phrases import counted
 
 if TYPE_CHECKING:
     from meshkit_chaos.campaign.proposing import Proposal
@@ -159,7 +160,7 @@ def _write_both(file: Path, text: str, scenario: Scenario, described: Environmen
     _replace({file: text} if test_text is None else {file: text, tests: test_text})
     say(f"{file}: scenario {scenario.id} added")
     if test_text is not None:
-        say(f"{tests}: {len(proposal.tests)} tests added; run them with: meshkit-chaos test {tests}")
+        say(f"{tests}: {counted(len(proposal.tests), 'test')} added; run with: meshkit-chaos test {tests}")
     if not proposal.passes:
         say(f"{tests}: no world was found in which {scenario.id} passes; write its tests by hand, with the series it reads")
     elif proposal.never_failed:

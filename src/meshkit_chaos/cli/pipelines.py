@@ -65,7 +65,8 @@ def init_command(platform: Platform, folder: Path, force: bool, form: str, **giv
     """
     from meshkit_chaos.pipelines.writing import definitions  # noqa: PLC0415  # templates are only needed here
 
-    texts = definitions(platform, _settings(platform, given))
+    settings = _settings(platform, given)
+    texts = definitions(platform, settings)
     taken = [str(folder / name) for name in texts if (folder / name).exists() or (folder / name).is_symlink()]
     if taken and not force:
         raise UsageError(f"nothing was written: {', '.join(taken)} would be overwritten", hint="--force writes over them")
@@ -73,8 +74,17 @@ def init_command(platform: Platform, folder: Path, force: bool, form: str, **giv
         _write(folder / name, text)
     written = [str(folder / name) for name in texts]
     click.echo(json_text(written) if form == "json" else "\n".join(written))
+    for name in _not_there(settings, folder):
+        say(f"note: {name} is not there yet; jobs that need it fail until it is")
     say("next: commit them; `meshkit-chaos pipelines check` after every edit")
     return 0
+
+
+def _not_there(settings: Settings, folder: Path) -> list[str]:
+    """Documents that the pipelines name and the repository does not hold. An environment may be an id and no file."""
+    files = [name for name in settings.environments if name.endswith((".yaml", ".yml"))]
+    named = dict.fromkeys((settings.file, settings.tests, *files, settings.simulated, settings.policy))
+    return [name for name in named if name and not (folder / name).exists()]
 
 
 def _settings(platform: Platform, given: dict[str, object]) -> Settings:

@@ -88,7 +88,7 @@ def _write_again(place: Path, results: Results) -> None:
 
 
 @click.command("report", epilog="Example: meshkit-chaos report chaos-results/20260101-020000")
-@_PLACE
+@click.argument("place", metavar="OUT", type=click.Path(path_type=Path))
 @FORMAT
 def report_command(place: Path, form: str) -> int:
     """Write all documents of an invocation again from its records: verdict.json, junit.xml, summary.md, report.html."""

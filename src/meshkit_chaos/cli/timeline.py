@@ -13,9 +13,10 @@ def timeline(plan: Plan) -> str:
     """Instants are the earliest ones; waits for a condition make all that follows later."""
     scenario = plan.scenario
     steady = scenario.steady_state
+    members = counted(len(plan.capabilities.members), "member")
     out = [
         f"{scenario.id}: {scenario.title}",
-        f"  environment  {plan.environment.name} ({plan.environment.kind}, {len(plan.capabilities.members)} members)",
+        f"  environment  {plan.environment.name} ({plan.environment.kind}, {members})",
         f"  seed         {plan.seed}   blast radius {counted(plan.blast_radius, 'member')} at once   limit {plan.limit}",
         "",
         f"  {'deploy':<11} every member, until ready",

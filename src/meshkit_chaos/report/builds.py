@@ -56,7 +56,8 @@ def build_text(report: BuildReport) -> str:
     """All binaries, and one sentence at the end."""
     blocks = [_built(one) for one in report.binaries]
     good = sum(one.ok for one in report.binaries)
-    last = f"{good} of {len(report.binaries)} binaries are what environment {report.environment} demands"
+    binaries = f"{len(report.binaries)} {'binary is' if len(report.binaries) == 1 else 'binaries are'}"
+    last = f"{good} of {binaries} what environment {report.environment} demands"
     return "\n".join((*blocks, last))
 
 

@@ -52,7 +52,8 @@ async def _members(prerequisite: MembersPrerequisite, environment: Environment) 
     if prerequisite.role is not None:
         able &= await environment.holders(prerequisite.role)
     of_role = f" with role {prerequisite.role}" if prerequisite.role else ""
-    detail = f"{len(able)} members{of_role} are up; wanted {prerequisite.up}"
+    up = f"1 member{of_role} is up" if len(able) == 1 else f"{len(able)} members{of_role} are up"
+    detail = f"{up}; wanted {prerequisite.up}"
     return name, prerequisite.up.assess(len(able)) == "good", detail
 
 

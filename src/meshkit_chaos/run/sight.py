@@ -121,5 +121,6 @@ class Sight:
         if wrong is not None:
             return False, f"{indicator} was {wrong.state}: {wrong.detail}"
         if len(seen) < 2:
-            return False, f"{indicator} was seen in {len(seen)} rounds of the baseline; at least 2 are needed"
+            rounds = "1 round" if seen else "no round"
+            return False, f"{indicator} was seen in {rounds} of the baseline; at least 2 are needed"
         return True, f"{indicator} was good in all {len(seen)} rounds"
