@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,33 @@ def test_a_prune_that_was_killed_is_finished_and_takes_nothing_else(tmp_path: Pa
         assert verify(history).problems == ()
         assert history.add(tmp_path / "out-1").how == "new"
         assert carry_out(history, []) == 0, "what was brought by hand is not among what was pruned"
+        assert verify(history).problems == ()
+
+
+class _SweptMeanwhile(FolderStore):
+    """A store that somebody else's prune sweeps between a writer's files and the writer's transaction."""
+
+    def __init__(self, folder: Path, sweep: Callable[[], object]) -> None:
+        super().__init__(folder)
+        self._sweep: Callable[[], object] | None = sweep
+
+    def add(self, files: Mapping[str, bytes]) -> int:
+        added = super().add(files)
+        sweep, self._sweep = self._sweep, None
+        if sweep is not None:
+            sweep()
+        return added
+
+
+def test_a_prune_takes_nothing_from_a_writer_at_the_same_time(tmp_path: Path) -> None:
+    """What was pruned and is brought again by hand while another prune sweeps has all its files afterwards."""
+    clock = ManualClock(wall_ns=START + 400 * 86_400 * 10**9)
+    rules = Rules(keep=Duration.parse("1d"), keep_failing=Duration.parse("1d"), keep_last=1)
+    with opened(tmp_path / "h", clock=clock) as history, opened(tmp_path / "h", clock=clock) as other:
+        fill(history, tmp_path)
+        carry_out(history, [fate for fate in plan_prune(history, rules) if not fate.kept])
+        store = _SweptMeanwhile(tmp_path / "h" / "artifacts", lambda: carry_out(other, []))
+        assert History(history.database, store, clock).add(tmp_path / "out-1", documents=made).how == "new"
         assert verify(history).problems == ()
 
 

@@ -108,6 +108,19 @@ def test_a_silent_database_is_borne_until_the_lease_ends() -> None:
     assert lost == [False, False, False, False, False, True]
 
 
+def test_a_database_that_never_answers_does_not_keep_the_lease() -> None:
+    """Where a renewal hangs, the clock alone tells that the lease is nearly over: it is lost before another can take it."""
+    clock = ManualClock()
+    lease = Lease(name="lab", holder="me", token=1, left=MINUTE.ns)
+    held = HeldLease(Silent(), lease, lasting=MINUTE, clock=clock)  # type: ignore[arg-type]  # the fake has what is used
+    lost = []
+    for second in (0, 30, 49, 50):
+        clock.advance_to(second * 10**9)
+        held.watch()
+        lost.append(held.lost)
+    assert lost == ["", "", "", "the database does not answer"]
+
+
 def test_the_lease_is_renewed_while_it_is_held(tmp_path: Path) -> None:
     """Without anybody's doing the lease lasts longer than it was taken for, and it is given back at the end."""
     with holding(str(tmp_path / "h"), "lab", wait=Duration(0), lasting=Duration.parse("6s")) as held:

@@ -1,6 +1,7 @@
 """A run under a lease: taken before anything is touched, renewed while it runs, and the run aborted when it is lost.
 
-Takes a history's location and a lease's name. The lease is renewed from a thread of its own. Where it can no longer be
+Takes a history's location and a lease's name. The lease is renewed from a thread of its own, and another one watches the
+clock, as a database that has vanished may never answer. Where it can no longer be
 renewed (ended, taken by somebody else, or the database silent until the lease's own end), a run that is under way is
 aborted as by SIGTERM, rollback included, and no further one begins.
 """
@@ -11,7 +12,7 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from meshkit_chaos.campaign.campaign import Execute, RunOf
@@ -27,6 +28,8 @@ from meshkit_chaos.slo import Duration
 LASTING: Final = Duration.parse("2m")
 RENEWED: Final = 6
 """So many times in its life a lease is renewed: a few may fail before it ends."""
+
+_PATIENCE_S: Final = 10
 
 
 class HeldLease:
@@ -47,7 +50,7 @@ class HeldLease:
         try:
             renewed = self._leases.renew(self.lease.name, token=self.lease.token, lasting=self._lasting)
         except HistoryProblem as error:
-            if asked + self._lasting.ns // RENEWED < self._until:
+            if not self._nearly_over(asked):
                 say(f"the lease {self.lease.name} was not renewed, and is tried again: {error.message}")
                 return
             self._lose(f"it could not be renewed in time: {error.message}")
@@ -56,6 +59,14 @@ class HeldLease:
             self._lose("it ended, or somebody else has it")
         else:
             self._until = asked + self._lasting.ns
+
+    def watch(self) -> None:
+        """Lose it shortly before it ends by itself, although a renewal that was asked for has not been answered."""
+        if self._nearly_over(self._clock.monotonic_ns()):
+            self._lose("the database does not answer")
+
+    def _nearly_over(self, now: int) -> bool:
+        return now + self._lasting.ns // RENEWED >= self._until
 
     def _lose(self, why: str) -> None:
         if not self.lost:
@@ -88,17 +99,21 @@ def holding(history: str, name: str, *, wait: Duration, lasting: Duration = LAST
             leases, take(leases, name, holder=this_process(), lasting=lasting, wait=wait), lasting=lasting, clock=SystemClock()
         )
         over = threading.Event()
-        renewing = threading.Thread(target=_renew, args=(held, over, lasting.seconds / RENEWED), daemon=True)
+        every = lasting.seconds / RENEWED
+        renewing = threading.Thread(target=_repeated, args=(held, held.renew, over, every), daemon=True)
+        watching = threading.Thread(target=_repeated, args=(held, held.watch, over, every / 2), daemon=True)
         renewing.start()
+        watching.start()
         try:
             yield held
         finally:
             over.set()
-            renewing.join()
-            with contextlib.suppress(HistoryProblem):  # it ends by itself
-                leases.release(name, token=held.lease.token)
+            renewing.join(_PATIENCE_S)
+            if not renewing.is_alive():  # a database that does not answer is not asked again: the lease ends by itself
+                with contextlib.suppress(HistoryProblem):  # as above
+                    leases.release(name, token=held.lease.token)
 
 
-def _renew(held: HeldLease, over: threading.Event, every: float) -> None:
+def _repeated(held: HeldLease, act: Callable[[], None], over: threading.Event, every: float) -> None:
     while not over.wait(every) and not held.lost:
-        held.renew()
+        act()

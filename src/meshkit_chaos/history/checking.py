@@ -123,6 +123,7 @@ def rebuild(history: History, *, documents: Documents = no_documents) -> Checked
     count = 0
     gone = history.bundles().keys() - furthest.keys()
     with history.database.writing() as connection:
+        writing.share_files(connection)
         writing.lock(connection, "rebuild")
         for name in furthest.values():
             try:

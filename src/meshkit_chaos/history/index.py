@@ -99,14 +99,18 @@ class History(IndexReader):
             how = self._how(connection, state, by_hand=by_hand)
         if how == "pruned":
             return Added(invocation=state.invocation.invocation, how=how, bundle=state.bundle)
-        self.store.add({state.bundle: state.data, **{blob_name(data): data for data in state.documents.values()}})
+        files = {state.bundle: state.data, **{blob_name(data): data for data in state.documents.values()}}
+        self.store.add(files)
         with self.database.writing() as connection:
+            writing.share_files(connection)
             writing.lock(connection, state.invocation.invocation)
             how = self._how(connection, state, by_hand=by_hand)
             if by_hand:
                 writing.unprune(connection, state.invocation.invocation)
             if how in ("new", "grew"):
                 put_state(connection, state)
+        if how in ("new", "grew"):
+            self.store.add(files)  # a prune may have swept them before the index named them; from now on none does
         return Added(invocation=state.invocation.invocation, how=how, bundle=state.bundle)
 
     def _how(self, connection: Connection, state: Derived, *, by_hand: bool) -> How:

@@ -7,13 +7,17 @@ an index that names files which are gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from meshkit_chaos.history import writing
 from meshkit_chaos.history.bundles import parse_name, unpack
 from meshkit_chaos.history.evidence import goes_on
 from meshkit_chaos.history.index import History
 from meshkit_chaos.history.retention import Fate, Rules, fates
+
+_AT_ONCE: Final = 100
+"""Files that go while writers wait."""
 
 
 def plan_prune(history: History, rules: Rules) -> tuple[Fate, ...]:
@@ -35,7 +39,7 @@ def _sweep(history: History) -> int:
     """Remove documents that nothing names, bundles of pruned invocations, and earlier states of those that are known."""
     bundles = history.bundles()
     thrown_away = history.pruned() - bundles.keys()
-    needed = {f"sha256/{row['digest'][:2]}/{row['digest'][2:]}" for row in history.documents()}
+    needed = _documents(history)
     idle = []
     for name in history.store.names():
         told = parse_name(name)
@@ -44,9 +48,22 @@ def _sweep(history: History) -> int:
         )
         if gone or (name.startswith("sha256/") and name not in needed):
             idle.append(name)
-    for name in idle:
-        history.store.remove(name)
-    return len(idle)
+    return sum(_removed(history, idle[start : start + _AT_ONCE]) for start in range(0, len(idle), _AT_ONCE))
+
+
+def _removed(history: History, idle: Sequence[str]) -> int:
+    """Remove files, but for those that a writer has come to name since; no other does meanwhile."""
+    with history.database.writing() as connection:
+        writing.own_files(connection)
+        named = {*history.bundles().values(), *_documents(history)}
+        going = [name for name in idle if name not in named]
+        for name in going:
+            history.store.remove(name)
+    return len(going)
+
+
+def _documents(history: History) -> frozenset[str]:
+    return frozenset(f"sha256/{row['digest'][:2]}/{row['digest'][2:]}" for row in history.documents())
 
 
 def _superseded(history: History, name: str, newest: str) -> bool:

@@ -99,6 +99,8 @@ class FolderStore:
         path = self._path(name)
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
         try:
+            if path.exists():
+                return False
             path.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("xb") as file:
                 file.write(data)

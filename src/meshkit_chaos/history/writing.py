@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from msgspec import structs
@@ -23,6 +23,20 @@ def lock(connection: Connection, what: str) -> None:
     """Let nobody else write the same thing until the transaction ends."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(what, 0))))
+
+
+def share_files(connection: Connection) -> None:
+    """Let nobody take files away until the transaction ends: what it names is then seen by whoever does."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock_shared(sa.func.hashtextextended(_FILES, 0))))
+
+
+def own_files(connection: Connection) -> None:
+    """Let no transaction name files until this one ends."""
+    lock(connection, _FILES)
+
+
+_FILES: Final = "files of the store"
 
 
 def bundle_of(connection: Connection, invocation: str) -> str | None:
