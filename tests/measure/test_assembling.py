@@ -149,8 +149,8 @@ def test_catching_up_takes_steps_in_proportion(together: bool) -> None:
     assert steps_of(work(400)) < 2.2 * steps_of(work(200))
 
 
-@pytest.mark.parametrize("took", [math.nan, math.inf, -math.inf])
-def test_a_scrape_that_took_no_number_of_seconds_lasts_a_whole_interval(took: float) -> None:
+@pytest.mark.parametrize("took", [math.nan, math.inf, -math.inf, -1.0, 1e15, 1e300])
+def test_a_scrape_that_took_no_possible_number_of_seconds_lasts_a_whole_interval(took: float) -> None:
     """What a member may export under the name of the scrape's duration stops nobody; the round is wider, not narrower."""
     assembler = assembler_of(1)
     times = [at * SECOND for at in range(1, 5)]
@@ -160,6 +160,16 @@ def test_a_scrape_that_took_no_number_of_seconds_lasts_a_whole_interval(took: fl
     rounds = [round_ for round_, _ in assembler.due(5 * SECOND, EXACT)]
     assert rounds
     assert all(round_.end - round_.tick == SECOND for round_ in rounds)
+
+
+def test_a_member_that_is_not_scraped_any_more_is_failed_whatever_else_bears_its_name() -> None:
+    """A rule of the server's goes on with the label of a member that left its targets: nobody saw that member."""
+    assembler = assembler_of(2)
+    times = dict.fromkeys((at * SECOND for at in range(1, 6)), 1.0)
+    assembler.take([series("up", "m0", times), series("up", "m1", {SECOND: 1.0, 2 * SECOND: 1.0}), series("a", "m1", times)])
+    failed = [round_.failed for round_, _ in assembler.due(6 * SECOND, EXACT)]
+    assert failed[0] == {}
+    assert failed[-1] == {"member-1": "it was not scraped in this interval (it has no up)"}, failed
 
 
 def test_what_waits_of_others_is_left_out_once_members_have_it() -> None:

@@ -127,7 +127,7 @@ NATIVE = (
 
 
 def test_a_nightly_builds_its_native_binaries_and_runs_exactly_those(forge: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A build that fails is a red job that runs nothing; otherwise the verdict names the digest of what was built."""
+    """A build that fails is a red job, with results that name it; otherwise the verdict names its digest."""
     if shutil.which("cargo") is None:
         pytest.skip("needs cargo and rustc")
     monkeypatch.chdir(forge.repository)
@@ -140,8 +140,10 @@ def test_a_nightly_builds_its_native_binaries_and_runs_exactly_those(forge: Forg
     ended = forge.act("schedule", "chaos-nightly", *one)
     assert ended.jobs == {"chaos": "failure"}
     assert ended.failed_steps[0] == "Build the native binaries"
-    assert "Run the scenarios" not in ended.failed_steps
-    assert not list(forge.artifacts.iterdir())
+    failed = read_results(forge.artifacts / "chaos-results-2")
+    assert {run.verdict for run in failed.verdict.runs} == {"not-run"}
+    assert "the native build failed, so nothing is deployed: mesh-load: " in failed.verdict.scenarios[0].sentence
+    shutil.rmtree(forge.artifacts / "chaos-results-2")
 
     source.write_text(good)
     forge.commit("a build")

@@ -9,7 +9,6 @@ is longer than was said. Series of others than members are left out where member
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -265,11 +264,13 @@ class Assembler:
             # A sample bears the instant at which its scrape began; the value is of some moment until its end.
             for place in sight.tooks:
                 until = max(until, time + self._lasting(row.values[place]))
-        return _Part(rows, seen, until, "" if all(well.values()) else "its scrape failed (up is not 1)")
+        failure = "" if all(well.values()) else "its scrape failed (up is not 1)"
+        return _Part(rows, seen, until, failure if well else "it was not scraped in this interval (it has no up)")
 
     def _lasting(self, took: float) -> int:
-        """How long a scrape took, in ns; a whole interval where what is told is no number."""
-        return round(took * 10**9) if math.isfinite(took) else self._schedule.every
+        """How long a scrape took, in ns; a whole interval where what is told cannot be: its time-out is no longer than that."""
+        lasted, every = took * 10**9, self._schedule.every
+        return round(lasted) if 0 <= lasted <= 2 * every else every
 
     def _lateness(self) -> str:
         late, self._late = self._late, 0
