@@ -48,7 +48,7 @@ async def fetch(client: httpx2.AsyncClient, url: str, *, within: Duration, large
         async with asyncio.timeout(within.seconds):
             return await _read(client, url, largest)
     except TimeoutError:
-        return NoPage(f"no whole answer within {within}")
+        return NoPage(f"no whole answer within {max(1, round(within.ns / 10**6))}ms")  # what was left of the round, for people
     except httpx2.ConnectError as refused:
         return NoPage(f"cannot connect: {_said(refused)}")
     except Exception as broken:  # noqa: BLE001  # a target must not end the run; the client lets groups and OverflowError out
