@@ -16,6 +16,7 @@ from meshkit_chaos.errors import ChaosError, UsageError
 from meshkit_chaos.history.comparing import compare
 from meshkit_chaos.history.index import History
 from meshkit_chaos.history.model import Ask, PastInvocation, PastScenario
+from meshkit_chaos.judge.phrases import counted
 from meshkit_chaos.report.past import compared_lines, invocation_lines, mark_line, run_lines, trend_lines, whole_lines
 from meshkit_chaos.slo.codec import builtins
 
@@ -97,7 +98,7 @@ def list_command(history: str, artifacts: str | None, subject: tuple[str, ...], 
     for line in invocation_lines(found[:limit]) if found else ():
         click.echo(line)
     if len(found) > limit:
-        say(f"{len(found) - limit} older ones are not shown; --limit shows more")
+        say(f"{counted(len(found) - limit, 'older invocation')} not shown; --limit shows more")
     elif not found:
         say("no invocation")
     return 0

@@ -12,6 +12,7 @@ from meshkit_chaos.judge.phrases import at_least, counted, say, say_between
 from meshkit_chaos.report.escape import one_line, visible
 from meshkit_chaos.report.wording import SYMBOL, subject_text
 
+_SIMULATED: Final = "simulated"  # what a simulated member gives as the digest of its binary; its calendar is its own
 _BAR: Final = 32
 _DOTS: Final = "▁▂▃▄▅▆▇█"
 
@@ -73,7 +74,8 @@ def whole_lines(invocation: PastInvocation, scenarios: Sequence[PastScenario]) -
 def run_lines(run: PastRun) -> list[str]:
     """One run with its objectives."""
     how = f"{run.verdict}, {run.outcome}, environment {run.environment}, seed {run.seed}"
-    lines = [f"  run {run.number}  {run.run}  {how}, {when(run.started)} UTC, took {say(run.ended - run.started)}"]
+    clock = "virtual time" if _SIMULATED in run.binaries.values() else "UTC"
+    lines = [f"  run {run.number}  {run.run}  {how}, {when(run.started)} {clock}, took {say(run.ended - run.started)}"]
     if run.invalidated:
         lines.append(f"    does not count: {one_line(run.invalidated)}")
     for objective in run.objectives:

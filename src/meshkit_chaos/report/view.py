@@ -290,12 +290,17 @@ def _kind(event: ev.AnyEvent | ev.Unknown) -> str:
     return event.kind if isinstance(event, ev.Unknown) else str(event.__struct_config__.tag)
 
 
+def _began(started: ev.RunStarted) -> str:
+    """When; a simulated mesh has a calendar of its own."""
+    return _wall(started.wall_ns) + (" in virtual time" if started.plan.environment.kind == "simulated" else "")
+
+
 def _facts(run: RunReport) -> tuple[tuple[str, str], ...]:
     """What one needs to know to repeat the run or to doubt it."""
     verdict, started = run.verdict, run.record.started
     facts = [
         ("run", verdict.run),
-        ("started", _wall(started.wall_ns) if started else "not recorded"),
+        ("started", _began(started) if started else "not recorded"),
         ("seed", str(verdict.seed)),
         ("subject", subject_text(verdict.subject)),
         ("environment class", verdict.environment_class or "not recorded"),
