@@ -61,7 +61,7 @@ def _invocation(connection: sqlite3.Connection, number: int, chance: random.Rand
         connection.execute(f"INSERT INTO results VALUES ({','.join('?' * len(row))})", row)
         row = (
             run, result, 1, verdict, "completed", "clean", at, at + 9 * SECOND, "lab-3", "p" * 64, "j" * 64, 7, "0.1.0",
-            f'{{"a":"{"b" * 64}","b":"{"b" * 64}","c":"{"b" * 64}"}}', "",
+            f'{{"a":"{"b" * 64}","b":"{"b" * 64}","c":"{"b" * 64}"}}', "[]", "",
         )  # fmt: skip
         connection.execute(f"INSERT INTO runs VALUES ({','.join('?' * len(row))})", row)
         row = (run, 0, "converge", verdict, "it was good again", "one-leader", 0, lo, lo + SECOND // 5, 5 * SECOND, SECOND // 5)

@@ -17,8 +17,9 @@ from meshkit_chaos.slo import Duration
 LOOKBACK: Final = Duration.parse("14d")
 """Invocations and, by digest, results of a subject are found this far back, or as far as the policy's longest ``fresh``."""
 BY_DIGEST: Final = 30
-"""So many results of each scenario, the newest, are looked at for a digest, and as many failures, however old. Those of a
-stated commit are all looked at."""
+"""So many results of each scenario, the newest, are looked at for a digest. Those of a stated commit are all looked at."""
+FAILURES_BY_DIGEST: Final = 10
+"""And so many failures of each, however old, so that no failure is buried under newer results of other builds."""
 TRAIL: Final = 20
 BASELINE_RESULTS: Final = 200
 
@@ -86,7 +87,9 @@ def _failing(reader: HistoryReader, policy: Policy, scenarios: tuple[str, ...]) 
     """Failures of each scenario: one tells that it can fail; by digest any of them may be of the subject."""
     if not scenarios:
         return ()
-    return reader.results(Ask(scenarios=scenarios, verdicts=("fail",), newest=BY_DIGEST if policy.match == "digest" else 1))
+    return reader.results(
+        Ask(scenarios=scenarios, verdicts=("fail",), newest=FAILURES_BY_DIGEST if policy.match == "digest" else 1)
+    )
 
 
 def _unknown(recent: tuple[PastInvocation, ...], subject: Subject, known: set[str]) -> tuple[str, ...]:
