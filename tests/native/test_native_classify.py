@@ -70,6 +70,8 @@ def test_native_code_is_known_by_who_made_it(data: bytes, toolchain: str, eviden
             "packed",
             "76 bytes stand behind the program: a zip",
         ),
+        (elf(loader="/usr/bin/lua"), "unknown", "started by /usr/bin/lua, which is no dynamic linker"),
+        (elf(loader="ld-linux-x86-64.so.2"), "unknown", "started by ld-linux-x86-64.so.2"),  # of wherever it is started from
         (elf(entry=False), "unknown", "no machine code at its entry point"),
         (b"#!/usr/bin/env python3\nprint()\n", "script", "a script, run by /usr/bin/env python3"),
         (b"#!/usr/bin/env python3\nPK\3\4" + b"PK\5\6" + bytes(18), "script", "a zip app, run by /usr/bin/env python3"),
@@ -148,6 +150,25 @@ def test_a_static_program_fits_both_kinds_of_linux() -> None:
     static, musl = elf(), elf(loader="/lib/ld-musl-x86_64.so.1", linked=("libc.so",))
     assert objections(facts_of(static), demand="required", wanted="linux-musl-x64") == ()
     assert objections(facts_of(musl), demand="required", wanted="linux-x64")
+
+
+@pytest.mark.parametrize(
+    "loader",
+    [
+        "/lib64/ld-linux-x86-64.so.2",
+        "/lib/ld-musl-aarch64.so.1",
+        "/lib64/ld64.so.2",
+        "/lib/ld-uClibc.so.0",
+        "/lib/ld.so.1",
+        "/libexec/ld-elf.so.1",
+        "/usr/libexec/ld.elf_so",
+        "/system/bin/linker64",
+        "/nix/store/0123456789-glibc-2.40/lib/ld-linux-x86-64.so.2",
+    ],
+)
+def test_dynamic_linkers_are_known_by_their_names(loader: str) -> None:
+    """Those of the systems that programs are built for, wherever they lie."""
+    assert facts_of(elf(loader=loader)).binary_class == "native"
 
 
 def test_a_shared_library_is_native_and_no_program() -> None:

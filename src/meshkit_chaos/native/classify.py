@@ -29,6 +29,8 @@ _ARCHIVES: Final = (
     (b"\0asm", "WebAssembly"),
     (b"BC\xc0\xde", "LLVM bitcode"),
 )
+_LOADER: Final = re.compile(r"/(?:.*/)?(?:ld[\w.-]*so[\d.]*|linker(?:64)?(?:_asan)?)")
+"""Names of dynamic linkers: of glibc, musl, uClibc, Android and the BSDs."""
 _RUST_COMMIT: Final = re.compile(rb"/rustc/([0-9a-f]{40})/")
 
 
@@ -132,6 +134,9 @@ def _sorted(source: Source, image: Image, swept: Swept, beside: tuple[str, ...])
         return _Sorted("unknown", toolchain, evidence, ("there is no machine code at its entry point",))
     if not image.code:
         return _Sorted("unknown", toolchain, evidence, ("it holds no machine code",))
+    if image.loader and not _LOADER.fullmatch(image.loader):
+        why = f"it is started by {image.loader}, which is no dynamic linker by its name: that program decides what runs"
+        return _Sorted("unknown", toolchain, evidence, (why,))
     return _Sorted("native", toolchain, evidence)
 
 
