@@ -213,9 +213,11 @@ def test_gits_refusal_is_told(tmp_path: Path, remote: str) -> None:
     assert "hunter2" not in told.value.message
 
 
-@pytest.mark.parametrize("place", ["git:", "git:#x", "git:--upload-pack=x", "git:x#a b", "git:x#-d", "ftp://x", "s3://"])
+@pytest.mark.parametrize(
+    "place", ["git:", "git:#x", "git:--upload-pack=x", "git:x#a b", "git:x#-d", "ftp://x", "s3://", "gti:x#y", "s3:bucket"]
+)
 def test_what_is_no_place_is_refused(place: str) -> None:
-    """Nothing that git would take for an option gets to it."""
+    """Nothing that git would take for an option gets to it, and a misspelt kind of place does not become a folder."""
     with pytest.raises(UsageError), opened_shelf(place):
         pass
 

@@ -8,6 +8,7 @@ is only read.
 from __future__ import annotations
 
 import contextlib
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,6 +27,8 @@ INDEX: Final = "index.sqlite"
 ARTIFACTS: Final = "artifacts"
 _SQLITE: Final = "sqlite:///"
 _POSTGRES: Final = ("postgresql://", "postgres://")
+_SCHEME_LIKE: Final = re.compile(r"[a-z][a-z0-9+-]+:")
+"""What looks like a kind of place: a misspelt one must not become a folder that nobody will look into."""
 
 
 def open_place(location: str, clock: Clock, *, artifacts: str | None = None, make: bool = False) -> History:
@@ -74,8 +77,9 @@ def opened_shelf(location: str) -> Iterator[Shelf]:
             yield GitBranch(location, scratch=Path(scratch))
     elif location.startswith(bucket.SCHEME):
         yield BucketStore(location)
-    elif "://" in location:
-        raise UsageError(f"{location} is no remote", hint="a folder, s3://bucket/prefix, or git:PATH-OR-URL#branch")
+    elif "://" in location or (_SCHEME_LIKE.match(location) and not Path(location).is_dir()):
+        hint = f"a folder (./{location} if it is one), s3://bucket/prefix, or git:PATH-OR-URL#branch"
+        raise UsageError(f"{location} is no remote", hint=hint)
     else:
         yield FolderStore(Path(location))
 
