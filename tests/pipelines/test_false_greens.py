@@ -16,6 +16,7 @@ NIGHTLY = ".github/workflows/chaos-nightly.yml"
 RELEASE = ".github/workflows/chaos-release-gate.yml"
 ON_DEMAND = ".github/workflows/chaos-on-demand.yml"
 AZURE_NIGHTLY = "azure-pipelines/chaos-nightly.yml"
+AZURE_RELEASE = "azure-pipelines/chaos-release-gate.yml"
 AZURE_STEPS = "azure-pipelines/chaos-run-steps.yml"
 
 
@@ -130,6 +131,11 @@ EDITS: dict[str, tuple[str, Callable[[str], str], str]] = {
     "Azure: the gate waits for green": (
         AZURE_NIGHTLY,
         replaced("    dependsOn: history\n    condition: always()\n", "    dependsOn: history\n"),
+        "gate-skipped",
+    ),
+    "Azure: the gate waits for an override that was approved": (
+        AZURE_RELEASE,
+        replaced("    condition: always()\n    pool:", "    pool:"),
         "gate-skipped",
     ),
     "Azure: results of good nights only": (
