@@ -72,7 +72,9 @@ class Agent:
             if failed and job.get("condition", "succeeded()") == "succeeded()":
                 continue
             name = job["job"] if "job" in job else job["deployment"]
-            own = {key: _RESULT.sub(lambda found: jobs[found[1]].result, text) for key, text in job.get("variables", {}).items()}
+            own = {
+                key: _RESULT.sub(lambda found: jobs[found[1]].result, text) for key, text in job.get("variables", {}).items()
+            }
             jobs[name] = self._job(name, job, own)
         return jobs
 
@@ -86,7 +88,10 @@ class Agent:
         return {name: given.get(name, item.get("default")) for name, item in declared.items()}
 
     def _job(self, name: str, job: dict[str, Any], own: dict[str, str]) -> Ran:
-        """``own``: the job's variables. A deployment has its steps in its life cycle; an approval is none of the agent's matter."""
+        """``own``: the job's variables. A deployment has its steps in its life cycle.
+
+        Approvals are none of the agent's matter: it runs what the server let through.
+        """
         ran = Ran()
         work = self.run_folder / name / "s"
         work.mkdir(parents=True)

@@ -50,7 +50,11 @@ def azure_approval(*steps: tuple[str, str], status: str = "approved") -> dict[st
                 "status": state,
                 "comment": "",
                 "assignedApprover": {"displayName": "Team", "id": "id-of-team", "uniqueName": "vstfs:///team"},
-                **({"actualApprover": {"displayName": "X", "id": f"id-of-{who}", "uniqueName": f"{who}@example.org"}} if who else {}),
+                **(
+                    {"actualApprover": {"displayName": "X", "id": f"id-of-{who}", "uniqueName": f"{who}@example.org"}}
+                    if who
+                    else {}
+                ),
             }
             for state, who in steps
         ],

@@ -123,10 +123,10 @@ OVERRIDE = {
     "overrideReason": "slow elections are known; fixed next week",
     "overrideTicket": "MESH-123",
 }
-KIM = {"Build.RequestedForEmail": "kim@example.org", "Build.RequestedForId": "id-of-kim"}
+KIM = {"Build.RequestedForEmail": "kim@example.org", "Build.RequestedForId": "id-of-kim", "Build.QueuedById": "id-of-kim"}
 
 
-def asked(agent: Agent, approval: dict[str, object] | None, **parameters: str) -> dict[str, Ran]:
+def asked(agent: Agent, approval: dict[str, object] | None) -> dict[str, Ran]:
     """The release of one commit, with an override that is asked for and what Azure says of its approval."""
     agent.variables |= {
         **KIM,
@@ -135,7 +135,7 @@ def asked(agent: Agent, approval: dict[str, object] | None, **parameters: str) -
         "System.TeamProject": "My project",
         "System.TeamProjectId": "project-id",
     }
-    lines = "".join(f"      {name}: {json.dumps(text)}\n" for name, text in {**OVERRIDE, **parameters}.items())
+    lines = "".join(f"      {name}: {json.dumps(text)}\n" for name, text in OVERRIDE.items())
     asking = RELEASE.replace("chaos-release-gate.yml\n", f"chaos-release-gate.yml\n    parameters:\n{lines}")
     (agent.repository / "azure-pipelines/asking.yml").write_text(asking)
     with azure_api(build="42", approval=approval, token="stand-in") as address:
@@ -146,7 +146,7 @@ def asked(agent: Agent, approval: dict[str, object] | None, **parameters: str) -
 def test_an_override_opens_the_gate_where_another_person_approved_it(agent: Agent) -> None:
     """A night that misses an objective blocks; nobody's, the author's own and a rejected approval leave it blocked.
 
-    An override that is not well-formed does so, too. The approved one is kept with who approved it, and shown in the decision.
+    The approved one is kept with who approved it, and shown in the decision.
     """
     nightly = agent.repository / "azure-pipelines/chaos-nightly.yml"
     nightly.write_text(nightly.read_text().replace(LAB, SIMULATED))
@@ -166,11 +166,6 @@ def test_an_override_opens_the_gate_where_another_person_approved_it(agent: Agen
         assert blocked["chaos_override"].failed == ["Record the override with who approved it"]
         assert blocked["chaos_release_gate"].failed == ["Open or blocked?"], blocked["chaos_release_gate"].said
         assert "release" not in blocked
-    blocked = asked(agent, azure_approval(("approved", "lee")), overrideReason=" ")
-    assert {name: job.result for name, job in blocked.items()} == {"chaos_override": "Failed", "chaos_release_gate": "Failed"}
-    beyond = asked(agent, azure_approval(("approved", "lee")), overrideAccept="600ms")
-    assert {name: job.result for name, job in beyond.items()} == {"chaos_override": "Succeeded", "chaos_release_gate": "Failed"}
-
     opened = asked(agent, azure_approval(("approved", "lee")))
     assert [job.failed for job in opened.values()] == [[], [], []], opened
     assert "released" in opened["release"].said

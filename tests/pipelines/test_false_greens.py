@@ -211,6 +211,16 @@ def test_steps_inside_of_azure_conditions_and_deployments_are_seen() -> None:
     assert [what for _, _, what in found(deployment)] == ["failure-tolerated"]
 
 
+def test_a_job_with_conditional_keys_is_seen() -> None:
+    """An ``${{ if }}`` among the keys of a job or a step does not hide it, and what it needs then is needed."""
+    wrapped = "    ${{ if c }}:\n      dependsOn: b\n"
+    gate = f"jobs:\n- job: a\n{wrapped}  steps:\n  - bash: exec meshkit-chaos gate check\n".replace("    $", "  $", 1)
+    assert [what for _, _, what in found(gate)] == ["gate-skipped"]
+    assert found(gate.replace("  steps:", "  condition: always()\n  steps:")) == []
+    step = "steps:\n- bash: meshkit-chaos gate check || true\n  ${{ if c }}:\n    displayName: d\n"
+    assert [what for _, _, what in found(step)] == ["failure-tolerated"]
+
+
 def test_a_definition_without_us_is_told_from_one_that_has_us() -> None:
     """So that a check of nothing is not taken for a good one."""
     assert not runs_chaos(read_definition(b"jobs:\n  a:\n    steps:\n    - run: make\n", path="x.yml"))

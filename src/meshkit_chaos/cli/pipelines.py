@@ -194,7 +194,9 @@ def publish_command(out: Path, to: Platform) -> int:
     "approver", epilog="Example: meshkit-chaos pipelines approver approvals.json --environment chaos-override --author kim"
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--from", "platform", type=click.Choice(PLATFORMS), default="github", show_default=True, help="Whose answer it is.")
+@click.option(
+    "--from", "platform", type=click.Choice(PLATFORMS), default="github", show_default=True, help="Whose answer it is."
+)
 @click.option("--environment", default="", help="The protected environment; needed for GitHub, and only there.")
 @click.option(
     "--author",

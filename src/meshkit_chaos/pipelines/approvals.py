@@ -106,7 +106,7 @@ def approval_id(data: bytes, *, stage: str) -> str:
         raise CannotRun(f"nobody was asked to approve the stage {stage}", hint="add the check `Approvals` to the environment")
     if len(asked) > 1:
         raise CannotRun(
-            f"{len(asked)} approvals were asked for the stage {stage}, and Azure does not say which of them is the environment's",
+            f"{len(asked)} approvals were asked for the stage {stage}, and which is the environment's cannot be told",
             hint="use no other resource with an approval in this stage: deploy in a later one",
         )
     try:
@@ -139,7 +139,8 @@ def azure_approver(data: bytes, *, authors: tuple[str, ...]) -> str:
     others = [
         person.unique_name
         for person in people
-        if person.unique_name.strip() and not any(_same(name, author) for name in (person.unique_name, person.id) for author in authors)
+        if person.unique_name.strip()
+        and not any(_same(name, author) for name in (person.unique_name, person.id) for author in authors)
     ]
     if not others:
         raise CannotRun(

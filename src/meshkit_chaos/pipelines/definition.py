@@ -198,10 +198,13 @@ def _azure_steps(job: Node) -> Iterator[Step]:
 
 
 def _unwrapped(node: Node | None) -> Iterator[Node]:
-    """The items of a list, also those below ``${{ if … }}:`` and ``${{ each … }}:``."""
+    """The items of a list, also those below ``${{ if … }}:`` and ``${{ each … }}:``. An item with keys of its own beside such
+    an expression is an item.
+    """
     for item in _list(node):
-        wrapped = [key for key in item.children if key.startswith("${{")] if isinstance(item.children, dict) else []
-        if not wrapped:
+        keys = tuple(item.children) if isinstance(item.children, dict) else ()
+        if not keys or not all(key.startswith("${{") for key in keys):
             yield item
-        for key in wrapped:
+            continue
+        for key in keys:
             yield from _unwrapped(item.child(key))
