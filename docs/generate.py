@@ -360,6 +360,7 @@ By command:
 | `pipelines check` | nothing looks green that is not | 1 if something does; 2 if no file calls `meshkit-chaos`; 4 |
 | `pipelines publish` | every scenario passed | 1, 2, 3 as above |
 | `pipelines approver` | somebody else approved | 2 if nobody did, or it was rejected; 4 |
+| `pipelines approval-id` | one approval was asked for | 2 if none was, or several; 4 |
 | `init`, `new`, `pipelines init` | written | 4 if something is in the way or wrong: then nothing was written |
 | `test` | all came out as expected (`--strict`: and every key objective was seen failing) | 1 if not; 4 |
 | `gate check` | the gate is open | 1 if evidence blocks; 2 if evidence is missing; 4 without a policy |

@@ -22,6 +22,9 @@ from typing import Any
 import yaml
 
 _PARAMETER = re.compile(r"\$\{\{ parameters\.(\w+) \}\}")
+_WRAPPED = re.compile(r"\$\{\{ if (eq|ne)\(trim\(parameters\.(\w+)\), ''\) \}\}")
+_RESULT = re.compile(r"\$\[ dependencies\.(\w+)\.result \]")
+_IF_VARIABLE = re.compile(r"and\(succeeded\(\), eq\(variables\['(\w+)'\], '(\w+)'\)\)")
 _VARIABLE = re.compile(r"\$\(([\w.]+)\)")
 
 
@@ -68,7 +71,11 @@ class Agent:
             failed = any(need not in jobs or jobs[need].result == "Failed" for need in needs)
             if failed and job.get("condition", "succeeded()") == "succeeded()":
                 continue
-            jobs[job["job"]] = self._job(job)
+            name = job["job"] if "job" in job else job["deployment"]
+            own = {
+                key: _RESULT.sub(lambda found: jobs[found[1]].result, text) for key, text in job.get("variables", {}).items()
+            }
+            jobs[name] = self._job(name, job, own)
         return jobs
 
     def _values(self, document: dict[str, Any], given: dict[str, str]) -> dict[str, str]:
@@ -80,29 +87,41 @@ class Agent:
         assert not missing, f"needed: {missing}"
         return {name: given.get(name, item.get("default")) for name, item in declared.items()}
 
-    def _job(self, job: dict[str, Any]) -> Ran:
+    def _job(self, name: str, job: dict[str, Any], own: dict[str, str]) -> Ran:
+        """``own``: the job's variables. A deployment has its steps in its life cycle.
+
+        Approvals are none of the agent's matter: it runs what the server let through.
+        """
         ran = Ran()
-        work = self.run_folder / job["job"] / "s"
+        work = self.run_folder / name / "s"
         work.mkdir(parents=True)
-        temporary = self.run_folder / job["job"] / "tmp"
+        temporary = self.run_folder / name / "tmp"
         temporary.mkdir()
+        common = dict(self.variables)
+        self.variables |= {"Pipeline.Workspace": str(work.parent), **own}
         environment = {
             **self.environment,
             **{key.upper().replace(".", "_"): value for key, value in self.variables.items() if key != "System.AccessToken"},
             "TMPDIR": str(temporary),
         }
-        self.variables["Pipeline.Workspace"] = str(work.parent)
-        for step in self._expanded(job["steps"], "steps"):
-            condition = step.get("condition", "succeeded()")
-            assert condition in ("succeeded()", "always()"), condition
-            if ran.result == "Failed" and condition != "always()":
+        steps = job["strategy"]["runOnce"]["deploy"]["steps"] if "deployment" in job else job["steps"]
+        for step in self._expanded(steps, "steps"):
+            if not self._is_due(step.get("condition", "succeeded()"), ran):
                 continue
             name = step.get("displayName") or step.get("task") or next(iter(step))
             ran.steps.append(name)
             if not self._step(step, work, environment, ran):
                 ran.result = "Failed"
                 ran.failed.append(name)
+        self.variables = common
         return ran
+
+    def _is_due(self, condition: str, ran: Ran) -> bool:
+        asked = _IF_VARIABLE.fullmatch(condition)
+        assert asked or condition in ("succeeded()", "always()"), condition
+        if condition == "always()":
+            return True
+        return ran.result == "Succeeded" and (asked is None or self.variables.get(asked[1], "") == asked[2])
 
     def _expanded(self, items: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
         """Jobs or steps, with those of templates in their place."""
@@ -123,6 +142,10 @@ class Agent:
         match step:
             case {"checkout": "self"}:
                 return _done(["git", "clone", "--quiet", "--no-local", str(self.repository), "."], work, environment, ran)
+            case {"download": "none"}:
+                return True
+            case {"download": "current", "artifact": str(name)}:
+                return _copied(self.artifacts / name, work.parent / name)
             case {"bash": str(script)}:
                 file = work.parent / "script.sh"
                 file.write_text(self._variables(script))
@@ -149,12 +172,33 @@ class Agent:
 
 
 def _filled(value: Any, parameters: dict[str, str]) -> Any:
-    """A document with the values of ``${{ parameters.x }}``."""
+    """A document with the values of ``${{ parameters.x }}``, and what stands below a ``${{ if … }}`` that holds."""
     if isinstance(value, dict):
-        return {key: _filled(item, parameters) for key, item in value.items()}
+        filled: dict[str, Any] = {}
+        for key, item in value.items():
+            if not key.startswith("${{"):
+                filled[key] = _filled(item, parameters)
+            elif _holds(key, parameters):
+                filled |= _filled(item, parameters)
+        return filled
     if isinstance(value, list):
-        return [_filled(item, parameters) for item in value]
+        return [item for each in value for item in _items(each, parameters)]
     return _PARAMETER.sub(lambda found: parameters[found[1]], value) if isinstance(value, str) else value
+
+
+def _items(value: Any, parameters: dict[str, str]) -> list[Any]:
+    """What an item of a list becomes: itself, or none or all of the items below its ``${{ if … }}``."""
+    wrapped = next(iter(value)) if isinstance(value, dict) else ""
+    if not wrapped.startswith("${{"):
+        return [_filled(value, parameters)]
+    items: list[Any] = _filled(value[wrapped], parameters) if _holds(wrapped, parameters) else []
+    return items
+
+
+def _holds(expression: str, parameters: dict[str, str]) -> bool:
+    asked = _WRAPPED.fullmatch(expression)
+    assert asked, f"this runner does not know the expression {expression}"
+    return (parameters[asked[2]].strip() == "") is (asked[1] == "eq")
 
 
 def _done(command: list[str], work: Path, environment: dict[str, str], ran: Ran) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 from act_runner import copy_project, git
-from azure_runner import Agent
+from azure_runner import Agent, Ran
+from fake_forge import azure_api, azure_approval
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -112,3 +114,63 @@ def test_a_night_opens_the_gate_for_its_commit_and_for_no_other(agent: Agent) ->
     closed = agent.run("release.yml")
     assert closed["chaos_release_gate"].failed == ["Open or blocked?"]
     assert "release" not in closed
+
+
+OVERRIDE = {
+    "overrideScenario": "leader-killed",
+    "overrideObjective": "converge-one-leader",
+    "overrideAccept": "5s",
+    "overrideReason": "slow elections are known; fixed next week",
+    "overrideTicket": "MESH-123",
+}
+KIM = {"Build.RequestedForEmail": "kim@example.org", "Build.RequestedForId": "id-of-kim", "Build.QueuedById": "id-of-kim"}
+
+
+def asked(agent: Agent, approval: dict[str, object] | None) -> dict[str, Ran]:
+    """The release of one commit, with an override that is asked for and what Azure says of its approval."""
+    agent.variables |= {
+        **KIM,
+        "Build.BuildId": "42",
+        "System.StageName": "__default",
+        "System.TeamProject": "My project",
+        "System.TeamProjectId": "project-id",
+    }
+    lines = "".join(f"      {name}: {json.dumps(text)}\n" for name, text in OVERRIDE.items())
+    asking = RELEASE.replace("chaos-release-gate.yml\n", f"chaos-release-gate.yml\n    parameters:\n{lines}")
+    (agent.repository / "azure-pipelines/asking.yml").write_text(asking)
+    with azure_api(build="42", approval=approval, token="stand-in") as address:
+        agent.variables["System.CollectionUri"] = address
+        return agent.run("asking.yml")
+
+
+def test_an_override_opens_the_gate_where_another_person_approved_it(agent: Agent) -> None:
+    """A night that misses an objective blocks; nobody's, the author's own and a rejected approval leave it blocked.
+
+    The approved one is kept with who approved it, and shown in the decision.
+    """
+    nightly = agent.repository / "azure-pipelines/chaos-nightly.yml"
+    nightly.write_text(nightly.read_text().replace(LAB, SIMULATED))
+    scenarios = agent.repository / "src/meshkit_chaos/demo/chaos-scenarios.yaml"
+    scenarios.write_text(scenarios.read_text().replace("within: 5s}", "within: 500ms}", 1))
+    commit(agent, "a limit that the simulated mesh misses")
+    night = agent.run("chaos-nightly.yml")
+    assert (night["history"].result, night["gate"].result) == ("Succeeded", "Failed"), night
+
+    for approval, reason in [
+        (None, "nobody was asked to approve"),
+        (azure_approval(("approved", "kim")), "nobody but kim@example.org"),
+        (azure_approval(("rejected", "lee"), status="rejected"), "rejected by lee@example.org"),
+    ]:
+        blocked = asked(agent, approval)
+        assert reason in blocked["chaos_override"].said
+        assert blocked["chaos_override"].failed == ["Record the override with who approved it"]
+        assert blocked["chaos_release_gate"].failed == ["Open or blocked?"], blocked["chaos_release_gate"].said
+        assert "release" not in blocked
+    opened = asked(agent, azure_approval(("approved", "lee")))
+    assert [job.failed for job in opened.values()] == [[], [], []], opened
+    assert "released" in opened["release"].said
+    kept = (agent.artifacts / "chaos-override/chaos-overrides.yaml").read_text()
+    assert "lee@example.org" in kept
+    assert agent.variables["Build.SourceVersion"] in kept
+    assert "lee@example.org" in (agent.artifacts / "chaos-gate/chaos-gate-log.jsonl").read_text()
+    assert "stand-in" not in kept

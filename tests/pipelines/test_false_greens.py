@@ -16,6 +16,7 @@ NIGHTLY = ".github/workflows/chaos-nightly.yml"
 RELEASE = ".github/workflows/chaos-release-gate.yml"
 ON_DEMAND = ".github/workflows/chaos-on-demand.yml"
 AZURE_NIGHTLY = "azure-pipelines/chaos-nightly.yml"
+AZURE_RELEASE = "azure-pipelines/chaos-release-gate.yml"
 AZURE_STEPS = "azure-pipelines/chaos-run-steps.yml"
 
 
@@ -132,6 +133,11 @@ EDITS: dict[str, tuple[str, Callable[[str], str], str]] = {
         replaced("    dependsOn: history\n    condition: always()\n", "    dependsOn: history\n"),
         "gate-skipped",
     ),
+    "Azure: the gate waits for an override that was approved": (
+        AZURE_RELEASE,
+        replaced("    condition: always()\n    pool:", "    pool:"),
+        "gate-skipped",
+    ),
     "Azure: results of good nights only": (
         AZURE_STEPS,
         replaced("  - task: PublishTestResults@2\n    condition: always()\n", "  - task: PublishTestResults@2\n"),
@@ -203,6 +209,16 @@ def test_steps_inside_of_azure_conditions_and_deployments_are_seen() -> None:
     assert [what for _, _, what in found(wrapped)] == ["failure-tolerated"]
     deployment = f"jobs:\n- deployment: a\n  strategy:\n    runOnce:\n      deploy:\n        steps:\n        - bash: {script}\n"
     assert [what for _, _, what in found(deployment)] == ["failure-tolerated"]
+
+
+def test_a_job_with_conditional_keys_is_seen() -> None:
+    """An ``${{ if }}`` among the keys of a job or a step does not hide it, and what it needs then is needed."""
+    wrapped = "    ${{ if c }}:\n      dependsOn: b\n"
+    gate = f"jobs:\n- job: a\n{wrapped}  steps:\n  - bash: exec meshkit-chaos gate check\n".replace("    $", "  $", 1)
+    assert [what for _, _, what in found(gate)] == ["gate-skipped"]
+    assert found(gate.replace("  steps:", "  condition: always()\n  steps:")) == []
+    step = "steps:\n- bash: meshkit-chaos gate check || true\n  ${{ if c }}:\n    displayName: d\n"
+    assert [what for _, _, what in found(step)] == ["failure-tolerated"]
 
 
 def test_a_definition_without_us_is_told_from_one_that_has_us() -> None:

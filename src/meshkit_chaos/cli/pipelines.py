@@ -204,14 +204,46 @@ def publish_command(out: Path, to: Platform) -> int:
     "approver", epilog="Example: meshkit-chaos pipelines approver approvals.json --environment chaos-override --author kim"
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--environment", required=True, help="The protected environment.")
-@click.option("--author", required=True, help="Who asks for the override: another person must have approved.")
-def approver_command(file: Path, environment: str, author: str) -> int:
-    """Print who approved a protected environment, from GitHub's list of approvals of a run.
+@click.option(
+    "--from", "platform", type=click.Choice(PLATFORMS), default="github", show_default=True, help="Whose answer it is."
+)
+@click.option("--environment", default="", help="The protected environment; needed for GitHub, and only there.")
+@click.option(
+    "--author",
+    "authors",
+    multiple=True,
+    required=True,
+    help="Who asks for the override: another person must have approved. Repeatable for Azure: each name and id of that person.",
+)
+def approver_command(file: Path, platform: Platform, environment: str, authors: tuple[str, ...]) -> int:
+    """Print who approved a protected environment, from GitHub's or Azure's list of approvals of a run.
 
     Ends with 2 where nobody did, where it was rejected, or where only the author did.
     """
-    from meshkit_chaos.pipelines.approvals import approver  # noqa: PLC0415  # only here
+    from meshkit_chaos.pipelines.approvals import approver, azure_approver  # noqa: PLC0415  # only here
 
-    click.echo(approver(_bytes(file), environment=environment, author=author))
+    if platform == "azure":
+        if environment:
+            raise UsageError("Azure's answer names no environment", hint="leave --environment out")
+        click.echo(azure_approver(_bytes(file), authors=authors))
+        return 0
+    if not environment:
+        raise UsageError("--environment is missing", hint="GitHub's answer is about every environment of the run")
+    if len(authors) > 1:
+        raise UsageError("--author was given more than once", hint="GitHub knows a person by one login")
+    click.echo(approver(_bytes(file), environment=environment, author=authors[0]))
+    return 0
+
+
+@pipelines_command.command("approval-id", epilog="Example: meshkit-chaos pipelines approval-id timeline.json --stage __default")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--stage", required=True, help="The stage, as $SYSTEM_STAGENAME has it.")
+def approval_id_command(file: Path, stage: str) -> int:
+    """Print the id of the approval that a stage of Azure waited for, from the timeline of the run.
+
+    Ends with 2 where it waited for none, or for more than one.
+    """
+    from meshkit_chaos.pipelines.approvals import approval_id  # noqa: PLC0415  # only here
+
+    click.echo(approval_id(_bytes(file), stage=stage))
     return 0

@@ -169,12 +169,19 @@ def _azure_jobs(root: Node) -> Iterator[Job]:
             node=node,
             place=(node.line, node.column),
             steps=tuple(_azure_steps(node)),
-            needs=_names(node.child("dependsOn")),
+            needs=_azure_needs(node),
             condition=node.child("condition"),
             tolerant=node.child("continueOnError"),
         )
     if root.child("steps") is not None:
         yield Job(id="", node=root, place=(root.line, root.column), steps=tuple(_azure_steps(root)))
+
+
+def _azure_needs(job: Node) -> tuple[str, ...]:
+    """Those below ``${{ if … }}:``, too: they count for whom the condition holds."""
+    keys = job.children if isinstance(job.children, dict) else {}
+    places = [job, *(job.child(key) for key in keys if key.startswith("${{"))]
+    return tuple(name for place in places for name in _names(below(place, "dependsOn")))
 
 
 _LIFE_CYCLE: Final = ("preDeploy", "deploy", "routeTraffic", "postRouteTraffic")
@@ -191,10 +198,13 @@ def _azure_steps(job: Node) -> Iterator[Step]:
 
 
 def _unwrapped(node: Node | None) -> Iterator[Node]:
-    """The items of a list, also those below ``${{ if … }}:`` and ``${{ each … }}:``."""
+    """The items of a list, also those below ``${{ if … }}:`` and ``${{ each … }}:``. An item with keys of its own beside such
+    an expression is an item.
+    """
     for item in _list(node):
-        wrapped = [key for key in item.children if key.startswith("${{")] if isinstance(item.children, dict) else []
-        if not wrapped:
+        keys = tuple(item.children) if isinstance(item.children, dict) else ()
+        if not keys or not all(key.startswith("${{") for key in keys):
             yield item
-        for key in wrapped:
+            continue
+        for key in keys:
             yield from _unwrapped(item.child(key))
