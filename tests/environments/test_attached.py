@@ -243,6 +243,7 @@ def test_an_undo_that_fails_leaves_it_dirty_until_it_is_recovered(
     mesh.cure("breaks-resume")
     assert app.run(["recover", mesh.name]) == 0
     assert mesh.states == dict.fromkeys(mesh.ports, "up")
+    mesh.write_scenario("pause", "1200ms")  # long enough to be seen in every case: what asks for a pass must leave evidence
     assert run(mesh, tmp_path / "then") == 0
 
 

@@ -35,10 +35,10 @@ rollback: {within: 5s, verify: [all-there]}
 timeout: 30s
 """
 STEPS = "[{fault: kill, id: it, target: {names: [node-2]}, hold: 400ms}]"
-OBJECTIVES = "[{recover: all-there, within: 2s, settle: 200ms}]"
+OBJECTIVES = "[{recover: all-there, within: 3s, settle: 200ms}]"
 
 
-def one_killed(*, within: str = "2s", more: str = "") -> str:
+def one_killed(*, within: str = "3s", more: str = "") -> str:
     """A document whose one scenario kills node-2 for a moment."""
-    objectives = OBJECTIVES.replace("2s", within)
+    objectives = OBJECTIVES.replace("3s", within)
     return f"{INDICATORS.strip()}\nscenarios:\n{scenario_text(steps=STEPS, objectives=objectives, head=HEAD, more=more)}"
