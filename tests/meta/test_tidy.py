@@ -24,6 +24,9 @@ CLOCKS = {
 }
 PURE_ROOMS = {"slo", "promql", "faults", "scenario", "plan", "judge", "report", "pipelines"}
 PURE_MODULES = {
+    "deliver/action.py",
+    "deliver/message.py",
+    "deliver/settings.py",
     "gate/comparing.py",
     "gate/decide.py",
     "gate/decision.py",

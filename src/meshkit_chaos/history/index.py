@@ -33,12 +33,19 @@ from meshkit_chaos.slo.codec import builtins
 
 How = Literal["new", "grew", "known", "older", "pruned"]
 Documents = Callable[[Results], Mapping[str, bytes]]
+Within = Callable[[Connection, PastInvocation, tuple[PastScenario, ...]], None]
+"""What else is written in the transaction that takes an invocation in: both are there afterwards, or neither."""
 
 
 def no_documents(results: Results) -> Mapping[str, bytes]:
     """Keep the evidence only."""
     del results
     return {}
+
+
+def nothing_else(connection: Connection, invocation: PastInvocation, scenarios: tuple[PastScenario, ...]) -> None:
+    """Write the results only."""
+    del connection, invocation, scenarios
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,21 +87,22 @@ class History(IndexReader):
     def close(self) -> None:
         self.database.close()
 
-    def add(self, out: Path, *, documents: Documents = no_documents) -> Added:
-        """Take in the results in a folder. Twice is once; a run that grew replaces what it was.
+    def add(self, out: Path, *, documents: Documents = no_documents, within: Within = nothing_else) -> Added:
+        """Take in the results in a folder. Twice is once; a run that grew replaces what it was. ``within`` is called for what
+        was not known.
 
         Raises JournalDamaged where the folder holds no invocation, HistoryProblem as the module says.
         """
         evidence = collect(out)
         if LOG not in evidence:
             raise JournalDamaged(f"{out} holds no {LOG}", hint="name the folder that was given as --out")
-        return self._take(derive(evidence, documents), by_hand=True)
+        return self._take(derive(evidence, documents), by_hand=True, within=within)
 
     def add_bundle(self, name: str, data: bytes, *, documents: Documents = no_documents) -> Added:
-        """Take in a bundle that came from elsewhere."""
-        return self._take(read_bundle(name, data, documents), by_hand=False)
+        """Take in a bundle that came from elsewhere: who took it in first told people of it."""
+        return self._take(read_bundle(name, data, documents), by_hand=False, within=nothing_else)
 
-    def _take(self, state: Derived, *, by_hand: bool) -> Added:
+    def _take(self, state: Derived, *, by_hand: bool, within: Within) -> Added:
         with self.database.reading() as connection:
             how = self._how(connection, state, by_hand=by_hand)
         if how == "pruned":
@@ -109,6 +117,7 @@ class History(IndexReader):
                 writing.unprune(connection, state.invocation.invocation)
             if how in ("new", "grew"):
                 put_state(connection, state)
+                within(connection, state.invocation, state.scenarios)
         if how in ("new", "grew"):
             self.store.add(files)  # a prune may have swept them before the index named them; from now on none does
         return Added(invocation=state.invocation.invocation, how=how, bundle=state.bundle)

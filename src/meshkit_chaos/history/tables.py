@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The newest migration: a database that says so needs none, and alembic is not imported."""
 
 metadata: Final = MetaData()
@@ -138,3 +138,37 @@ leases: Final = Table(
     Column("token", BigInteger, nullable=False),
     Column("until", BigInteger, nullable=False),
 )
+
+outbox: Final = Table(
+    "outbox",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("thread", Text, nullable=False),
+    Column("occasion", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("tried_at", BigInteger),
+    Column("settled_at", BigInteger),
+    Column("error", Text, nullable=False),
+    Column("receipt", Text, nullable=False),
+    Column("worker", Text, nullable=False),
+    Column("claimed_until", BigInteger, nullable=False),
+    Index("ix_outbox_due", "state", "not_before", "position"),
+    Index("ix_outbox_thread", "channel", "thread", "position"),
+)
+"""Actions and what became of them. ``position`` grows with the order of deciding; ``worker`` holds the row until then."""
+
+rates: Final = Table(
+    "rates",
+    metadata,
+    Column("bucket", Text, primary_key=True),
+    Column("tokens", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("closed_until", BigInteger, nullable=False),
+)
+"""What may still be sent where: shared by all workers. ``closed_until``: the channel itself asked for a pause."""
