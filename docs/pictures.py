@@ -230,7 +230,7 @@ def _document(picture: Picture, parts: list[Markup], *, height: float) -> str:
 
 def _style() -> str:
     """The report's own colours and the rules for its drawings, and a few for the rows above them."""
-    sheet = (files("meshkit_chaos.report") / "templates" / "report.css").read_text(encoding="utf-8")
+    sheet = (files("meshkit_chaos.report") / "templates" / "shared.css").read_text(encoding="utf-8")
     colours = sheet[: sheet.index("* { box-sizing")]
     rules = sheet[sheet.index(_FIRST_RULE) : sheet.index(_RULE_AFTER)].splitlines()
     verdicts = [line for line in sheet.splitlines() if line.startswith((".pass {", ".fail {", ".inconclusive {", ".invalid {"))]

@@ -43,6 +43,7 @@ PURE_MODULES = {
     "gate/selecting.py",
     "gate/subject.py",
     "gate/waiving.py",
+    "history/cells.py",
     "history/memory.py",
     "history/model.py",
     "journal/binaries.py",

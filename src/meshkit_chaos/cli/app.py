@@ -35,6 +35,7 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "history": ("history", "Keep what runs said: list, compare, carry between machines."),
     "gate": ("gate", "Decide whether a release may go out, by what history knows of it."),
     "native": ("native", "Prove that binaries are compiled ahead of time, build and compare them."),
+    "dashboard": ("dashboard", "Show all runs as pages: outcomes, trends."),
     "env": ("env", "Start, stop and look at an environment that outlives a run."),
 }
 DIRTY, USAGE, INTERNAL = 3, 4, 5

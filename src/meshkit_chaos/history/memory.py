@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from msgspec import structs
 
-from meshkit_chaos.history.model import Ask, HistoryReader, PastInvocation, PastScenario
+from meshkit_chaos.history.cells import cell_of
+from meshkit_chaos.history.model import Ask, Cell, HistoryReader, PastInvocation, PastScenario
 
 
 class MemoryHistory:
@@ -46,6 +47,21 @@ class MemoryHistory:
             if (since is None or one.at >= since) and (before is None or one.at < before)
         ]
         return tuple(sorted(found, key=lambda one: (one.at, one.invocation), reverse=True))
+
+    def newest(self, count: int, *, before: int | None = None) -> tuple[PastInvocation, ...]:
+        return self.invocations(before=before)[:count]
+
+    def cells(self, invocations: Sequence[str]) -> tuple[Cell, ...]:
+        return tuple(cell_of(one) for one in self._scenarios.values() if one.invocation in invocations)
+
+    def invocation(self, name: str) -> tuple[PastInvocation, tuple[PastScenario, ...]] | None:
+        if name not in self._invocations:
+            return None
+        return self._invocations[name], tuple(one for one in self._scenarios.values() if one.invocation == name)
+
+    def invocation_of_run(self, run: str) -> str | None:
+        holding = (one.invocation for one in self._scenarios.values() if any(run == held.run for held in one.runs))
+        return next(holding, None)
 
 
 def _asked(one: PastScenario, ask: Ask) -> bool:

@@ -6,6 +6,7 @@ epoch, durations nanoseconds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -112,6 +113,28 @@ class Outline(Struct, frozen=True, kw_only=True):
     counts: bool
 
 
+class Cell(Struct, frozen=True, kw_only=True):
+    """One result as a table of many shows it. ``counts``: no run of it was marked invalid by people.
+
+    ``lo``, ``hi``, ``limit``: of the objective ``slowest``, the judged one whose time was nearest to its limit or furthest over
+    it, in its slowest run; ``hi`` None with ``lo`` given: "more than lo". ``runs``: how many there were.
+    """
+
+    invocation: str
+    scenario: str
+    at: int
+    verdict: VerdictName
+    environment: EnvironmentName
+    environment_class: str
+    flaky: bool
+    counts: bool
+    runs: int = 0
+    slowest: str = ""
+    lo: int | None = None
+    hi: int | None = None
+    limit: int | None = None
+
+
 class Ask(Struct, frozen=True, kw_only=True):
     """Which scenario results: all conditions hold at once; an empty or None one does not narrow.
 
@@ -142,4 +165,24 @@ class HistoryReader(Protocol):
 
     def invocations(self, *, since: int | None = None, before: int | None = None) -> tuple[PastInvocation, ...]:
         """Newest first."""
+        ...
+
+
+class OverviewReader(HistoryReader, Protocol):
+    """What a page over many runs asks besides: each answer is as small as what is shown."""
+
+    def newest(self, count: int, *, before: int | None = None) -> tuple[PastInvocation, ...]:
+        """At most ``count`` invocations, the newest first."""
+        ...
+
+    def cells(self, invocations: Sequence[str]) -> tuple[Cell, ...]:
+        """Every result of these invocations, in no order."""
+        ...
+
+    def invocation(self, name: str) -> tuple[PastInvocation, tuple[PastScenario, ...]] | None:
+        """One invocation with all its results; None where it is not known."""
+        ...
+
+    def invocation_of_run(self, run: str) -> str | None:
+        """The invocation that a run belongs to; None where it is not known."""
         ...

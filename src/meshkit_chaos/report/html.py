@@ -42,7 +42,7 @@ def html_report(report: InvocationReport) -> str:
         recover=one_line(report.recover),
         words=WORD,
         meanings=MEANING,
-        css=_asset("report.css"),
+        css=_styles(),
         js=_asset("report.js"),
         policy=content_security_policy(),
     )
@@ -51,7 +51,7 @@ def html_report(report: InvocationReport) -> str:
 
 def content_security_policy() -> str:
     """Nothing may be loaded; our own style and script are known by their digests."""
-    style, script = _digest(_asset("report.css")), _digest(_asset("report.js"))
+    style, script = _digest(_styles()), _digest(_asset("report.js"))
     return f"default-src 'none'; style-src '{style}'; script-src '{script}'; base-uri 'none'; form-action 'none'"
 
 
@@ -81,3 +81,8 @@ def _asset(name: str) -> Markup:
     assert environment.loader is not None
     source, _, _ = environment.loader.get_source(environment, name)
     return Markup(source)  # noqa: S704  # our own file, never a document's text
+
+
+def _styles() -> Markup:
+    """What the report shares with the dashboard, then its own."""
+    return _asset("shared.css") + _asset("report.css")

@@ -1,0 +1,27 @@
+"use strict";
+// Filters: rows whose words hold every word that was typed. Works from a file as from a server.
+for (const input of document.querySelectorAll("[data-filter]")) {
+  const table = document.querySelector(`[data-filtered="${input.dataset.filter}"]`);
+  const count = document.querySelector(`[data-count="${input.dataset.filter}"]`);
+  const rows = [...table.querySelectorAll("[data-search]")];
+  const apply = () => {
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const row of rows) {
+      row.hidden = !words.every((word) => row.dataset.search.includes(word));
+      shown += row.hidden ? 0 : 1;
+    }
+    if (count) count.textContent = shown === rows.length ? `${shown} scenarios` : `${shown} of ${rows.length} scenarios`;
+  };
+  input.form.addEventListener("submit", (event) => event.preventDefault());
+  input.addEventListener("input", apply);
+  apply();
+}
+// "/" goes to the filter, as people expect.
+document.addEventListener("keydown", (event) => {
+  const first = document.querySelector("[data-filter]");
+  if (event.key === "/" && first && event.target === document.body) {
+    event.preventDefault();
+    first.focus();
+  }
+});
