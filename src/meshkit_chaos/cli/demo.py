@@ -33,13 +33,16 @@ UNEXPECTED: Final = 1
     "--out", type=click.Path(path_type=Path), help="An empty or new folder for results.  [default: chaos-results/TIME]"
 )
 @click.option("--simulated", is_flag=True, help="Use the simulated mesh in virtual time, even where real etcd is there.")
+@click.option("--history", "nightly", is_flag=True, help="Make ninety nights of a simulated mesh instead, for the dashboard.")
 @FORMAT
-def demo_command(out: Path | None, simulated: bool, form: str) -> int:
+def demo_command(out: Path | None, simulated: bool, nightly: bool, form: str) -> int:
     """Start a small real mesh (three etcd members on loopback), break it four times, and look at the report.
 
     One of the four scenarios is meant to fail: etcd cannot meet its objective. Ends with 0 when all four came out as expected.
     Nothing is left running, and nothing is written outside the results folder.
     """
+    if nightly:
+        return _history(fresh_folder(out))
     teller: Teller
     with LiveView(echo=say, console=console()) as view:
         teller = Teller(view)
@@ -70,6 +73,18 @@ def demo_command(out: Path | None, simulated: bool, form: str) -> int:
     recover = f"meshkit-chaos recover {campaign.out}"
     code = show(results, write_documents(campaign.out, results, recover=recover), form=form, recover=recover)
     return _compare(results, expected, code)
+
+
+def _history(folder: Path) -> int:
+    from meshkit_chaos.cli.demo_history import make_history  # noqa: PLC0415  # only here
+
+    make_folders(folder)
+    make_history(folder)
+    click.echo(
+        f"meshkit-chaos dashboard export {folder / 'site'} --history {folder / 'chaos-history'} "
+        f"--policy {folder / 'chaos-gate.yaml'}"
+    )
+    return 0
 
 
 def _copy_documents(shipped: Path, target: Path) -> Path:

@@ -48,16 +48,17 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 class VirtualClock:
-    """The clock of a virtual-time loop."""
+    """The clock of a virtual-time loop. ``wall_ns``: the wall time at which it begins."""
 
-    def __init__(self, loop: VirtualTimeLoop) -> None:
+    def __init__(self, loop: VirtualTimeLoop, *, wall_ns: int = _WALL_NS + round(_ORIGIN_S * 1e9)) -> None:
         self._loop = loop
+        self._wall_ns = wall_ns - round(_ORIGIN_S * 1e9)
 
     def monotonic_ns(self) -> int:
         return round(self._loop.time() * 1e9)
 
     def wall_ns(self) -> int:
-        return self.monotonic_ns() + _WALL_NS
+        return self.monotonic_ns() + self._wall_ns
 
 
 def run_virtually(loop: VirtualTimeLoop, work: Coroutine[Any, Any, T]) -> T:
