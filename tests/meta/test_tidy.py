@@ -24,6 +24,17 @@ CLOCKS = {
 }
 PURE_ROOMS = {"slo", "promql", "faults", "scenario", "plan", "judge", "report", "pipelines"}
 PURE_MODULES = {
+    "dashboard/grid.py",
+    "dashboard/invocation.py",
+    "dashboard/nights.py",
+    "dashboard/pages.py",
+    "dashboard/paths.py",
+    "dashboard/quoting.py",
+    "dashboard/readiness.py",
+    "dashboard/scenario.py",
+    "dashboard/shares.py",
+    "dashboard/trend.py",
+    "dashboard/wording.py",
     "deliver/action.py",
     "deliver/message.py",
     "deliver/settings.py",

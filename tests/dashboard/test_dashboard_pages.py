@@ -1,0 +1,208 @@
+"""Pages of small histories: what they say, in which order, and what nothing can make them say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from gate_worlds import HOUR, NOW, history, one_run, policy, result
+from history_builder import TWO, evidence_of, opened, variant, written
+
+from meshkit_chaos.clock import ManualClock
+from meshkit_chaos.dashboard import paths
+from meshkit_chaos.dashboard.export import MARK, export
+from meshkit_chaos.dashboard.quoting import plain, unquoted
+from meshkit_chaos.dashboard.shares import share_between
+from meshkit_chaos.dashboard.site import Settings, Site
+from meshkit_chaos.errors import UsageError
+from meshkit_chaos.history.cells import cell_of
+from meshkit_chaos.history.memory import MemoryHistory
+from meshkit_chaos.history.model import Ask
+from meshkit_chaos.history.overview import Overview
+
+NIGHTLY = b"""version: 1
+match: commit
+requirements: [{id: all, scenarios: ["*"]}]
+nightly: {cron: "0 2 * * *", grace: 1h}
+"""
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;\x1b[2J\u202e"
+
+
+def site(held: MemoryHistory, *, nightly: bool = False) -> Site:
+    settings = Settings(project="mesh", policy=policy(NIGHTLY) if nightly else None, compare="https://forge/c/{last}...{first}")
+    return Site(held, settings, ManualClock(wall_ns=NOW))
+
+
+def text_of(page: str | None) -> str:
+    """What a reader sees, without tags."""
+    assert page is not None
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page.partition("<main")[2].partition("<footer")[0]))
+
+
+def test_what_fails_stands_first() -> None:
+    """A row that fails now stands above one that failed earlier, and that one above one that never did."""
+    held = history(
+        result("pass", scenario="always-good", invocation="I2", hours=2),
+        result("fail", scenario="fails-now", invocation="I2", hours=2),
+        result("pass", scenario="failed-before", invocation="I2", hours=2),
+        result("fail", scenario="failed-before", invocation="I1", hours=26),
+    )
+    rows = re.findall(r'<tr data-search="([\w-]+)', site(held).page(paths.GRID) or "")
+    assert rows == ["fails-now", "failed-before", "always-good"]
+
+
+def test_a_night_that_did_not_run_is_a_gap() -> None:
+    """Between two nights there is a column for the one that was due and did not come."""
+    held = history(result("pass", hours=6, invocation="I3"), result("pass", hours=54, invocation="I1"))
+    assert text_of(site(held, nightly=True).page(paths.GRID)).count("did not run") == 2  # the column, and the legend
+    assert text_of(site(held).page(paths.GRID)).count("did not run") == 1  # without a schedule nothing was due
+
+
+def test_shards_are_one_night_and_repeated_runs_are_two() -> None:
+    """Invocations of one build that share its scenarios out stand in one column; the same scenario twice in two."""
+    shards = history(
+        result("pass", scenario="one", invocation="A", hours=2), result("fail", scenario="two", invocation="B", hours=3)
+    )
+    assert text_of(site(shards).page(paths.GRID)).count("11-25") == 1
+    repeated = history(result("pass", invocation="A", hours=2), result("fail", invocation="B", hours=3))
+    assert text_of(site(repeated).page(paths.GRID)).count("11-25") == 2
+
+
+def test_an_announced_scenario_without_a_result_is_lost_and_no_pass() -> None:
+    """It has a row and says so, on the grid and on the page of its invocation."""
+    held = history(result("pass", invocation="I1"))
+    from gate_worlds import invocation  # noqa: PLC0415  # only here
+
+    held.add(invocation([result("pass", invocation="I1")], "vanished"), [result("pass", invocation="I1")])
+    assert "announced, and left no result" in (site(held).page(paths.GRID) or "")
+    assert "vanished" in text_of(site(held).page(paths.invocation("I1")))
+
+
+def test_readiness_tells_a_regression_with_both_commits() -> None:
+    """What passed in the last release and fails in this one is regressed, since its first failure, with a link to compare."""
+    old = {"version": "1.0", "commit": "aaaaaaa1"}
+    new = {"version": "1.1", "commit": "bbbbbbb2"}
+    held = history(
+        result("fail", invocation="I2", hours=5, subject=new, modules=("leadership",)),
+        result("pass", invocation="I1", hours=50, subject=old, modules=("leadership",)),
+    )
+    page = site(held).page(paths.READINESS) or ""
+    assert "1.1 is not ready" in text_of(page)
+    assert "Regressed" in text_of(page)
+    assert "https://forge/c/aaaaaaa1...bbbbbbb2" in page
+
+
+@pytest.mark.parametrize(
+    ("verdict", "hours", "said"),
+    [("inconclusive", 2, "Undecided"), ("invalid", 2, "Undecided"), ("not-run", 2, "Undecided"), ("pass", 100, "Stale")],
+)
+def test_only_a_fresh_pass_is_ready(verdict: str, hours: int, said: str) -> None:
+    """Nothing else makes a release ready: the page says what it is instead."""
+    held = history(result(verdict, hours=hours, modules=("m",)))  # type: ignore[arg-type]  # one of the verdicts
+    shown = text_of(site(held).page(paths.READINESS))
+    assert "is not ready" in shown
+    assert said in shown
+
+
+def test_a_result_that_people_set_aside_makes_nothing_ready() -> None:
+    """An invalidated pass is no result that counts."""
+    held = history(result("pass", runs=(one_run("pass", invalidated="wrong build"),), modules=("m",)))
+    assert "no result that counts" in text_of(site(held).page(paths.READINESS))
+
+
+def test_an_empty_history_is_not_ready() -> None:
+    """No page takes the want of results for a good sign."""
+    assert "not ready" in text_of(site(MemoryHistory()).page(paths.READINESS))
+    assert "not a pass" in text_of(site(MemoryHistory()).page(paths.GRID))
+
+
+def test_hostile_names_are_shown_and_nothing_more() -> None:
+    """No text of a scenario, a sentence or a subject becomes markup on any page."""
+    bad = result(
+        "fail",
+        scenario=HOSTILE,
+        invocation="I1",
+        subject={"version": HOSTILE, HOSTILE: HOSTILE},
+        modules=(HOSTILE,),
+        owner=HOSTILE,
+        severity=HOSTILE,
+        runs=(one_run("fail", prefix=HOSTILE),),
+    )
+    every = site(history(bad))
+    for path in every.every():
+        page = every.page(path) or ""
+        assert "<script>alert" not in page, path
+        assert "<img" not in page, path
+        assert "\x1b" not in page, path
+        assert "\u202e" not in page, path
+
+
+@pytest.mark.parametrize("name", ["leader-killed", "..", ".", "a/b", "a~2fb", "ü ", "", "a" * 50, "~", "x.html"])
+def test_names_come_back_from_their_files(name: str) -> None:
+    """A file's name tells which scenario it is of, and stays in its folder."""
+    told = plain(name)
+    assert unquoted(told) == name
+    assert "/" not in told
+    assert told not in {".", ".."}
+
+
+def test_every_link_leads_somewhere(tmp_path: Path) -> None:
+    """In an export each relative link names a file that was written, and each anchor stands in it."""
+    held = history(
+        result("pass", scenario="one", invocation="A", hours=2, modules=("m",)),
+        result("fail", scenario="two", invocation="A", hours=2, modules=("m",)),
+        result("pass", scenario="two", invocation="B", hours=30, modules=("m",)),
+    )
+    export(site(held), tmp_path / "site", progress=lambda count: None)
+    for file in (tmp_path / "site").rglob("*.html"):
+        for href in re.findall(r'href="([^"]+)"', file.read_text(encoding="utf-8")):
+            if href.startswith(("http", "#sign-", "#main")):
+                continue
+            place, _, anchor = href.partition("#")
+            target = (file.parent / place).resolve() if place else file
+            assert target.is_file(), (file, href)
+            assert not anchor or f'id="{anchor}"' in target.read_text(encoding="utf-8"), (file, href)
+
+
+def test_an_export_refuses_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
+    """Somebody else's files are not mixed with pages; an earlier export is replaced, and what is gone is taken away."""
+    (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(UsageError, match="something else"):
+        export(site(history(result("pass"))), tmp_path, progress=lambda count: None)
+    out = tmp_path / "site"
+    export(site(history(result("pass", scenario="old"))), out, progress=lambda count: None)
+    export(site(history(result("pass", scenario="new"))), out, progress=lambda count: None)
+    assert (out / MARK).is_file()
+    assert [file.name for file in (out / "scenario").iterdir()] == ["new.html"]
+
+
+def test_cells_are_the_same_from_a_database_and_from_memory(tmp_path: Path) -> None:
+    """The one query gives what the whole results would."""
+    with opened(tmp_path / "history") as held:
+        for number in range(3):
+            held.add(written(variant(evidence_of(TWO), number * 90_000), tmp_path / f"out{number}"))
+        overview = Overview(held.database)
+        whole = held.results(Ask(invalidated=True))
+        names = [one.invocation for one in overview.newest(10)]
+        told = sorted(overview.cells(names), key=lambda cell: (cell.invocation, cell.scenario))
+        assert told == sorted(map(cell_of, whole), key=lambda cell: (cell.invocation, cell.scenario))
+        assert len(told) == 6
+        assert len(overview.newest(2)) == 2
+
+
+@pytest.mark.parametrize(
+    ("hits", "trials", "low", "high"), [(0, 10, 0.0, 0.3085), (1, 9, 0.0028, 0.4825), (10, 10, 0.6915, 1.0)]
+)
+def test_shares_have_exact_intervals(hits: int, trials: int, low: float, high: float) -> None:
+    """The interval is the one of Clopper and Pearson, as statistics tables have it."""
+    assert share_between(hits, trials) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_how_long_ago_is_counted_from_now() -> None:
+    """A release's pass is stale once it is older than the policy's longest freshness."""
+    held = history(result("pass", hours=35, modules=("m",)))
+    fresh = site(held)
+    assert "is ready" in text_of(fresh.page(paths.READINESS))
+    later = Site(held, Settings(project="mesh"), ManualClock(wall_ns=NOW + 2 * HOUR))
+    assert "Stale" in text_of(later.page(paths.READINESS))
