@@ -230,7 +230,8 @@ def _document(picture: Picture, parts: list[Markup], *, height: float) -> str:
 
 def _style() -> str:
     """The report's own colours and the rules for its drawings, and a few for the rows above them."""
-    sheet = (files("meshkit_chaos.report") / "templates" / "shared.css").read_text(encoding="utf-8")
+    templates = files("meshkit_chaos.report") / "templates"
+    sheet = "".join((templates / name).read_text(encoding="utf-8") for name in ("shared.css", "report.css"))
     colours = sheet[: sheet.index("* { box-sizing")]
     rules = sheet[sheet.index(_FIRST_RULE) : sheet.index(_RULE_AFTER)].splitlines()
     verdicts = [line for line in sheet.splitlines() if line.startswith((".pass {", ".fail {", ".inconclusive {", ".invalid {"))]
