@@ -82,6 +82,12 @@ def serve_command(history: str, artifacts: str | None, policy: Path | None, proj
 def _site(history: History, policy: Path | None, project: str) -> Site:
     from meshkit_chaos.dashboard.site import Settings, Site  # noqa: PLC0415  # as above
     from meshkit_chaos.history.overview import Overview  # noqa: PLC0415  # as above
+    from meshkit_chaos.history.unpacked import results_of  # noqa: PLC0415  # as above
 
     settings = Settings(project=project, policy=read_policy(policy, None) if policy else None)
-    return Site(Overview(history.database), settings, SystemClock())
+    return Site(
+        Overview(history.database),
+        settings,
+        SystemClock(),
+        evidence=lambda invocation: results_of(history.database, history.store, invocation),
+    )

@@ -6,10 +6,12 @@ Reads a history through ``OverviewReader`` and nothing else. What is not there i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 from msgspec import Struct
 
+from meshkit_chaos.campaign.results import Results
 from meshkit_chaos.clock import Clock
 from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.grid import grid
@@ -17,8 +19,10 @@ from meshkit_chaos.dashboard.invocation import invocation_page
 from meshkit_chaos.dashboard.nights import nights
 from meshkit_chaos.dashboard.pages import page
 from meshkit_chaos.dashboard.readiness import MEANINGS, TONES, WORDS, readiness, releases
+from meshkit_chaos.dashboard.run import run_page
 from meshkit_chaos.dashboard.scenario import scenario_page
 from meshkit_chaos.dashboard.wording import minute
+from meshkit_chaos.errors import HistoryProblem
 from meshkit_chaos.gate.policy import Policy
 from meshkit_chaos.history.model import Ask, OverviewReader
 from meshkit_chaos.slo import Duration
@@ -28,6 +32,17 @@ RESULTS: Final = 90
 INVOCATIONS: Final = 60
 FRESH: Final = Duration.parse("36h")
 NOTHING: Final[Mapping[str, str]] = {}
+
+
+Evidence = Callable[[str], AbstractContextManager[Results | None]]
+"""Opens the results of an invocation for as long as somebody looks at them; None where they are not at hand."""
+
+
+@contextmanager
+def no_evidence(invocation: str) -> Iterator[Results | None]:
+    """Only what the index knows is shown."""
+    del invocation
+    yield None
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -44,8 +59,9 @@ class Settings(Struct, frozen=True, kw_only=True):
 class Site:
     """One history as pages."""
 
-    def __init__(self, reader: OverviewReader, settings: Settings, clock: Clock) -> None:
+    def __init__(self, reader: OverviewReader, settings: Settings, clock: Clock, *, evidence: Evidence = no_evidence) -> None:
         self._reader = reader
+        self._evidence = evidence
         self._settings = settings
         self._clock = clock
         self._pages: Final[Mapping[str, Callable[[str, str, Mapping[str, str]], str | None]]] = {
@@ -53,6 +69,7 @@ class Site:
             "grid": self._grid,
             "scenario": self._scenario,
             "invocation": self._invocation,
+            "run": self._run,
         }
 
     def page(self, path: str, parameters: Mapping[str, str] = NOTHING) -> str | None:
@@ -72,6 +89,8 @@ class Site:
             yield paths.scenario(known.scenario)
         for invocation in self._reader.invocations():
             yield paths.invocation(invocation.invocation)
+            found = self._reader.invocation(invocation.invocation)
+            yield from (paths.run(run.run) for one in (found[1] if found else ()) for run in one.runs)
 
     def _page(self, template: str, *, here: str, title: str, **values: object) -> str:
         made = minute(self._clock.wall_ns())
@@ -129,3 +148,17 @@ class Site:
             return None
         made = invocation_page(*found, here=here)
         return self._page("invocation.html.j2", here=here, title=made.sentence, invocation=made)
+
+    def _run(self, here: str, name: str, parameters: Mapping[str, str]) -> str | None:
+        del parameters
+        invocation = self._reader.invocation_of_run(name)
+        found = self._reader.invocation(invocation) if invocation is not None else None
+        if found is None:
+            return None
+        result, run = next((one, run) for one in found[1] for run in one.runs if run.run == name)
+        try:
+            with self._evidence(result.invocation) as results:
+                made = run_page(result, run, results, here=here)
+        except HistoryProblem as problem:
+            made = run_page(result, run, None, here=here, missing=problem.message)
+        return self._page("run.html.j2", here=here, title=made.title, page=made)

@@ -215,13 +215,18 @@ def _limit(axis: TimeAxis, mark: Mark, *, y: float, bottom: float) -> list[Marku
 
 
 def _mark_label(axis: TimeAxis, mark: Mark, *, y: float, hi: float) -> list[Markup]:
-    """The numbers stand before the stem, where nothing has happened yet, or else behind the block or behind the flag."""
+    """The numbers stand before the stem, where nothing has happened yet, or else behind the block or behind the flag.
+
+    Where neither has the room, they stand on the line, before the block.
+    """
     start, (first, last) = axis.at(mark.acted[0]), _due(mark)
     room = not axis.holds(first) or axis.at(first) - hi >= _LABEL
     behind = hi if room else max(hi, axis.at(last))
     far = f", limit {mark.limit} →" if first > axis.end else ""
     label = Markup().join((Markup.escape(f"{mark.text}{far}"), svg.element("tspan", f"  {mark.name}", class_="wide-only")))
     x, anchor, dx = (start, "end", -8) if start >= _LABEL else (behind, "start", 8)
+    if anchor == "start" and x > 100 - _LABEL / 2:
+        x, anchor, dx = axis.at(mark.lo), "end", -8
     return [
         svg.element("text", label, x=svg.percent(x), y=y + 4, dx=dx, text_anchor=anchor, class_=f"mark-label {mark.verdict}")
     ]

@@ -25,3 +25,17 @@ document.addEventListener("keydown", (event) => {
     first.focus();
   }
 });
+// What if: the judge's own rule. All of the interval within the limit passes, all of it beyond fails, anything else is open.
+for (const input of document.querySelectorAll("[data-what-if] input")) {
+  const said = input.closest("p").querySelector("[data-said]");
+  const apply = () => {
+    const limit = input.valueAsNumber;
+    const lo = Number(input.dataset.lo);
+    const hi = input.dataset.hi === "" ? Infinity : Number(input.dataset.hi);
+    said.textContent = Number.isNaN(limit) ? "" : hi <= limit ? "would pass" : lo > limit ? "would fail" : "would be inconclusive";
+    said.className = Number.isNaN(limit) ? "" : hi <= limit ? "word pass" : lo > limit ? "word fail" : "word inconclusive";
+  };
+  input.form.addEventListener("submit", (event) => event.preventDefault());
+  input.addEventListener("input", apply);
+  apply();
+}
