@@ -14,12 +14,13 @@ from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.export import MARK, export
 from meshkit_chaos.dashboard.quoting import plain, unquoted
 from meshkit_chaos.dashboard.shares import share_between
-from meshkit_chaos.dashboard.site import Settings, Site
+from meshkit_chaos.dashboard.site import GateFiles, Settings, Site
 from meshkit_chaos.errors import UsageError
 from meshkit_chaos.history.cells import cell_of
 from meshkit_chaos.history.memory import MemoryHistory
 from meshkit_chaos.history.model import Ask
 from meshkit_chaos.history.overview import Overview
+from meshkit_chaos.history.unpacked import results_of
 
 NIGHTLY = b"""version: 1
 match: commit
@@ -206,3 +207,87 @@ def test_how_long_ago_is_counted_from_now() -> None:
     assert "is ready" in text_of(fresh.page(paths.READINESS))
     later = Site(held, Settings(project="mesh"), ManualClock(wall_ns=NOW + 2 * HOUR))
     assert "Stale" in text_of(later.page(paths.READINESS))
+
+
+@pytest.mark.parametrize("path", [paths.READINESS, paths.GRID, paths.COVERAGE, paths.COMPARE, paths.GATE, paths.BINARIES])
+def test_every_page_of_an_empty_history_says_so(path: str) -> None:
+    """Nothing is there, and no page breaks or looks good for it."""
+    shown = text_of(site(MemoryHistory()).page(path))
+    assert "✓" not in shown
+    assert "Passes" not in shown.partition("Regressed:")[0]
+
+
+def test_what_was_never_exercised_is_shown() -> None:
+    """A kind of fault that never bit in a module has a cell that says never; one that bit says when and how it went."""
+    held = history(result("fail", runs=(one_run("fail", faults=("kill",)),), modules=("leadership",)))
+    shown = text_of(site(held).page(paths.COVERAGE))
+    assert "1 of " in shown
+    assert "0 d ago" in shown
+    assert "never" in shown
+
+
+def test_a_run_that_says_nothing_proves_nothing() -> None:
+    """An inconclusive run is no proof, though its fault bit."""
+    held = history(result("inconclusive", runs=(one_run("inconclusive", faults=("kill",)),), modules=("leadership",)))
+    assert "0 of " in text_of(site(held).page(paths.COVERAGE))
+
+
+def test_the_gate_page_decides_as_the_gate_does() -> None:
+    """With a policy it tells what blocks the newest build; without one nothing is open."""
+    held = history(result("fail"))
+    shown = text_of(site(held, nightly=True).page(paths.GATE))
+    assert "BLOCKED" in shown
+    assert "leader-killed" in shown
+    assert "nothing was decided" in text_of(site(held).page(paths.GATE))
+
+
+def test_a_changed_log_is_told() -> None:
+    """The page of the gate verifies the log that it shows."""
+    broken = b'{"seq":0}\n'
+    held = Site(
+        history(result("pass")),
+        Settings(project="mesh"),
+        ManualClock(wall_ns=NOW),
+        gate_files=GateFiles(log=lambda: broken),
+    )
+    assert "The log was changed" in text_of(held.page(paths.GATE))
+
+
+def test_two_builds_are_compared_where_their_times_differ() -> None:
+    """The newest build stands beside the one before it, with the least difference between their intervals."""
+    slow = one_run("pass", time=(4_000_000_000, 4_200_000_000))
+    held = history(
+        result("pass", invocation="I2", hours=2, commit="bbb", runs=(slow,)),
+        result("pass", invocation="I1", hours=30, commit="aaa"),
+    )
+    assert "slower by at least 2.8 s" in text_of(site(held).page(paths.COMPARE))
+
+
+def test_a_run_is_shown_from_its_evidence(tmp_path: Path) -> None:
+    """The page of a run draws its record; where the evidence is gone it says so and still tells what the index knows."""
+    with opened(tmp_path / "history") as held:
+        held.add(written(variant(evidence_of(TWO), 0), tmp_path / "out"))
+        run = held.results(Ask())[0].runs[0].run
+        overview = Overview(held.database)
+        whole = Site(
+            overview,
+            Settings(project="mesh"),
+            ManualClock(wall_ns=NOW),
+            evidence=lambda invocation: results_of(held.database, held.store, invocation),
+        )
+        page = whole.page(paths.run(run)) or ""
+        assert "Course of the run" in page
+        assert "What if the limit were" in page
+        bare = Site(overview, Settings(project="mesh"), ManualClock(wall_ns=NOW))
+        assert "not at hand" in (bare.page(paths.run(run)) or "")
+        for name in held.bundles().values():
+            held.store.remove(name)
+        assert "Course of the run" not in (whole.page(paths.run(run)) or "")
+
+
+@pytest.mark.parametrize(
+    "path", ["nothing.html", "scenario/nobody.html", "run/.html", "../secret.html", "grid", "grid/x.html", ""]
+)
+def test_what_is_not_there_is_no_page(path: str) -> None:
+    """No page is made up for a path that nothing is at."""
+    assert site(history(result("pass"))).page(path) is None

@@ -24,6 +24,10 @@ CLOCKS = {
 }
 PURE_ROOMS = {"slo", "promql", "faults", "scenario", "plan", "judge", "report", "pipelines"}
 PURE_MODULES = {
+    "dashboard/binaries.py",
+    "dashboard/comparison.py",
+    "dashboard/coverage.py",
+    "dashboard/gate.py",
     "dashboard/grid.py",
     "dashboard/invocation.py",
     "dashboard/nights.py",

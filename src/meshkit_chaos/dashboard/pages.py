@@ -21,6 +21,10 @@ from meshkit_chaos.report.wording import MEANING, WORD
 PAGES: Final = (
     (paths.READINESS, "Readiness"),
     (paths.GRID, "Grid"),
+    (paths.COVERAGE, "Coverage"),
+    (paths.COMPARE, "Compare"),
+    (paths.GATE, "Gate"),
+    (paths.BINARIES, "Binaries"),
 )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from msgspec import Struct
@@ -14,6 +15,10 @@ from msgspec import Struct
 from meshkit_chaos.campaign.results import Results
 from meshkit_chaos.clock import Clock
 from meshkit_chaos.dashboard import paths
+from meshkit_chaos.dashboard.binaries import binaries
+from meshkit_chaos.dashboard.comparison import compare_page
+from meshkit_chaos.dashboard.coverage import coverage
+from meshkit_chaos.dashboard.gate import gate_page
 from meshkit_chaos.dashboard.grid import grid
 from meshkit_chaos.dashboard.invocation import invocation_page
 from meshkit_chaos.dashboard.nights import nights
@@ -23,13 +28,22 @@ from meshkit_chaos.dashboard.run import run_page
 from meshkit_chaos.dashboard.scenario import scenario_page
 from meshkit_chaos.dashboard.wording import minute
 from meshkit_chaos.errors import HistoryProblem
+from meshkit_chaos.faults import CATALOGUE
+from meshkit_chaos.gate.decide import decide
+from meshkit_chaos.gate.decision import Decision
+from meshkit_chaos.gate.evidence import gather
+from meshkit_chaos.gate.log import verify
+from meshkit_chaos.gate.overrides import Overrides
 from meshkit_chaos.gate.policy import Policy
+from meshkit_chaos.gate.subject import Subject
 from meshkit_chaos.history.model import Ask, OverviewReader
 from meshkit_chaos.slo import Duration
 
 COLUMNS: Final = 30
 RESULTS: Final = 90
 INVOCATIONS: Final = 60
+PROOFS: Final = 3
+"""So many of the newest results of each scenario tell which faults were exercised."""
 FRESH: Final = Duration.parse("36h")
 NOTHING: Final[Mapping[str, str]] = {}
 
@@ -49,24 +63,52 @@ class Settings(Struct, frozen=True, kw_only=True):
     """``project``: what people call what is tested. ``policy``: for the schedule, and for what a release needs.
 
     ``compare``: an address with ``{last}`` and ``{first}`` for two commits, such as a forge's page of what lies between.
+    ``served``: forms that ask for another page have somebody to answer them.
     """
 
     project: str
     policy: Policy | None = None
     compare: str = ""
+    served: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateFiles:
+    """What people keep beside a history, read anew for each page: overrides, and the bytes of the gate's log (None: no log)."""
+
+    overrides: Callable[[], Overrides] = Overrides
+    log: Callable[[], bytes | None] = lambda: None
+
+
+_Make = Callable[[str, str, Mapping[str, str]], str | None]
 
 
 class Site:
     """One history as pages."""
 
-    def __init__(self, reader: OverviewReader, settings: Settings, clock: Clock, *, evidence: Evidence = no_evidence) -> None:
+    def __init__(
+        self,
+        reader: OverviewReader,
+        settings: Settings,
+        clock: Clock,
+        *,
+        evidence: Evidence = no_evidence,
+        gate_files: GateFiles = GateFiles(),
+    ) -> None:
         self._reader = reader
         self._evidence = evidence
+        self._gate_files = gate_files
         self._settings = settings
         self._clock = clock
-        self._pages: Final[Mapping[str, Callable[[str, str, Mapping[str, str]], str | None]]] = {
-            "index": self._readiness,
-            "grid": self._grid,
+        self._pages: Final[Mapping[str, _Make]] = {
+            paths.READINESS: self._readiness,
+            paths.GRID: self._grid,
+            paths.COVERAGE: self._coverage,
+            paths.COMPARE: self._compare,
+            paths.GATE: self._gate,
+            paths.BINARIES: self._binaries,
+        }
+        self._named: Final[Mapping[str, _Make]] = {
             "scenario": self._scenario,
             "invocation": self._invocation,
             "run": self._run,
@@ -78,13 +120,12 @@ class Site:
         name, dot, kind = file.rpartition(".")
         if not dot or kind != "html":
             return None
-        make = self._pages.get(folder or name)
-        return make(path, paths.named(name) if folder else "", parameters) if make is not None else None
+        make = self._named.get(folder) if folder else self._pages.get(path)
+        return make(path, paths.named(name), parameters) if make is not None else None
 
     def every(self) -> Iterator[str]:
         """The paths of all pages that there are."""
-        yield paths.READINESS
-        yield paths.GRID
+        yield from self._pages
         for known in self._reader.known():
             yield paths.scenario(known.scenario)
         for invocation in self._reader.invocations():
@@ -162,3 +203,48 @@ class Site:
         except HistoryProblem as problem:
             made = run_page(result, run, None, here=here, missing=problem.message)
         return self._page("run.html.j2", here=here, title=made.title, page=made)
+
+    def _coverage(self, here: str, name: str, parameters: Mapping[str, str]) -> str:
+        del name, parameters
+        decided = self._reader.results(Ask(verdicts=("pass", "fail"), newest=PROOFS))
+        made = coverage(decided, self._reader.known(), tuple(CATALOGUE), now=self._clock.wall_ns(), here=here)
+        return self._page("coverage.html.j2", here=here, title="Coverage", coverage=made)
+
+    def _compare(self, here: str, name: str, parameters: Mapping[str, str]) -> str:
+        """Two invocations: those that were asked for, else the newest and the newest before it of another build."""
+        del name
+        held = self._reader.newest(INVOCATIONS)
+        after = parameters.get("after") or (held[0].invocation if held else "")
+        newest = next((one for one in held if one.invocation == after), None)
+        other = (one.invocation for one in held if newest is not None and one.at < newest.at and one.subject != newest.subject)
+        before = parameters.get("before") or next(other, "")
+        made = compare_page(self._reader.invocation(before), self._reader.invocation(after), held, here=here)
+        return self._page("compare.html.j2", here=here, title="Compare", compare=made, served=self._settings.served)
+
+    def _gate(self, here: str, name: str, parameters: Mapping[str, str]) -> str:
+        del name, parameters
+        now = self._clock.wall_ns()
+        overrides = self._gate_files.overrides()
+        log = self._gate_files.log()
+        decision = self._decision(overrides, now)
+        made = gate_page(decision, overrides, verify(log) if log is not None else None, now=now, here=here)
+        return self._page("gate.html.j2", here=here, title="Gate", gate=made)
+
+    def _decision(self, overrides: Overrides, now: int) -> Decision | None:
+        """What the gate says of the newest build, if a policy and a build are known."""
+        policy, newest = self._settings.policy, self._reader.newest(1)
+        if policy is None or not newest:
+            return None
+        found = self._reader.invocation(newest[0].invocation)
+        runs = [run for one in (found[1] if found else ()) for run in one.runs]
+        members = {member: digest for run in runs for member, digest in run.binaries.items()}
+        subject = Subject(pairs=newest[0].subject, members=members if policy.match == "digest" else {})
+        if not subject.known(policy.match):
+            return None
+        evidence = gather(self._reader, policy, subject, now=now)
+        return decide(policy, evidence, subject=subject, now=now, overrides=overrides)
+
+    def _binaries(self, here: str, name: str, parameters: Mapping[str, str]) -> str:
+        del name, parameters
+        built = self._reader.built([one.invocation for one in self._reader.newest(INVOCATIONS)])
+        return self._page("binaries.html.j2", here=here, title="Binaries", binaries=binaries(built, here=here))

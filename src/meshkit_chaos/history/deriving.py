@@ -87,6 +87,7 @@ def _run(verdict: Verdict, record: Record) -> PastRun:
         tool=verdict.tool,
         binaries=dict(verdict.binaries),
         executables=executables(record),
+        faults=faults(record),
         objectives=past_objectives(verdict),
     )
 
@@ -111,6 +112,12 @@ def executables(record: Record) -> tuple[BinaryFacts, ...]:
     members = deployed[1].members if deployed is not None else ()
     found = {member.executable.name: member.executable for member in members if member.executable is not None}
     return tuple(found[name] for name in sorted(found))
+
+
+def faults(record: Record) -> tuple[str, ...]:
+    """The kinds of faults that bit a member, in the order in which they were meant to."""
+    bit = {observed.node for _, observed in record.of(ev.EffectObserved) if observed.bit}
+    return tuple(dict.fromkeys(intent.fault for _, intent in record.of(ev.FaultIntended) if intent.node in bit))
 
 
 def past_objectives(verdict: Verdict) -> tuple[PastObjective, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from msgspec import structs
 
 from meshkit_chaos.history.cells import cell_of
-from meshkit_chaos.history.model import Ask, Cell, HistoryReader, PastInvocation, PastScenario
+from meshkit_chaos.history.model import Ask, Built, Cell, HistoryReader, PastInvocation, PastScenario
 
 
 class MemoryHistory:
@@ -53,6 +53,24 @@ class MemoryHistory:
 
     def cells(self, invocations: Sequence[str]) -> tuple[Cell, ...]:
         return tuple(cell_of(one) for one in self._scenarios.values() if one.invocation in invocations)
+
+    def built(self, invocations: Sequence[str]) -> tuple[Built, ...]:
+        told = {
+            (one.invocation, facts.name, facts.digest): Built(
+                invocation=one.invocation,
+                at=one.at,
+                subject=one.subject,
+                name=facts.name,
+                digest=facts.digest,
+                size=facts.size,
+                kind=facts.binary_class,
+            )
+            for one in self._scenarios.values()
+            if one.invocation in invocations
+            for run in one.runs[:1]
+            for facts in run.executables
+        }
+        return tuple(sorted(told.values(), key=lambda one: (one.at, one.invocation, one.name), reverse=True))
 
     def invocation(self, name: str) -> tuple[PastInvocation, tuple[PastScenario, ...]] | None:
         if name not in self._invocations:

@@ -37,8 +37,8 @@ class PastRun(Struct, frozen=True, kw_only=True):
     """One execution of one scenario. ``journal_digest`` is the check that ``run`` (a ULID) still means the same bytes.
 
     ``binaries``: SHA-256 by member, as read at deploy; ``executables``: what was found out about those that the environment
-    describes, each once, by name. ``invalidated``: why people said that it
-    does not count; empty if it does.
+    describes, each once, by name. ``faults``: the kinds that were seen to bite. ``invalidated``: why people said that it does
+    not count; empty if it does.
     """
 
     run: str
@@ -55,6 +55,7 @@ class PastRun(Struct, frozen=True, kw_only=True):
     tool: str
     binaries: dict[str, str] = {}
     executables: tuple[BinaryFacts, ...] = ()
+    faults: tuple[str, ...] = ()
     objectives: tuple[PastObjective, ...] = ()
     invalidated: str = ""
 
@@ -135,6 +136,18 @@ class Cell(Struct, frozen=True, kw_only=True):
     limit: int | None = None
 
 
+class Built(Struct, frozen=True, kw_only=True):
+    """One executable as one invocation deployed it. ``kind``: what its bytes show it to be."""
+
+    invocation: str
+    at: int
+    subject: dict[str, str]
+    name: str
+    digest: str
+    size: int
+    kind: str
+
+
 class Ask(Struct, frozen=True, kw_only=True):
     """Which scenario results: all conditions hold at once; an empty or None one does not narrow.
 
@@ -177,6 +190,10 @@ class OverviewReader(HistoryReader, Protocol):
 
     def cells(self, invocations: Sequence[str]) -> tuple[Cell, ...]:
         """Every result of these invocations, in no order."""
+        ...
+
+    def built(self, invocations: Sequence[str]) -> tuple[Built, ...]:
+        """Every executable that these invocations deployed, each once, the newest invocation first."""
         ...
 
     def invocation(self, name: str) -> tuple[PastInvocation, tuple[PastScenario, ...]] | None:

@@ -9,14 +9,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from meshkit_chaos.history.cells import slowness
-from meshkit_chaos.history.model import Cell, OverviewReader, PastInvocation
+from meshkit_chaos.history.model import Built, Cell, OverviewReader, PastInvocation
 from meshkit_chaos.history.reading import IndexReader
 from meshkit_chaos.history.rows import invocation_of
 from meshkit_chaos.history.tables import invocations, objectives, results, runs
+from meshkit_chaos.journal.binaries import BinaryFacts
 
 _AT_ONCE: Final = 500
 
@@ -30,9 +32,41 @@ class Overview(IndexReader, OverviewReader):
         with self._database.reading() as connection:
             return tuple(invocation_of(dict(row)) for row in connection.execute(query).mappings())
 
+    def built(self, invocations: Sequence[str]) -> tuple[Built, ...]:
+        with self._database.reading() as connection:
+            found = [row for names in _batches(invocations) for row in connection.execute(_executables(names)).mappings()]
+        told = {(one.invocation, one.name, one.digest): one for row in found for one in _built(dict(row))}
+        return tuple(sorted(told.values(), key=lambda one: (one.at, one.invocation, one.name), reverse=True))
+
     def cells(self, invocations: Sequence[str]) -> tuple[Cell, ...]:
         with self._database.reading() as connection:
             return tuple(cell for names in _batches(invocations) for cell in _cells(connection, names))
+
+
+def _executables(names: Sequence[str]) -> sa.Select[Any]:
+    """One run tells for each result: all of one invocation deploy the same."""
+    others = runs.alias()
+    first = sa.select(sa.func.min(others.c.run)).where(others.c.result == results.c.result).correlate(results).scalar_subquery()
+    return (
+        sa.select(results.c.invocation, results.c.at, invocations.c.subject, runs.c.executables)
+        .select_from(results)
+        .join(runs, sa.and_(runs.c.result == results.c.result, runs.c.run == first))
+        .join(invocations, invocations.c.invocation == results.c.invocation)
+        .where(results.c.invocation.in_(names), runs.c.executables != "[]")
+    )
+
+
+def _built(row: dict[str, Any]) -> Iterator[Built]:
+    for facts in msgspec.json.decode(row["executables"], type=tuple[BinaryFacts, ...]):
+        yield Built(
+            invocation=row["invocation"],
+            at=row["at"],
+            subject=msgspec.json.decode(row["subject"]),
+            name=facts.name,
+            digest=facts.digest,
+            size=facts.size,
+            kind=facts.binary_class,
+        )
 
 
 def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:

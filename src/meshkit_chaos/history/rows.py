@@ -22,6 +22,7 @@ _JSON: Final = {
     "objectives": dict[str, str],
     "binaries": dict[str, str],
     "executables": tuple[BinaryFacts, ...],
+    "faults": tuple[str, ...],
 }
 _DECODERS: Final = {name: msgspec.json.Decoder(kind) for name, kind in _JSON.items()}
 

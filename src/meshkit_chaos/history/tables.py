@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The newest migration: a database that says so needs none, and alembic is not imported."""
 
 metadata: Final = MetaData()
@@ -84,6 +84,7 @@ runs: Final = Table(
     Column("tool", Text, nullable=False),
     Column("binaries", Text, nullable=False),
     Column("executables", Text, nullable=False),
+    Column("faults", Text, nullable=False, server_default="[]"),
     Column("invalidated", Text, nullable=False),
 )
 
