@@ -131,8 +131,7 @@ def test_hostile_names_are_shown_and_nothing_more() -> None:
         runs=(one_run("fail", prefix=HOSTILE),),
     )
     every = site(history(bad))
-    for path in every.every():
-        page = every.page(path) or ""
+    for path, page in every.every():
         assert "<script>alert" not in page, path
         assert "<img" not in page, path
         assert "\x1b" not in page, path

@@ -55,8 +55,15 @@ def dashboard_command() -> None:
 @_LOG
 @_COMPARE
 @_PROJECT
+@click.option(
+    "--drawn",
+    type=click.IntRange(0),
+    default=200,
+    show_default=True,
+    help="How many of the newest runs are drawn from their evidence; the others tell what the index knows.",
+)
 @FORMAT
-def export_command(folder: Path, history: str, artifacts: str | None, form: str, **shown: Any) -> int:
+def export_command(folder: Path, history: str, artifacts: str | None, drawn: int, form: str, **shown: Any) -> int:
     """Write the pages as files into DIR, which is new, empty or an earlier export. They need no server."""
     from meshkit_chaos.dashboard.export import export  # noqa: PLC0415  # templates are for those who need them
 
@@ -65,7 +72,7 @@ def export_command(folder: Path, history: str, artifacts: str | None, form: str,
             say(f"{count} pages written")
 
     with open_history(history, artifacts=artifacts) as opened:
-        pages = export(_site(opened, **shown), folder, progress=progress)
+        pages = export(_site(opened, **shown), folder, progress=progress, drawn=drawn)
     if form == "json":
         click.echo(json_text({"folder": str(folder), "pages": pages}))
     else:

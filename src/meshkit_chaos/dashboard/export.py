@@ -16,16 +16,13 @@ from meshkit_chaos.errors import UsageError
 MARK: Final = ".meshkit-chaos-dashboard"
 
 
-def export(site: Site, folder: Path, *, progress: Callable[[int], None]) -> int:
-    """Write every page; how many there are. ``progress`` is told how many are written."""
+def export(site: Site, folder: Path, *, progress: Callable[[int], None], drawn: int | None = None) -> int:
+    """Write every page; how many there are. ``progress`` is told how many are written; ``drawn``: as for ``Site.every``."""
     _refuse_others(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).write_text("made by meshkit-chaos dashboard export\n", encoding="utf-8")
     written = {folder / MARK}
-    for count, path in enumerate(site.every(), start=1):
-        text = site.page(path)
-        if text is None:
-            continue  # pruned meanwhile
+    for count, (path, text) in enumerate(site.every(drawn=drawn), start=1):
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")

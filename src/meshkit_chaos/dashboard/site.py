@@ -6,7 +6,7 @@ Reads a history through ``OverviewReader`` and nothing else. What is not there i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +16,7 @@ from meshkit_chaos.campaign.results import Results
 from meshkit_chaos.clock import Clock
 from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.binaries import binaries
-from meshkit_chaos.dashboard.comparison import compare_page
+from meshkit_chaos.dashboard.comparison import Whole, compare_page
 from meshkit_chaos.dashboard.coverage import coverage
 from meshkit_chaos.dashboard.gate import gate_page
 from meshkit_chaos.dashboard.grid import grid
@@ -36,7 +36,7 @@ from meshkit_chaos.gate.log import verify
 from meshkit_chaos.gate.overrides import Overrides
 from meshkit_chaos.gate.policy import Policy
 from meshkit_chaos.gate.subject import Subject
-from meshkit_chaos.history.model import Ask, OverviewReader
+from meshkit_chaos.history.model import Ask, OverviewReader, PastRun, PastScenario
 from meshkit_chaos.slo import Duration
 
 COLUMNS: Final = 30
@@ -123,15 +123,45 @@ class Site:
         make = self._named.get(folder) if folder else self._pages.get(path)
         return make(path, paths.named(name), parameters) if make is not None else None
 
-    def every(self) -> Iterator[str]:
-        """The paths of all pages that there are."""
-        yield from self._pages
-        for known in self._reader.known():
-            yield paths.scenario(known.scenario)
+    def every(self, *, drawn: int | None = None) -> Iterator[tuple[str, str]]:
+        """The path and the text of every page that there is.
+
+        ``drawn``: so many of the newest runs are drawn from their evidence; the others tell what the index knows. None: all.
+        """
+        for path in (*self._pages, *(paths.scenario(known.scenario) for known in self._reader.known())):
+            if (text := self.page(path)) is not None:
+                yield path, text
+        left = drawn
         for invocation in self._reader.invocations():
-            yield paths.invocation(invocation.invocation)
             found = self._reader.invocation(invocation.invocation)
-            yield from (paths.run(run.run) for one in (found[1] if found else ()) for run in one.runs)
+            if found is None:
+                continue  # pruned meanwhile
+            path = paths.invocation(invocation.invocation)
+            yield path, self._invocation_text(path, found)
+            runs = sum(len(one.runs) for one in found[1])
+            yield from self._run_texts(found, drawn=left is None or left > 0)
+            left = None if left is None else left - runs
+
+    def _run_texts(self, found: Whole, *, drawn: bool) -> Iterator[tuple[str, str]]:
+        """The pages of all runs of an invocation, whose evidence is opened once."""
+        with self._opened(found[0].invocation, wanted=drawn) as (results, missing):
+            for one in found[1]:
+                for run in one.runs:
+                    path = paths.run(run.run)
+                    yield path, self._run_text(path, one, run, results, missing)
+
+    @contextmanager
+    def _opened(self, invocation: str, *, wanted: bool = True) -> Iterator[tuple[Results | None, str]]:
+        """The results of an invocation, or why they are not at hand."""
+        if not wanted:
+            yield None, "this export draws only its newest runs from their evidence"
+            return
+        with ExitStack() as stack:
+            try:
+                results, missing = stack.enter_context(self._evidence(invocation)), ""
+            except HistoryProblem as problem:
+                results, missing = None, problem.message
+            yield results, missing
 
     def _page(self, template: str, *, here: str, title: str, **values: object) -> str:
         made = minute(self._clock.wall_ns())
@@ -187,6 +217,9 @@ class Site:
         found = self._reader.invocation(name)
         if found is None:
             return None
+        return self._invocation_text(here, found)
+
+    def _invocation_text(self, here: str, found: Whole) -> str:
         made = invocation_page(*found, here=here)
         return self._page("invocation.html.j2", here=here, title=made.sentence, invocation=made)
 
@@ -197,11 +230,11 @@ class Site:
         if found is None:
             return None
         result, run = next((one, run) for one in found[1] for run in one.runs if run.run == name)
-        try:
-            with self._evidence(result.invocation) as results:
-                made = run_page(result, run, results, here=here)
-        except HistoryProblem as problem:
-            made = run_page(result, run, None, here=here, missing=problem.message)
+        with self._opened(result.invocation) as (results, missing):
+            return self._run_text(here, result, run, results, missing)
+
+    def _run_text(self, here: str, result: PastScenario, run: PastRun, results: Results | None, missing: str) -> str:
+        made = run_page(result, run, results, here=here, missing=missing)
         return self._page("run.html.j2", here=here, title=made.title, page=made)
 
     def _coverage(self, here: str, name: str, parameters: Mapping[str, str]) -> str:

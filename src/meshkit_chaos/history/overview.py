@@ -21,6 +21,8 @@ from meshkit_chaos.history.tables import invocations, objectives, results, runs
 from meshkit_chaos.journal.binaries import BinaryFacts
 
 _AT_ONCE: Final = 500
+_EXECUTABLES: Final = msgspec.json.Decoder(tuple[BinaryFacts, ...])
+_SUBJECT: Final = msgspec.json.Decoder(dict[str, str])
 
 
 class Overview(IndexReader, OverviewReader):
@@ -57,11 +59,11 @@ def _executables(names: Sequence[str]) -> sa.Select[Any]:
 
 
 def _built(row: dict[str, Any]) -> Iterator[Built]:
-    for facts in msgspec.json.decode(row["executables"], type=tuple[BinaryFacts, ...]):
+    for facts in _EXECUTABLES.decode(row["executables"]):
         yield Built(
             invocation=row["invocation"],
             at=row["at"],
-            subject=msgspec.json.decode(row["subject"]),
+            subject=_SUBJECT.decode(row["subject"]),
             name=facts.name,
             digest=facts.digest,
             size=facts.size,
