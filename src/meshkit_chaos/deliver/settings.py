@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshkit_chaos.deliver.action import Occasion
 from meshkit_chaos.scenario.metric_sources import SecretRef, TlsFiles
@@ -185,3 +185,8 @@ class Routing(Struct, frozen=True, kw_only=True):
 
     def channel(self, name: str) -> Channel:
         return next(channel for channel in self.channels if channel.id == name)
+
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that hold the channels' secrets, each once, in their order."""
+        found = (value for channel in self.channels for value in structs.astuple(channel))
+        return tuple(dict.fromkeys(value.env for value in found if isinstance(value, SecretRef) and value.env))
