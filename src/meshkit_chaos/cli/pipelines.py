@@ -203,14 +203,17 @@ def publish_command(out: Path, to: Platform) -> int:
     """Show the verdict of OUT where CI shows things: annotations and the summary page.
 
     Ends as `report` does: with 0 for a pass only. Documents are derived again from the records, so a run that was killed is
-    shown, too.
+    shown, too. A log that a secret leaked into is withheld; where the record itself holds one, OUT is put aside.
     """
     from meshkit_chaos.campaign.results import read_results  # noqa: PLC0415  # only here
     from meshkit_chaos.cli.outcome import write_documents  # noqa: PLC0415  # only here
     from meshkit_chaos.judge.exit_code import exit_code  # noqa: PLC0415  # only here
     from meshkit_chaos.pipelines.announcing import announcements, summary_upload  # noqa: PLC0415  # only here
+    from meshkit_chaos.pipelines.withholding import withhold  # noqa: PLC0415  # only here
 
     results = read_results(out)
+    for sentence in withhold(out, results):
+        say(sentence)
     write_documents(out, results, recover=f"meshkit-chaos recover {out}")
     click.echo(announcements(results.verdict, to=to), nl=False)
     summary = out / "summary.md"
