@@ -19,7 +19,7 @@ from meshkit_chaos.errors import DocumentError, Problem, UsageError
 from meshkit_chaos.pipelines.settings import PLATFORMS, Platform, Settings, checked
 
 FOUND, NOTHING_CHECKED = 1, 2
-_OWN_TOKEN: Final = "GITHUB_TOKEN"
+_OWN: Final = "GITHUB_TOKEN"
 _USUAL: Final = (
     ".github/workflows/*.yml",
     ".github/workflows/*.yaml",
@@ -68,8 +68,8 @@ def pipelines_command() -> None:
 def init_command(platform: Platform, folder: Path, force: bool, form: str, **given: object) -> int:
     """Write the nightly, on-demand, release-gate and pull-request pipelines into a repository.
 
-    With --routes also one that tells people, which the others call, and one that tells when the nightly did not come. The file must
-    be there: the names of the secrets that they need come from it.
+    With --routes they tell people, and there are two more: one for the workflow that releases, and one that tells when the
+    nightly did not come. The file must be there: the names of the secrets come from it.
     Nothing is overwritten without --force: ends with 4, and says what is in the way, if one of the files is there.
     """
     from meshkit_chaos.pipelines.writing import definitions  # noqa: PLC0415  # templates are only needed here
@@ -122,8 +122,8 @@ def _secrets_of(path: Path, platform: Platform) -> dict[str, object]:
     if loaded.value is None:
         raise refused(loaded.problems, {str(path): data})
     names = loaded.value.variables()
-    own = platform == "github" and _OWN_TOKEN in names
-    return {"secrets": tuple(name for name in names if not own or name != _OWN_TOKEN), "tickets": own}
+    own = platform == "github" and _OWN in names
+    return {"secrets": tuple(name for name in names if not own or name != _OWN), "tickets": own}
 
 
 def _write(path: Path, text: str) -> None:

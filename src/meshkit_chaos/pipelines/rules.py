@@ -58,7 +58,7 @@ _TABLE: Final = (
     Rule(
         "MP108",
         "not-told",
-        "Telling people is skipped after a failure, which is what they are to be told. Their silence then looks like a good night.",
+        "Telling people is skipped after a failure, which is what they are to be told. Silence then looks like a good night.",
     ),
 )
 RULES: Final = MappingProxyType({rule.name: rule for rule in _TABLE})
