@@ -172,7 +172,10 @@ class Links(Struct, frozen=True, kw_only=True):
 
 
 class Routing(Struct, frozen=True, kw_only=True):
-    """The whole of ``chaos-notify.yaml``. ``project``: what people call what is tested."""
+    """The whole of ``chaos-notify.yaml``. ``project``: what people call what is tested.
+
+    ``nightly``: pairs in the subject of what is summed up; empty: of every invocation.
+    """
 
     path: str
     digest: str
@@ -182,6 +185,7 @@ class Routing(Struct, frozen=True, kw_only=True):
     owners: tuple[Owner, ...] = ()
     rules: Rules = Rules()
     links: Links = Links()
+    nightly: dict[str, str] = {}
 
     def channel(self, name: str) -> Channel:
         return next(channel for channel in self.channels if channel.id == name)
