@@ -253,7 +253,8 @@ def test_telling_in_the_job_of_the_run_needs_always() -> None:
 def test_a_job_that_tells_may_run_whatever_the_gate_said_and_no_release_hides_in_it() -> None:
     """What was blocked is told, too; a script beside it that is none of ours might release."""
     gate = "jobs:\n  gate:\n    steps:\n    - run: meshkit-chaos gate check\n"
-    tell = "  tell:\n    needs: gate\n    if: always()\n    steps:\n    - run: pip install x\n    - run: meshkit-chaos notify send out\n"
+    steps = "    - run: pip install x\n    - run: meshkit-chaos notify send out\n"
+    tell = f"  tell:\n    needs: gate\n    if: always()\n    steps:\n{steps}"
     assert found(gate + tell) == []
     assert [what for _, _, what in found(gate + tell + "    - run: ./release.sh\n")] == ["gate-ignored"]
 

@@ -122,8 +122,11 @@ def _secrets_of(path: Path, platform: Platform) -> dict[str, object]:
     if loaded.value is None:
         raise refused(loaded.problems, {str(path): data})
     names = loaded.value.variables()
-    own = platform == "github" and _OWN in names
-    return {"secrets": tuple(name for name in names if not own or name != _OWN), "tickets": own}
+    if platform == "azure":
+        return {"secrets": names}
+    if wrong := [name for name in names if name.upper().startswith("GITHUB_") and name != _OWN]:
+        raise UsageError(f"{path}: {wrong[0]} cannot be a secret on GitHub", hint="such names are GitHub's own: rename it")
+    return {"secrets": tuple(name for name in names if name != _OWN), "tickets": _OWN in names}
 
 
 def _write(path: Path, text: str) -> None:

@@ -74,12 +74,15 @@ class Webhook(Struct, frozen=True, kw_only=True, tag_field="kind", tag="webhook"
 
 
 class GitHubIssues(Struct, frozen=True, kw_only=True, tag_field="kind", tag="github"):
-    """Issues of ``repository`` (owner/name). ``lag``: how late a new issue may be listed."""
+    """Issues of ``repository`` (owner/name). ``lag``: how late a new issue may be listed.
+
+    Empty, ``repository`` and ``api`` are those of the workflow that it runs in: ``$GITHUB_REPOSITORY``, ``$GITHUB_API_URL``.
+    """
 
     id: str
-    repository: str
     token: SecretRef
-    api: str = "https://api.github.com"
+    repository: str = ""
+    api: str = ""
     labels: tuple[str, ...] = ("chaos",)
     lag: Duration = Duration(_MINUTE)
     reach: Reach = Reach()

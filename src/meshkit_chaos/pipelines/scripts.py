@@ -1,8 +1,8 @@
 """What a step's script does with the exit codes of ``meshkit-chaos``.
 
 Takes the text of a shell script and how its shell was started; gives the commands whose failure counts, and every place where
-the failure of one is swallowed. It knows the shell's rules that matter here (``set -e``, pipes, ``||``, ``&&``, ``if``), not its
-whole grammar: where it cannot tell, it says nothing. Pure.
+the failure of one is swallowed. It knows the shell's rules that matter here (``set -e``, pipes, ``||``, ``&&``, ``if``), not
+its whole grammar: where it cannot tell, it says nothing. Pure.
 """
 
 from __future__ import annotations

@@ -76,11 +76,8 @@ def checked(settings: Settings) -> Settings:
         if not _WORD.fullmatch(tag):
             raise UsageError(f"--tag {tag!r} cannot be written into a pipeline", hint="letters, digits, `_`, `-` and `.`")
     for name in settings.secrets:
-        if not _VARIABLE.fullmatch(name) or name.upper().startswith("GITHUB_"):
-            raise UsageError(
-                f"{settings.routes}: the variable {name} cannot be a secret of a pipeline",
-                hint="letters, digits and `_`, and not beginning with GITHUB_",
-            )
+        if not _VARIABLE.fullmatch(name):
+            raise UsageError(f"{settings.routes}: {name!r} cannot be a variable of a pipeline", hint="letters, digits and `_`")
     for line in settings.install:
         if _EXPRESSION.search(line) or not line.isprintable():
             raise UsageError(f"--install {line!r} holds an expression of the CI", hint="plain shell, one line an option")
