@@ -20,9 +20,9 @@ import meshkit_chaos.faults
 import meshkit_chaos.plan
 import meshkit_chaos.slo
 from meshkit_chaos.cli.app import USAGE
+from meshkit_chaos.deliver.load import load_routing
 from meshkit_chaos.errors import ChaosError
 from meshkit_chaos.faults import CATALOGUE
-from meshkit_chaos.deliver.load import load_routing
 from meshkit_chaos.gate.load import load_policy
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.judge import verdict
