@@ -15,7 +15,7 @@ from msgspec import structs
 
 from meshkit_chaos.clock import Clock
 from meshkit_chaos.deliver.sending import Sender
-from meshkit_chaos.deliver.settings import Channel, GitHubIssues, Owner, Rules
+from meshkit_chaos.deliver.settings import Channel, GitHubIssues, Jira, Owner, Rules
 from meshkit_chaos.errors import CannotRun
 from meshkit_chaos.measure.access import Secrets
 
@@ -36,18 +36,17 @@ class Surroundings:
 
 def open_sender(channel: Channel, around: Surroundings) -> Sender:
     """The sender of one channel, ready to send."""
+    secrets, clock, folder, rules, owners = around.secrets, around.clock, around.folder, around.rules, around.owners
     match channel:
         case GitHubIssues():
             from meshkit_chaos.deliver.github import open_github  # noqa: PLC0415  # only the kind that is asked for
 
-            return open_github(
-                _here(channel, around.variables),
-                secrets=around.secrets,
-                clock=around.clock,
-                folder=around.folder,
-                rules=around.rules,
-                owners=around.owners,
-            )
+            here = _here(channel, around.variables)
+            return open_github(here, secrets=secrets, clock=clock, folder=folder, rules=rules, owners=owners)
+        case Jira():
+            from meshkit_chaos.deliver.jira import open_jira  # noqa: PLC0415  # only the kind that is asked for
+
+            return open_jira(channel, secrets=secrets, clock=clock, folder=folder, rules=rules, owners=owners)
     raise CannotRun(f"{channel.id}: no sender of this kind is there yet")
 
 
