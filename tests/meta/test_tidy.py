@@ -25,7 +25,11 @@ CLOCKS = {
 PURE_ROOMS = {"slo", "promql", "faults", "scenario", "plan", "judge", "report", "pipelines"}
 PURE_MODULES = {
     "deliver/action.py",
+    "deliver/grammar.py",
+    "deliver/lint.py",
+    "deliver/load.py",
     "deliver/message.py",
+    "deliver/schema.py",
     "deliver/settings.py",
     "gate/comparing.py",
     "gate/decide.py",

@@ -23,6 +23,7 @@ import yaml
 
 _PARAMETER = re.compile(r"\$\{\{ parameters\.(\w+) \}\}")
 _WRAPPED = re.compile(r"\$\{\{ if (eq|ne)\(trim\(parameters\.(\w+)\), ''\) \}\}")
+_WORD = re.compile(r"\$\{\{ if eq\(parameters\.(\w+), '(\w+)'\) \}\}")
 _RESULT = re.compile(r"\$\[ dependencies\.(\w+)\.result \]")
 _IF_VARIABLE = re.compile(r"and\(succeeded\(\), eq\(variables\['(\w+)'\], '(\w+)'\)\)")
 _VARIABLE = re.compile(r"\$\(([\w.]+)\)")
@@ -196,6 +197,8 @@ def _items(value: Any, parameters: dict[str, str]) -> list[Any]:
 
 
 def _holds(expression: str, parameters: dict[str, str]) -> bool:
+    if word := _WORD.fullmatch(expression):
+        return parameters[word[1]] == word[2]
     asked = _WRAPPED.fullmatch(expression)
     assert asked, f"this runner does not know the expression {expression}"
     return (parameters[asked[2]].strip() == "") is (asked[1] == "eq")
