@@ -110,7 +110,7 @@ def prune_command(
     for line in columns([_row(fate) for fate in fates]) if fates else ():
         click.echo(line)
     did = f"pruned; {counted(files, 'file')} removed" if yes else "would go; --yes does it"
-    records = f" and {counted(len(told), 'delivery')}" if told else ""
+    records = f" and {counted(len(told), 'delivery record')}" if told else ""
     click.echo(f"{counted(len(going), 'invocation')}{records} {did}")
     return 0
 

@@ -45,9 +45,8 @@ def old_deliveries(history: History, rules: Rules) -> tuple[Delivery, ...]:
     now = history.clock.wall_ns()
     every = history.deliveries()
     forgotten = now - max(rules.keep, rules.keep_failing).ns
-    alive = {
-        (one.channel, one.thread) for one in every if one.at >= forgotten or one.state in ("pending", "sending", "ambiguous")
-    }
+    waits = ("pending", "sending", "ambiguous")
+    alive = {(one.channel, one.thread) for one in every if one.at >= forgotten or one.state in waits}
     return tuple(
         one
         for one in every
@@ -56,14 +55,18 @@ def old_deliveries(history: History, rules: Rules) -> tuple[Delivery, ...]:
 
 
 def forget_deliveries(history: History, old: Iterable[Delivery]) -> int:
-    """Forget them, and earlier states of those that stay; how many files went. What is pulled again is only remembered again."""
+    """Forget them, and earlier states of those that stay; how many files went.
+
+    What is pulled again is only remembered again: it is settled.
+    """
     going = [{"gone": one.key} for one in old]
     with history.database.writing() as connection:
         writing.hold_outbox(connection)
         if going:
             connection.execute(sa.delete(t.outbox).where(t.outbox.c.key == sa.bindparam("gone")), going)
+    there = [name for name in history.store.names() if is_delivery(name)]
     current = {delivery_file(one)[0] for one in history.deliveries()}
-    idle = [name for name in history.store.names() if is_delivery(name) and name not in current]
+    idle = [name for name in there if name not in current]
     for name in idle:
         history.store.remove(name)
     return len(idle)
