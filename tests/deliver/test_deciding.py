@@ -160,11 +160,11 @@ def test_a_scenario_without_a_result_is_no_pass() -> None:
         actions = world.night(day, PASSES, Shown("shard-lost", "inconclusive", runs=0))
         assert actions[0].message.tone == "unsure"
     actions = world.night(2, PASSES, Shown("shard-lost", "inconclusive", runs=0))
-    assert [one.message.title for one in actions if one.occasion == "first-failure"][0] == "MeshKit: shard-lost: no result"
+    assert next(one.message.title for one in actions if one.occasion == "first-failure") == "MeshKit: shard-lost: no result"
 
 
 def test_fourteen_scenarios_with_one_module_are_one_message() -> None:
-    """A storm is one thread and one ticket; its members do not open their own while it is open, and it ends with all of them."""
+    """A storm is one thread and one ticket; its members open none while it is open, and it ends with all of them."""
     world = World(routes("{close_after: 1}"))
     storm = [Shown(f"leader-{number}", "fail") for number in range(14)]
     others = [Shown(f"shard-{number}", module="shards") for number in range(14)]
