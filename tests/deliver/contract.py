@@ -53,6 +53,41 @@ def extracted(whole: Mapping[str, Any], operations: Sequence[Operation], *, sour
     return {"openapi": whole["openapi"], "info": {"source": source, "license": whole["info"].get("license")}, "paths": paths}
 
 
+ADF_USED = (
+    "doc_node",
+    "paragraph_node",
+    "paragraph_with_no_marks_node",
+    "heading_node",
+    "heading_with_no_marks_node",
+    "bulletList_node",
+    "listItem_node",
+    "codeBlock_node",
+    "inline_node",
+    "text_node",
+    "text_with_no_marks_node",
+    "formatted_text_inline_node",
+    "code_inline_node",
+    "mention_node",
+    "code_mark",
+    "strong_mark",
+    "link_mark",
+)
+"""The kinds of nodes and marks that our documents may hold."""
+
+
+def adf_extracted(whole: Mapping[str, Any], *, source: str) -> dict[str, Any]:
+    """Of the schema of Atlassian's documents, what allows the nodes that we use and no other."""
+    kept = {f"#/definitions/{name}" for name in ADF_USED}
+
+    def bare(node: Any) -> Any:
+        if isinstance(node, list):
+            return [bare(one) for one in node if not (isinstance(one, dict) and "$ref" in one and one["$ref"] not in kept)]
+        return {name: bare(one) for name, one in node.items()} if isinstance(node, dict) else node
+
+    definitions = {name: bare(whole["definitions"][name]) for name in ADF_USED}
+    return {"$schema": whole["$schema"], "$comment": source, "$ref": whole["$ref"], "definitions": definitions}
+
+
 def _inlined(node: Any, whole: Mapping[str, Any], depth: int = 0) -> Any:
     if isinstance(node, list):
         return [_inlined(one, whole, depth) for one in node]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from fake_github import FakeGitHub
 from msgspec import structs
 from served import Fault
 from tracker_world import DAY, START, TOKEN, World, action, github
@@ -65,7 +66,7 @@ def test_the_sender_finds_its_ticket_when_people_rewrote_it(tmp_path: Path) -> N
     assert (issue.body, issue.title, issue.labels[0]) == ("We are on it.", "Leader election is slow", "p1")
 
 
-def _labels_of(world: World) -> list[str]:
+def _labels_of(world: World[FakeGitHub]) -> list[str]:
     """The labels with which a ticket is created."""
     rendered = world.sender.render(action(9), ())
     return [part for part in rendered.body.split('"') if part.startswith("chaos")]

@@ -6,16 +6,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from fake_github import FakeGitHub
+from fake_jira import FakeJira
 from served import Fault, Faulty, served
 
 from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.deliver.action import Action, Delivered, Occasion, Outcome, Ticket, Told, Wish
 from meshkit_chaos.deliver.github import open_github
+from meshkit_chaos.deliver.jira import open_jira
 from meshkit_chaos.deliver.message import Fact, Link, Message, Point, Section, Trend
 from meshkit_chaos.deliver.sending import Sender
-from meshkit_chaos.deliver.settings import GitHubIssues, Owner, Reach, Rules
+from meshkit_chaos.deliver.settings import GitHubIssues, Jira, Owner, Reach, Rules
 from meshkit_chaos.measure.access import Secrets
 from meshkit_chaos.scenario.metric_sources import SecretRef
 from meshkit_chaos.slo import Duration
@@ -25,7 +28,8 @@ DAY = 86_400 * SECOND
 START = 1_767_225_600 * SECOND
 TOKEN = "ghp_verysecrettoken"
 CAUSE = "leader-killed · new leader within 5s · missed · etcd-lab"
-OWNERS = (Owner(name="mesh-team", github="octocat"), Owner(name="core", github="acme/core"))
+USER = "bot@acme.example"
+OWNERS = (Owner(name="mesh-team", github="octocat", jira="acc-mesh"), Owner(name="core", github="acme/core"))
 OCCASIONS: dict[Wish, Occasion] = {"failing": "first-failure", "changed": "changed", "clean": "recovered"}
 
 
@@ -67,12 +71,15 @@ def action(
     )
 
 
+Fake = TypeVar("Fake", FakeGitHub, FakeJira)
+
+
 @dataclass(slots=True, kw_only=True)
-class World:
+class World(Generic[Fake]):
     """A sender, what stands behind it, and our record of what was delivered. The clock is both sides'."""
 
     sender: Sender
-    fake: FakeGitHub
+    fake: Fake
     faulty: Faulty
     clock: ManualClock
     thread: list[Told] = field(default_factory=list)
@@ -116,4 +123,21 @@ def github(
         )
         secrets = Secrets(folder=folder, variables={"TOKEN": TOKEN})
         sender = open_github(settings, secrets=secrets, clock=clock, folder=folder, rules=rules or Rules(), owners=OWNERS)
+        yield World(sender=sender, fake=behind, faulty=faulty, clock=clock)
+
+
+@contextmanager
+def jira(
+    folder: Path, *, timeout: str = "2s", rules: Rules | None = None, settings: dict[str, str] | None = None, **fake: object
+) -> Iterator[World[FakeJira]]:
+    """Jira Cloud behind a server that can be made to fail. ``settings`` are the channel's where they differ."""
+    clock = ManualClock(wall_ns=START)
+    behind = FakeJira(user=USER, token=TOKEN, wall=clock.wall_ns, **fake)  # type: ignore[arg-type]  # a test names the fields
+    faulty = Faulty(behind)
+    with served(faulty) as url:
+        told = {"project": "MESH", "issue_type": "Bug", "user": USER, **(settings or {})}
+        reach = Reach(timeout=Duration.parse(timeout))
+        channel = Jira(id="tracker", site=url, token=SecretRef(env="TOKEN"), reach=reach, **told)
+        secrets = Secrets(folder=folder, variables={"TOKEN": TOKEN})
+        sender = open_jira(channel, secrets=secrets, clock=clock, folder=folder, rules=rules or Rules(), owners=OWNERS)
         yield World(sender=sender, fake=behind, faulty=faulty, clock=clock)

@@ -25,7 +25,11 @@ _PARAMETER = re.compile(r"\$\{\{ parameters\.(\w+) \}\}")
 _WRAPPED = re.compile(r"\$\{\{ if (eq|ne)\(trim\(parameters\.(\w+)\), ''\) \}\}")
 _WORD = re.compile(r"\$\{\{ if eq\(parameters\.(\w+), '(\w+)'\) \}\}")
 _RESULT = re.compile(r"\$\[ dependencies\.(\w+)\.result \]")
-_IF_VARIABLE = re.compile(r"and\(succeeded\(\), eq\(variables\['(\w+)'\], '(\w+)'\)\)")
+_IF_SECRETS = ("System.AccessToken", "GITHUB_TOKEN")
+"""Secret variables reach no script by themselves."""
+_VARIABLE = re.compile(r"and\(succeeded\(\), eq\(variables\['(\w+)'\], '(\w+)'\)\)")
+_SECRETS = ("System.AccessToken", "GITHUB_TOKEN")
+"""Secret variables reach no script by themselves."""
 _VARIABLE = re.compile(r"\$\(([\w.]+)\)")
 
 
@@ -102,7 +106,7 @@ class Agent:
         self.variables |= {"Pipeline.Workspace": str(work.parent), **own}
         environment = {
             **self.environment,
-            **{key.upper().replace(".", "_"): value for key, value in self.variables.items() if key != "System.AccessToken"},
+            **{key.upper().replace(".", "_"): value for key, value in self.variables.items() if key not in _SECRETS},
             "TMPDIR": str(temporary),
         }
         steps = job["strategy"]["runOnce"]["deploy"]["steps"] if "deployment" in job else job["steps"]

@@ -31,6 +31,8 @@ from meshkit_chaos.slo import Duration
 LARGEST_ANSWER: Final = 4 * 2**20
 _LONGEST_QUOTE: Final = 300
 _LONGEST_WAIT_S: Final = 24 * 3600
+_CONNECTING: Final = 0.9
+"""The share of the time in which a connection must stand: the client closes what it gave up itself, not what was cancelled."""
 _SECONDARY_WAIT: Final = Duration(60 * 10**9)
 """GitHub: "if the retry-after header is not present … wait for at least one minute" (best practices for the REST API)."""
 _SAFE: Final = frozenset({"GET", "HEAD"})
@@ -116,13 +118,18 @@ class Exchange:
 
     async def _tried(self, request: httpx2.Request, progress: _Progress) -> str:
         """Do it; why it did not go to its end, or nothing."""
+        limit = self.timeout.seconds
+        within = httpx2.Timeout(None, connect=limit * _CONNECTING)
         try:
-            async with asyncio.timeout(self.timeout.seconds):
-                client = httpx2.AsyncClient(verify=self.tls, trust_env=False, follow_redirects=False, timeout=None)
-                async with client:
+            async with asyncio.timeout(limit):
+                async with httpx2.AsyncClient(
+                    verify=self.tls, trust_env=False, follow_redirects=False, timeout=within
+                ) as client:
                     return await _read(client, request, progress)
         except TimeoutError:
             return f"no whole answer within {self.timeout}"
+        except httpx2.ConnectTimeout:
+            return f"no connection within {Duration.of_seconds(limit * _CONNECTING)}"
         except httpx2.ConnectError as refused:
             return f"cannot connect: {self.quoted(_said(refused))}"
         except Exception as broken:  # noqa: BLE001  # whatever a server makes of the exchange, it is an answer that is missing

@@ -103,7 +103,7 @@ def opening(action: Action, step: Step, owned: Owned) -> tuple[Block, ...]:
     if step.earlier is not None:
         blocks.insert(1, _paragraph(Span(text="It was solved before: "), _ticket_link(step.earlier)))
     if owned.name:
-        who = Span(text=owned.mention, mention=owned.mention) if owned.mention else Span(text=_short(owned.name))
+        who = Span(text=_short(owned.name), mention=owned.mention)
         blocks.append(_paragraph(Span(text="Owner: "), who, needed=True))
     why = f"Why here: {_short(action.reason).rstrip('.')}. Changes are told in comments; it is closed when the cause is gone."
     return (*blocks, _line(Span(text=why)), *_signature(action))
