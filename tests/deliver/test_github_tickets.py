@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 from fake_github import FakeGitHub
 from msgspec import structs
-from served import Fault
+from served import Fault, certificates, closed_address, served
 from tracker_world import DAY, START, TOKEN, World, action, github
 
+from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.deliver.action import (
     Action,
     Again,
@@ -22,7 +27,12 @@ from meshkit_chaos.deliver.action import (
     Refused,
     Unsure,
 )
+from meshkit_chaos.deliver.github import open_github
+from meshkit_chaos.deliver.sending import Sender
+from meshkit_chaos.deliver.settings import GitHubIssues
+from meshkit_chaos.measure.access import Secrets
 from meshkit_chaos.measure.loopback import Answer
+from meshkit_chaos.scenario.metric_sources import SecretRef
 
 
 def test_the_life_of_a_ticket(tmp_path: Path) -> None:
@@ -321,6 +331,52 @@ def test_a_test_message_leaves_a_closed_ticket(tmp_path: Path) -> None:
         again = _without_ticket("test", number=2, at=world.clock.wall_ns())
         assert world.did(again) == "reopened"
     assert [issue.state for issue in world.fake.issues.values()] == ["closed"]
+
+
+def _sender_to(url: str, folder: Path) -> Sender:
+    settings = GitHubIssues(id="tracker", repository="acme/mesh", token=SecretRef(env="TOKEN"), api=url)
+    return open_github(
+        settings, secrets=Secrets(folder=folder, variables={"TOKEN": TOKEN}), clock=ManualClock(wall_ns=START), folder=folder
+    )
+
+
+def test_a_server_that_is_not_reached_gets_the_ticket_later(tmp_path: Path) -> None:
+    """A name that is not resolved, a port nobody listens on, a certificate of an unknown authority: surely not arrived."""
+    with served(FakeGitHub(token=TOKEN), tls=certificates(tmp_path)) as behind_tls:
+        for url in ("http://github.invalid", closed_address(), behind_tls):
+            outcome = _sender_to(url, tmp_path).send(action(1), ())
+            assert isinstance(outcome, Again), outcome
+            assert TOKEN not in str(outcome)
+
+
+def test_the_fake_is_a_server_of_its_own(tmp_path: Path) -> None:
+    """Started as a process it serves the same, and shows what it holds and what was wrong."""
+    program = Path(__file__).parent / "fake_github.py"
+    with subprocess.Popen([sys.executable, program, "--token", TOKEN], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().strip()
+            assert isinstance(_sender_to(url, tmp_path).send(action(1), ()), Delivered)
+            state = httpx2.get(f"{url}/_fake/state", trust_env=False).json()
+        finally:
+            process.kill()
+    assert [(issue["number"], issue["state"]) for issue in state["issues"]] == [(1, "open")]
+    assert state["wrong"] == []
+
+
+def test_a_preview_shows_what_would_be_sent_and_sends_nothing(tmp_path: Path) -> None:
+    """The first text in full, its size and budget, without a request and without the token."""
+    with github(tmp_path) as world:
+        first = world.sender.render(action(1), ())
+        world.did(action(1))
+        asked = len(world.fake.asked)
+        second = world.sender.render(action(2), world.thread)
+        assert len(world.fake.asked) == asked
+    assert first.target.endswith("/repos/acme/mesh/issues")
+    assert json.loads(first.body)["body"] == world.fake.issues[1].body
+    assert second.target.endswith("/repos/acme/mesh/issues/1/comments")
+    assert (first.budget, first.unit, 0 < first.size < first.budget) == (65_536, "characters", True)
+    assert TOKEN not in str((first, second))
 
 
 def _without_ticket(occasion: Occasion, *, number: int = 1, at: int = START) -> Action:
