@@ -10,14 +10,36 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 from msgspec import structs
 
 from meshkit_chaos.clock import Clock
 from meshkit_chaos.deliver.sending import Sender
-from meshkit_chaos.deliver.settings import Channel, GitHubIssues, Jira, Owner, Rules
+from meshkit_chaos.deliver.settings import (
+    Alertmanager,
+    Channel,
+    Email,
+    GitHubIssues,
+    Jira,
+    Owner,
+    Rules,
+    SlackBot,
+    SlackWebhook,
+    Teams,
+    Webhook,
+)
 from meshkit_chaos.errors import CannotRun
 from meshkit_chaos.measure.access import Secrets
+
+
+class Shared(TypedDict):
+    """What the opener of any kind is given."""
+
+    secrets: Secrets
+    clock: Clock
+    folder: Path
+    owners: tuple[Owner, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,21 +55,51 @@ class Surroundings:
     owners: tuple[Owner, ...] = ()
     variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
+    @property
+    def shared(self) -> Shared:
+        """As every opener takes it."""
+        return Shared(secrets=self.secrets, clock=self.clock, folder=self.folder, owners=self.owners)
+
 
 def open_sender(channel: Channel, around: Surroundings) -> Sender:
     """The sender of one channel, ready to send."""
-    secrets, clock, folder, rules, owners = around.secrets, around.clock, around.folder, around.rules, around.owners
     match channel:
-        case GitHubIssues():
-            from meshkit_chaos.deliver.github import open_github  # noqa: PLC0415  # only the kind that is asked for
+        case GitHubIssues() | Jira():
+            return _tracker(channel, around)
+        case SlackBot():
+            from meshkit_chaos.deliver.slack import open_slack  # noqa: PLC0415  # only the kind that is asked for
 
-            here = _here(channel, around.variables)
-            return open_github(here, secrets=secrets, clock=clock, folder=folder, rules=rules, owners=owners)
-        case Jira():
-            from meshkit_chaos.deliver.jira import open_jira  # noqa: PLC0415  # only the kind that is asked for
+            return open_slack(channel, **around.shared)
+        case SlackWebhook():
+            from meshkit_chaos.deliver.slack_webhook import open_slack_webhook  # noqa: PLC0415  # only the kind that is asked for
 
-            return open_jira(channel, secrets=secrets, clock=clock, folder=folder, rules=rules, owners=owners)
-    raise CannotRun(f"{channel.id}: no sender of this kind is there yet")
+            return open_slack_webhook(channel, **around.shared)
+        case Teams():
+            from meshkit_chaos.deliver.teams import open_teams  # noqa: PLC0415  # only the kind that is asked for
+
+            return open_teams(channel, **around.shared)
+        case Email():
+            from meshkit_chaos.deliver.mail import open_mail  # noqa: PLC0415  # only the kind that is asked for
+
+            return open_mail(channel, **around.shared)
+        case Webhook():
+            from meshkit_chaos.deliver.webhook import open_webhook  # noqa: PLC0415  # only the kind that is asked for
+
+            return open_webhook(channel, **around.shared)
+        case Alertmanager():
+            from meshkit_chaos.deliver.alertmanager import open_alertmanager  # noqa: PLC0415  # only the kind that is asked for
+
+            return open_alertmanager(channel, **around.shared)
+
+
+def _tracker(channel: GitHubIssues | Jira, around: Surroundings) -> Sender:
+    if isinstance(channel, Jira):
+        from meshkit_chaos.deliver.jira import open_jira  # noqa: PLC0415  # only the kind that is asked for
+
+        return open_jira(channel, rules=around.rules, **around.shared)
+    from meshkit_chaos.deliver.github import open_github  # noqa: PLC0415  # only the kind that is asked for
+
+    return open_github(_here(channel, around.variables), rules=around.rules, **around.shared)
 
 
 def _here(channel: GitHubIssues, variables: Mapping[str, str]) -> GitHubIssues:
