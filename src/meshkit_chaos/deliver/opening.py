@@ -10,7 +10,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict
 
 from msgspec import structs
 
@@ -33,15 +32,6 @@ from meshkit_chaos.errors import CannotRun
 from meshkit_chaos.measure.access import Secrets
 
 
-class Shared(TypedDict):
-    """What the opener of any kind is given."""
-
-    secrets: Secrets
-    clock: Clock
-    folder: Path
-    owners: tuple[Owner, ...]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What senders share. ``folder``: that of the routes file, which its files are relative to. ``variables``: in which a
@@ -55,51 +45,44 @@ class Surroundings:
     owners: tuple[Owner, ...] = ()
     variables: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
-    @property
-    def shared(self) -> Shared:
-        """As every opener takes it."""
-        return Shared(secrets=self.secrets, clock=self.clock, folder=self.folder, owners=self.owners)
-
 
 def open_sender(channel: Channel, around: Surroundings) -> Sender:
     """The sender of one channel, ready to send."""
+    secrets, clock, folder, rules, owners = around.secrets, around.clock, around.folder, around.rules, around.owners
     match channel:
-        case GitHubIssues() | Jira():
-            return _tracker(channel, around)
+        case GitHubIssues():
+            from meshkit_chaos.deliver.github import open_github  # noqa: PLC0415  # only the kind that is asked for
+
+            here = _here(channel, around.variables)
+            return open_github(here, secrets=secrets, clock=clock, folder=folder, rules=rules, owners=owners)
+        case Jira():
+            from meshkit_chaos.deliver.jira import open_jira  # noqa: PLC0415  # only the kind that is asked for
+
+            return open_jira(channel, secrets=secrets, clock=clock, folder=folder, rules=rules, owners=owners)
         case SlackBot():
             from meshkit_chaos.deliver.slack import open_slack  # noqa: PLC0415  # only the kind that is asked for
 
-            return open_slack(channel, **around.shared)
+            return open_slack(channel, secrets=secrets, clock=clock, folder=folder, owners=owners)
         case SlackWebhook():
             from meshkit_chaos.deliver.slack_webhook import open_slack_webhook  # noqa: PLC0415  # only the kind that is asked for
 
-            return open_slack_webhook(channel, **around.shared)
+            return open_slack_webhook(channel, secrets=secrets, clock=clock, folder=folder, owners=owners)
         case Teams():
             from meshkit_chaos.deliver.teams import open_teams  # noqa: PLC0415  # only the kind that is asked for
 
-            return open_teams(channel, **around.shared)
+            return open_teams(channel, secrets=secrets, clock=clock, folder=folder, owners=owners)
         case Email():
             from meshkit_chaos.deliver.mail import open_mail  # noqa: PLC0415  # only the kind that is asked for
 
-            return open_mail(channel, **around.shared)
+            return open_mail(channel, secrets=secrets, clock=clock, folder=folder, owners=owners)
         case Webhook():
             from meshkit_chaos.deliver.webhook import open_webhook  # noqa: PLC0415  # only the kind that is asked for
 
-            return open_webhook(channel, **around.shared)
+            return open_webhook(channel, secrets=secrets, clock=clock, folder=folder, owners=owners)
         case Alertmanager():
             from meshkit_chaos.deliver.alertmanager import open_alertmanager  # noqa: PLC0415  # only the kind that is asked for
 
-            return open_alertmanager(channel, **around.shared)
-
-
-def _tracker(channel: GitHubIssues | Jira, around: Surroundings) -> Sender:
-    if isinstance(channel, Jira):
-        from meshkit_chaos.deliver.jira import open_jira  # noqa: PLC0415  # only the kind that is asked for
-
-        return open_jira(channel, rules=around.rules, **around.shared)
-    from meshkit_chaos.deliver.github import open_github  # noqa: PLC0415  # only the kind that is asked for
-
-    return open_github(_here(channel, around.variables), rules=around.rules, **around.shared)
+            return open_alertmanager(channel, secrets=secrets, clock=clock, folder=folder, owners=owners)
 
 
 def _here(channel: GitHubIssues, variables: Mapping[str, str]) -> GitHubIssues:
