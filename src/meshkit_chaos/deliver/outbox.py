@@ -65,7 +65,7 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 def deciding(connection: Connection) -> None:
     """Let nobody else decide until the transaction ends."""
-    writing.lock(connection, "outbox: deciding")
+    writing.hold_outbox(connection)
 
 
 def told(connection: Connection, *, since: int | None = None, now: Now = database_ns) -> tuple[Told, ...]:
