@@ -57,6 +57,9 @@ class Owned(Struct, frozen=True, kw_only=True):
 
 
 def cause_of(action: Action) -> str:
+    """What the ticket is about. All test messages of a channel are about the same, so that they leave one ticket behind."""
+    if action.occasion == "test":
+        return f"test message of {action.channel}"
     return action.message.cause or action.thread
 
 
