@@ -99,7 +99,9 @@ class WebhookText(_ReachText):
 class GitHubText(_ReachText):
     """Issues of a repository on GitHub: one for each cause."""
 
-    repository: Annotated[Line, Field(pattern=r"^[^/\s]+/[^/\s]+$")] = needed("Owner and name.", examples=["mesh/meshkit"])
+    repository: Annotated[Line, Field(pattern=r"^[^/\s]+/[^/\s]+$")] | None = key(
+        "Owner and name. By default the repository of the workflow that it runs in.", examples=["mesh/meshkit"]
+    )
     token: Secret = needed("A token that may write issues.", examples=[{"env": "GITHUB_TOKEN"}])
     api: Address | None = key(
         "Where its API is; on a server of your own it ends in `/api/v3`.", default="https://api.github.com"

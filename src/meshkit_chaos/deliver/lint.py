@@ -13,6 +13,7 @@ from typing import Final
 
 from meshkit_chaos.deliver.action import Occasion
 from meshkit_chaos.deliver.grammar import ChannelText, NotifyText
+from meshkit_chaos.deliver.routing import TICKETED
 from meshkit_chaos.deliver.settings import TRACKERS, Email, Links, Route, Routing
 from meshkit_chaos.scenario.findings import At
 from meshkit_chaos.scenario.grammar_values import close_names
@@ -126,12 +127,15 @@ def _lint_unused(routing: Routing, *, at: At) -> None:
 
 
 def _lint_silence(routing: Routing, *, at: At) -> None:
-    """Occasions that no route takes to anybody. A tracker alone is nobody: a ticket is not seen at three in the morning."""
+    """Occasions that no route takes to anybody. A ticket alone is told apart: it is not seen at three in the morning."""
     trackers = {channel.id for channel in routing.channels if isinstance(channel, TRACKERS)}
     for occasion in MUST_BE_HEARD:
         heard = {name for route in routing.routes if occasion in (route.occasions or (occasion,)) for name in route.to}
-        if not heard - trackers:
-            at.say("MC407", f"no route tells anybody of {occasion}", hint=f"add {occasion} to the `occasions` of a route")
+        if heard & trackers == heard and heard and occasion in TICKETED:
+            at.say("MC407", f"only a ticket tells of {occasion}", hint=f"take {occasion} to a chat or a mailbox, too")
+        elif not heard - trackers:
+            hint = "no tracker takes it: take it to a chat or a mailbox" if heard else "add it to the `occasions` of a route"
+            at.say("MC407", f"no route tells anybody of {occasion}", hint=hint)
 
 
 def _lint_links(links: Links, *, at: At) -> None:

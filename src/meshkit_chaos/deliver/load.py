@@ -127,9 +127,9 @@ def _email(name: str, text: EmailText, reach: Reach) -> Email:
 def _github(name: str, text: GitHubText, reach: Reach) -> GitHubIssues:
     return GitHubIssues(
         id=name,
-        repository=text.repository,
+        repository=text.repository or "",
         token=_secret(text.token),
-        api=_address(text.api or "https://api.github.com"),
+        api=_address(text.api or ("https://api.github.com" if text.repository else "")),
         labels=tuple(text.labels or ("chaos",)),
         lag=_or(text.lag, _MINUTE),
         reach=reach,
