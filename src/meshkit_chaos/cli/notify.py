@@ -29,6 +29,7 @@ class _Group(Group):
         **dict.fromkeys(("send", "flush", "watch", "test"), "notify_sending"),
         "preview": "notify_preview",
         "listen": "notify_listen",
+        "init": "notify_init",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

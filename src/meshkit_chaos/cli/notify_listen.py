@@ -1,8 +1,9 @@
-"""``notify listen``: a receiver of one's own webhook channel on loopback, so that routes can be tried out without anybody's server."""
+"""``notify listen``: the receiver of a webhook channel on loopback, so that routes can be tried out with nobody's server."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,10 +39,19 @@ def listen_command(channel: str, routes: Path, address: Path | None, count: int 
         raise UsageError(f"{routes} has no webhook {channel!r}", hint=f"there are: {names}")
     secret = ways.secrets.read(found.secret, what=f"the secret of {channel}")
     try:
-        asyncio.run(_Receiver(secret=secret, form=form, count=count).serve(address))
+        asyncio.run(_Receiver(secret=secret, form=form, count=count).serve(lambda url: _listening(url, address)))
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def _listening(url: str, address: Path | None) -> None:
+    if address is not None:
+        try:
+            address.write_text(f"{url}\n", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"--address {address} cannot be written: {error.strerror}", hint="name another file") from error
+    say(f"listening on {url}")
 
 
 class _Receiver:
@@ -54,13 +64,11 @@ class _Receiver:
         self._keys: set[str] = set()
         self._enough = asyncio.Event()
 
-    async def serve(self, address: Path | None) -> None:
+    async def serve(self, listening: Callable[[str], None]) -> None:
         from meshkit_chaos.measure.loopback import serving  # noqa: PLC0415  # start-up time
 
         async with serving(self) as url:
-            if address is not None:
-                address.write_text(f"{url}\n", encoding="utf-8")
-            say(f"listening on {url}")
+            listening(url)
             await self._enough.wait()
 
     async def __call__(self, request: Request) -> Answer:
