@@ -1,7 +1,7 @@
 """Mail: plain text and HTML, in threads that mail readers understand.
 
-Takes the settings of a channel; gives a ``Sender``. The ``Message-ID`` comes from the action's key, so a mail that is sent twice
-has the same one, and most servers and readers keep one of the two. Refuses addresses that not every server takes, and a
+Takes the settings of a channel; gives a ``Sender``. The ``Message-ID`` comes from the action's key, so a mail that is sent
+twice has the same one, and most servers and readers keep one of the two. Refuses addresses that not every server takes, and a
 password without TLS.
 """
 
