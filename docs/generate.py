@@ -23,6 +23,7 @@ import msgspec
 from meshkit_chaos import errors
 from meshkit_chaos.campaign import log as invocation_log
 from meshkit_chaos.cli.app import cli
+from meshkit_chaos.deliver.schema import notify_reference
 from meshkit_chaos.faults import CATALOGUE, Fault, levers
 from meshkit_chaos.gate.schema import gate_reference
 from meshkit_chaos.journal import events as ev
@@ -381,6 +382,7 @@ PAGES: Final[dict[str, Callable[[], str | bytes]]] = {
     "reference/gate.md": gate_reference,
     "reference/grammar.md": grammar_reference,
     "reference/journal.md": journal_page,
+    "reference/notify.md": notify_reference,
     "reference/promql.md": promql_page,
     "reference/rules.md": rules_reference,
     "reference/verdict.schema.json": verdict_schema_json,

@@ -20,6 +20,7 @@ import meshkit_chaos.faults
 import meshkit_chaos.plan
 import meshkit_chaos.slo
 from meshkit_chaos.cli.app import USAGE
+from meshkit_chaos.deliver.load import load_routing
 from meshkit_chaos.errors import ChaosError
 from meshkit_chaos.faults import CATALOGUE
 from meshkit_chaos.gate.load import load_policy
@@ -218,7 +219,7 @@ def test_the_readme_says_where_things_stand() -> None:
 
 def loader(text: str) -> Callable[..., Loaded[Any]]:
     """What reads a document with these keys."""
-    kinds = {"tests:": load_tests, "requirements:": load_policy, "scenarios:": load_scenarios}
+    kinds = {"tests:": load_tests, "requirements:": load_policy, "routes:": load_routing, "scenarios:": load_scenarios}
     return next((load for key, load in kinds.items() if re.search(rf"^{key}", text, re.MULTILINE)), load_environment)
 
 

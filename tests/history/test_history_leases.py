@@ -11,8 +11,8 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from meshkit_chaos.errors import EnvironmentBusy
-from meshkit_chaos.history import leases as module
 from meshkit_chaos.history import tables as t
+from meshkit_chaos.history.database import database_ns
 from meshkit_chaos.history.leases import Leases
 from meshkit_chaos.slo import Duration
 
@@ -56,7 +56,7 @@ def test_the_databases_clock_is_the_clock(tmp_path: Path) -> None:
 
     with opened(tmp_path) as history, history.database.reading() as connection:
         before = SystemClock().wall_ns()
-        said = module._now(connection)
+        said = database_ns(connection)
         assert before - 10**7 <= said <= SystemClock().wall_ns() + 10**7
 
 

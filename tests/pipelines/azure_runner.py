@@ -23,8 +23,13 @@ import yaml
 
 _PARAMETER = re.compile(r"\$\{\{ parameters\.(\w+) \}\}")
 _WRAPPED = re.compile(r"\$\{\{ if (eq|ne)\(trim\(parameters\.(\w+)\), ''\) \}\}")
+_WORD = re.compile(r"\$\{\{ if eq\(parameters\.(\w+), '(\w+)'\) \}\}")
 _RESULT = re.compile(r"\$\[ dependencies\.(\w+)\.result \]")
-_IF_VARIABLE = re.compile(r"and\(succeeded\(\), eq\(variables\['(\w+)'\], '(\w+)'\)\)")
+_IF_SECRETS = ("System.AccessToken", "GITHUB_TOKEN")
+"""Secret variables reach no script by themselves."""
+_VARIABLE = re.compile(r"and\(succeeded\(\), eq\(variables\['(\w+)'\], '(\w+)'\)\)")
+_SECRETS = ("System.AccessToken", "GITHUB_TOKEN")
+"""Secret variables reach no script by themselves."""
 _VARIABLE = re.compile(r"\$\(([\w.]+)\)")
 
 
@@ -101,7 +106,7 @@ class Agent:
         self.variables |= {"Pipeline.Workspace": str(work.parent), **own}
         environment = {
             **self.environment,
-            **{key.upper().replace(".", "_"): value for key, value in self.variables.items() if key != "System.AccessToken"},
+            **{key.upper().replace(".", "_"): value for key, value in self.variables.items() if key not in _SECRETS},
             "TMPDIR": str(temporary),
         }
         steps = job["strategy"]["runOnce"]["deploy"]["steps"] if "deployment" in job else job["steps"]
@@ -196,6 +201,8 @@ def _items(value: Any, parameters: dict[str, str]) -> list[Any]:
 
 
 def _holds(expression: str, parameters: dict[str, str]) -> bool:
+    if word := _WORD.fullmatch(expression):
+        return parameters[word[1]] == word[2]
     asked = _WRAPPED.fullmatch(expression)
     assert asked, f"this runner does not know the expression {expression}"
     return (parameters[asked[2]].strip() == "") is (asked[1] == "eq")

@@ -1,4 +1,4 @@
-"""Processes of a lab are looked for as the tests of the lab do it."""
+"""Processes of a lab are looked for as the tests of the lab do it; trackers and chats are the fakes of delivery's tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
+for room in ("lab", "deliver"):
+    sys.path.insert(0, str(Path(__file__).parents[1] / room))
 
 
 @pytest.fixture(scope="session")

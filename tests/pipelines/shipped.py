@@ -20,6 +20,10 @@ USERS = checked(
         shards=3,
         simulated="simulated-mesh.yaml",
         native=True,
+        routes="chaos-notify.yaml",
+        secrets=("SLACK_TOKEN", "MAIL_PASSWORD"),
+        tickets=True,
+        allow_commands=True,
     )
 )
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from act_runner import copy_project, git
 from azure_runner import Agent, Ran
 from fake_forge import azure_api, azure_approval
+from fake_github import FakeGitHub
+from served import served
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -25,7 +28,13 @@ def commit(agent: Agent, message: str) -> None:
 
 
 @pytest.fixture
-def agent(tmp_path: Path) -> Agent:
+def issues() -> FakeGitHub:
+    """Where the project's own routes open tickets."""
+    return FakeGitHub(token="token-of-issues", repository="acme/mesh")
+
+
+@pytest.fixture
+def agent(tmp_path: Path, issues: FakeGitHub) -> Iterator[Agent]:
     """An agent with the project's own repository."""
     repository = tmp_path / "repository"
     copy_project(repository)
@@ -34,17 +43,25 @@ def agent(tmp_path: Path) -> Agent:
     git(repository, "add", "--all")
     git(repository, "commit", "--quiet", "--message", "as it is")
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return Agent(
-        repository=repository,
-        folder=tmp_path / "agent",
-        variables={
-            "Build.SourceVersion": git(repository, "rev-parse", "HEAD").strip(),
-            "Build.SourceBranch": "refs/heads/main",
-            "Build.Repository.Uri": str(tmp_path / "history.git"),
-            "System.AccessToken": "stand-in",
-        },
-        environment={**kept, "MESHKIT_CHAOS_STATE": str(tmp_path / "state"), "PIP_NO_BUILD_ISOLATION": "0"},
-    )
+    with served(issues) as address:
+        yield Agent(
+            repository=repository,
+            folder=tmp_path / "agent",
+            variables={
+                "Build.SourceVersion": git(repository, "rev-parse", "HEAD").strip(),
+                "Build.SourceBranch": "refs/heads/main",
+                "Build.Repository.Uri": str(tmp_path / "history.git"),
+                "Build.Repository.Name": "acme/mesh",
+                "System.AccessToken": "stand-in",
+                "GITHUB_TOKEN": "token-of-issues",
+            },
+            environment={
+                **kept,
+                "MESHKIT_CHAOS_STATE": str(tmp_path / "state"),
+                "PIP_NO_BUILD_ISOLATION": "0",
+                "GITHUB_API_URL": address,
+            },
+        )
 
 
 def test_the_pull_request_pipeline_runs_to_its_end(agent: Agent) -> None:
@@ -92,7 +109,7 @@ jobs:
 """
 
 
-def test_a_night_opens_the_gate_for_its_commit_and_for_no_other(agent: Agent) -> None:
+def test_a_night_opens_the_gate_for_its_commit_and_for_no_other(agent: Agent, issues: FakeGitHub) -> None:
     """Runs, history and gate of the nightly; then a release that depends on the gate, and one that nothing is known of.
 
     The mesh is the simulated one: what takes time on the lab is shown by the other tests.
@@ -102,7 +119,9 @@ def test_a_night_opens_the_gate_for_its_commit_and_for_no_other(agent: Agent) ->
     (agent.repository / "azure-pipelines/release.yml").write_text(RELEASE)
     commit(agent, "a simulated night")
     night = agent.run("chaos-nightly.yml")
-    assert {name: job.failed for name, job in night.items()} == {"chaos_1": [], "chaos_2": [], "history": [], "gate": []}, night
+    jobs = ("chaos_1", "chaos_2", "history", "gate", "chaos_tell")
+    assert {name: job.failed for name, job in night.items()} == {name: [] for name in jobs}, night
+    assert issues.issues == {}
     assert "##vso[task.uploadsummary]" in night["gate"].said
     assert (agent.artifacts / "chaos-gate" / "chaos-gate-log.jsonl").is_file()
 
@@ -143,10 +162,9 @@ def asked(agent: Agent, approval: dict[str, object] | None) -> dict[str, Ran]:
         return agent.run("asking.yml")
 
 
-def test_an_override_opens_the_gate_where_another_person_approved_it(agent: Agent) -> None:
-    """A night that misses an objective blocks; nobody's, the author's own and a rejected approval leave it blocked.
-
-    The approved one is kept with who approved it, and shown in the decision.
+def test_an_override_opens_the_gate_where_another_person_approved_it(agent: Agent, issues: FakeGitHub) -> None:
+    """A night that misses an objective blocks and opens one ticket; nobody's, the author's own and a rejected approval leave it
+    blocked. The approved one is kept with who approved it, and shown in the decision.
     """
     nightly = agent.repository / "azure-pipelines/chaos-nightly.yml"
     nightly.write_text(nightly.read_text().replace(LAB, SIMULATED))
@@ -155,6 +173,10 @@ def test_an_override_opens_the_gate_where_another_person_approved_it(agent: Agen
     commit(agent, "a limit that the simulated mesh misses")
     night = agent.run("chaos-nightly.yml")
     assert (night["history"].result, night["gate"].result) == ("Succeeded", "Failed"), night
+    assert night["chaos_tell"].failed == [], night["chaos_tell"].said
+    assert [issue.title for issue in issues.open_ones() if "leader-killed" in issue.title], issues.issues
+    assert len(issues.issues) == 1
+    assert issues.wrong == []
 
     for approval, reason in [
         (None, "nobody was asked to approve"),

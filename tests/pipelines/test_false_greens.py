@@ -15,6 +15,9 @@ from meshkit_chaos.pipelines.rules import RULES
 NIGHTLY = ".github/workflows/chaos-nightly.yml"
 RELEASE = ".github/workflows/chaos-release-gate.yml"
 ON_DEMAND = ".github/workflows/chaos-on-demand.yml"
+TELL = ".github/workflows/chaos-tell.yml"
+WATCH = ".github/workflows/chaos-watch.yml"
+AZURE_TELL = "azure-pipelines/chaos-tell.yml"
 AZURE_NIGHTLY = "azure-pipelines/chaos-nightly.yml"
 AZURE_RELEASE = "azure-pipelines/chaos-release-gate.yml"
 AZURE_STEPS = "azure-pipelines/chaos-run-steps.yml"
@@ -108,6 +111,34 @@ EDITS: dict[str, tuple[str, Callable[[str], str], str]] = {
     ),
     "a tag": (NIGHTLY, replaced("@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0", "@v5"), "unpinned-action"),
     "an input in a script": (ON_DEMAND, replaced('<<< "$SCENARIOS"', '<<< "${{ inputs.scenarios }}"'), "script-injection"),
+    "a delivery that fails is green": (
+        TELL,
+        replaced("--history chaos-history\n      - name: Keep", "--history chaos-history || true\n      - name: Keep"),
+        "failure-tolerated",
+    ),
+    "nobody minds whether people were told": (
+        TELL,
+        replaced("      - name: Tell people\n", "      - name: Tell people\n        continue-on-error: true\n"),
+        "failure-tolerated",
+    ),
+    "a watch that cannot be red": (
+        WATCH,
+        replaced("exec meshkit-chaos notify watch", "! meshkit-chaos notify watch"),
+        "failure-tolerated",
+    ),
+    "people are told of good nights only": (
+        NIGHTLY,
+        replaced("    needs: [chaos, history, gate]\n    if: always()\n", "    needs: [chaos, history, gate]\n"),
+        "not-told",
+    ),
+    "people are told when it went well": (
+        NIGHTLY,
+        replaced(
+            "    needs: [chaos, history, gate]\n    if: always()\n", "    needs: [chaos, history, gate]\n    if: success()\n"
+        ),
+        "not-told",
+    ),
+    "Azure: people are told of good nights only": (AZURE_TELL, replaced("    condition: always()\n", ""), "not-told"),
     "Azure: a step may fail": (
         AZURE_STEPS,
         replaced("    displayName: Run the scenarios\n", "    displayName: Run the scenarios\n    continueOnError: true\n"),
@@ -209,6 +240,23 @@ def test_steps_inside_of_azure_conditions_and_deployments_are_seen() -> None:
     assert [what for _, _, what in found(wrapped)] == ["failure-tolerated"]
     deployment = f"jobs:\n- deployment: a\n  strategy:\n    runOnce:\n      deploy:\n        steps:\n        - bash: {script}\n"
     assert [what for _, _, what in found(deployment)] == ["failure-tolerated"]
+
+
+def test_telling_in_the_job_of_the_run_needs_always() -> None:
+    """The steps behind a failed one are skipped, so a step that tells what it was must say that it runs always."""
+    job = "on: push\njobs:\n  a:\n    steps:\n    - run: meshkit-chaos gate check\n    - run: meshkit-chaos notify send out\n"
+    assert found(job) == [(6, 7, "not-told")]
+    assert found(job + "      if: always()\n") == []
+    assert found(job + "      if: success()\n") == [(7, 11, "not-told")]
+
+
+def test_a_job_that_tells_may_run_whatever_the_gate_said_and_no_release_hides_in_it() -> None:
+    """What was blocked is told, too; a script beside it that is none of ours might release."""
+    gate = "jobs:\n  gate:\n    steps:\n    - run: meshkit-chaos gate check\n"
+    steps = "    - run: pip install x\n    - run: meshkit-chaos notify send out\n"
+    tell = f"  tell:\n    needs: gate\n    if: always()\n    steps:\n{steps}"
+    assert found(gate + tell) == []
+    assert [what for _, _, what in found(gate + tell + "    - run: ./release.sh\n")] == ["gate-ignored"]
 
 
 def test_a_job_with_conditional_keys_is_seen() -> None:

@@ -6,8 +6,10 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from shipped import ACTION, ROOT, own_files
 
 from meshkit_chaos.cli.app import run
@@ -19,6 +21,7 @@ INIT = ("pipelines", "init", "github", "--env", "etcd-lab.yaml")
 def test_what_this_repository_runs_is_what_the_templates_say(tmp_path: Path) -> None:
     """The command at the top of each file writes that file again, byte for byte."""
     written: dict[str, str] = {}
+    (tmp_path / "chaos-notify.yaml").write_text((ROOT / "chaos-notify.yaml").read_text())
     for platform, place in (("github", ".github/workflows/chaos-nightly.yml"), ("azure", "azure-pipelines/chaos-nightly.yml")):
         first = (ROOT / place).read_text(encoding="utf-8").partition("\n")[0]
         words = shlex.split(first.removeprefix("# Written by: "))
@@ -86,6 +89,57 @@ def test_init_refuses_what_would_mean_something_else(own_state: Path, words: tup
     """Nothing given on the command line can become an expression, a path outside, or a second command."""
     assert run(["pipelines", "init", "github", *words]) == 4
     assert list(own_state.iterdir()) == []
+
+
+ROUTES = """\
+version: 1
+project: MeshKit
+channels:
+  - id: issues
+    github: {repository: mesh/meshkit, token: {env: TOKEN}}
+  - id: chat
+    slack: {channel: C0123456789, token: {env: SLACK_TOKEN}}
+routes:
+  - {id: all, to: [issues, chat]}
+"""
+
+
+def test_init_gives_each_secret_that_the_routes_name_to_the_steps_that_tell(own_state: Path) -> None:
+    """And to no other step; the right to write issues is only asked for where GitHub's own token is named."""
+    (own_state / "chaos-notify.yaml").write_text(ROUTES.replace("TOKEN}}", "GITHUB_TOKEN}}", 1))
+    assert run([*INIT, "--routes", "chaos-notify.yaml"]) == 0
+    for name in ("nightly", "on-demand", "tell", "watch"):
+        text = (own_state / f".github/workflows/chaos-{name}.yml").read_text()
+        assert [place for place in steps_of(text) if "SLACK_TOKEN" in place[1].get("env", {})] == [
+            (job, step) for job, step in steps_of(text) if step.get("name") in ("Tell people", "Did the night come?")
+        ]
+        writing = [job for job in yaml.safe_load(text)["jobs"].values() if job["permissions"].get("issues")]
+        assert len(writing) == 1
+    (own_state / "chaos-notify.yaml").write_text(ROUTES)
+    assert run([*INIT, "--routes", "chaos-notify.yaml", "--force"]) == 0
+    assert "issues: write" not in (own_state / ".github/workflows/chaos-nightly.yml").read_text()
+
+
+def steps_of(workflow: str) -> list[tuple[str, dict[str, Any]]]:
+    """Every step with the id of its job."""
+    return [(name, step) for name, job in yaml.safe_load(workflow)["jobs"].items() for step in job["steps"]]
+
+
+@pytest.mark.parametrize("text", [None, "version: 1\n", ROUTES.replace("{env: TOKEN}", "{env: GITHUB_PAT}")])
+def test_init_with_routes_that_cannot_be_used_writes_nothing(own_state: Path, text: str | None) -> None:
+    """Not there, wrong, or with a secret that GitHub admits none of that name: the names come from it, so it must be right."""
+    if text is not None:
+        (own_state / "chaos-notify.yaml").write_text(text)
+    assert run([*INIT, "--routes", "chaos-notify.yaml"]) == 4
+    assert not (own_state / ".github").exists()
+
+
+def test_init_allows_commands_only_where_nobody_elses_documents_are_run(own_state: Path) -> None:
+    """Nights and runs on demand may start commands then; a pull request never may."""
+    assert run([*INIT, "--simulated", "mesh.yaml", "--allow-commands"]) == 0
+    folder = own_state / ".github/workflows"
+    allowed = {path.stem for path in folder.glob("*.yml") if "--allow-commands \\" in path.read_text()}
+    assert allowed == {"chaos-nightly", "chaos-on-demand"}
 
 
 def test_check_ends_as_it_says(own_state: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -89,7 +89,7 @@ def test_a_bad_document_is_told_at_its_place(file: Path) -> None:
 def test_every_rule_is_broken_by_a_document() -> None:
     """Each rule of the table has a bad document here, or among those of the gate, and none breaks a rule that is not there."""
     told = {problem.rule for file in BAD for problem in load(file, lab()).problems}
-    assert told == {rule for rule in RULES if not rule.startswith("MC3")}
+    assert told == {rule for rule in RULES if not rule.startswith(("MC3", "MC4"))}
 
 
 def test_the_demo_loads_in_its_environment() -> None:

@@ -12,7 +12,7 @@ import click
 
 from meshkit_chaos.cli.app import USAGE, say
 from meshkit_chaos.cli.options import ENVIRONMENT, FILE, FORMAT, SEED, TAGS, json_text
-from meshkit_chaos.cli.reading import OVERRIDES, POLICY, SCENARIOS, load_both, load_scenarios_for, read_document
+from meshkit_chaos.cli.reading import OVERRIDES, POLICY, ROUTES, SCENARIOS, load_both, load_scenarios_for, read_document
 from meshkit_chaos.cli.rehearse import TESTS
 from meshkit_chaos.cli.timeline import timeline
 from meshkit_chaos.clock import SystemClock
@@ -33,6 +33,7 @@ _ENVIRONMENT_KEYS: Final = re.compile(rb"^(members|command|ports|joined|roles)\s
 _TESTS_KEY: Final = re.compile(rb"^tests\s*:", re.MULTILINE)
 _POLICY_KEY: Final = re.compile(rb"^requirements\s*:", re.MULTILINE)
 _OVERRIDES_KEY: Final = re.compile(rb"^overrides\s*:", re.MULTILINE)
+_ROUTES_KEY: Final = re.compile(rb"^routes\s*:", re.MULTILINE)
 CANNOT_RUN: Final = 2
 
 
@@ -63,7 +64,7 @@ CANNOT_RUN: Final = 2
 def lint_command(
     files: tuple[Path, ...], environment: str | None, form: str, exposition: Path | None, live: str | None, target: bool
 ) -> int:
-    """Check FILES: scenarios, tests, environments, a gate's policy or overrides. Executes nothing.
+    """Check FILES: scenarios, tests, environments, a gate's policy or overrides, routes. Executes nothing.
 
     By default chaos-scenarios.yaml, and its tests.
 
@@ -134,6 +135,10 @@ def _lint_one(file: Path, linting: _Linting, sources: dict[str, bytes]) -> tuple
     data = sources[str(file)] = read_document(file)
     if _POLICY_KEY.search(data) or _OVERRIDES_KEY.search(data) or file.name in (POLICY, OVERRIDES):
         return _lint_gate(file, data)
+    if _ROUTES_KEY.search(data) or file.name == ROUTES:
+        from meshkit_chaos.deliver.load import load_routing  # noqa: PLC0415  # only for routes
+
+        return load_routing(data, path=str(file)).problems
     if _TESTS_KEY.search(data):
         return _lint_tests(file, data, linting, sources)
     if _ENVIRONMENT_KEYS.search(data):
@@ -185,7 +190,7 @@ def _lint_tests(file: Path, data: bytes, linting: _Linting, sources: dict[str, b
     return (*problems, *load_tests(data, path=str(file), scenarios=scenarios, environment=described).problems)
 
 
-_DOCUMENTS: Final = ("scenarios", "environment", "tests", "gate", "overrides", "verdict", "decision")
+_DOCUMENTS: Final = ("scenarios", "environment", "tests", "gate", "overrides", "notify", "verdict", "decision")
 
 
 @click.command("schema", epilog="Example: meshkit-chaos schema scenarios > chaos-scenarios.schema.json")
@@ -193,7 +198,7 @@ _DOCUMENTS: Final = ("scenarios", "environment", "tests", "gate", "overrides", "
 def schema_command(document: str) -> int:
     """Print the JSON Schema of a DOCUMENT: draft-07, as editors read it, of what people write.
 
-    DOCUMENT is scenarios (the default), environment, tests, gate, overrides, verdict or decision.
+    DOCUMENT is scenarios (the default), environment, tests, gate, overrides, notify, verdict or decision.
     """
     click.echo(json_text(_schema(document)))
     return 0
@@ -212,6 +217,10 @@ def _schema(document: str) -> dict[str, Any]:
         from meshkit_chaos.gate.schema import gate_schema  # noqa: PLC0415  # imports pydantic's schema writer
 
         return gate_schema(cast("GateDocument", document))
+    if document == "notify":
+        from meshkit_chaos.deliver.schema import notify_schema  # noqa: PLC0415  # imports pydantic's schema writer
+
+        return notify_schema()
     from meshkit_chaos.scenario.schema import json_schema  # noqa: PLC0415  # imports pydantic's schema writer
 
     return json_schema(cast("DocumentKind", document))

@@ -14,10 +14,12 @@ from meshkit_chaos import __version__
 from meshkit_chaos.cli.app import USAGE, say
 from meshkit_chaos.cli.groups import Group
 from meshkit_chaos.cli.options import FORMAT, json_text
+from meshkit_chaos.cli.reading import refused
 from meshkit_chaos.errors import DocumentError, Problem, UsageError
 from meshkit_chaos.pipelines.settings import PLATFORMS, Platform, Settings, checked
 
 FOUND, NOTHING_CHECKED = 1, 2
+_OWN: Final = "GITHUB_TOKEN"
 _USUAL: Final = (
     ".github/workflows/*.yml",
     ".github/workflows/*.yaml",
@@ -57,15 +59,22 @@ def pipelines_command() -> None:
 @click.option("--install", "install", metavar="LINE", multiple=True, help="Shell that installs meshkit-chaos; repeatable.")
 @click.option("--python", default="3.13", show_default=True, help="The Python to run with.")
 @click.option("--cron", default="17 2 * * *", show_default=True, help="When the nightly runs, in UTC.")
+@click.option("--routes", metavar="FILE", default="", help="Tell people as this file says, such as chaos-notify.yaml.")
+@click.option(
+    "--watch-cron", default="47 8 * * *", show_default=True, help="When a missing nightly is looked for, in UTC; with --routes."
+)
+@click.option("--allow-commands", is_flag=True, help="Runs may start commands that documents name; pull requests never may.")
 @FORMAT
 def init_command(platform: Platform, folder: Path, force: bool, form: str, **given: object) -> int:
     """Write the nightly, on-demand, release-gate and pull-request pipelines into a repository.
 
+    With --routes they tell people, and there are two more: one for the workflow that releases, and one that tells when the
+    nightly did not come. The file must be there: the names of the secrets come from it.
     Nothing is overwritten without --force: ends with 4, and says what is in the way, if one of the files is there.
     """
     from meshkit_chaos.pipelines.writing import definitions  # noqa: PLC0415  # templates are only needed here
 
-    settings = _settings(platform, given)
+    settings = _settings(platform, folder, given)
     texts = definitions(platform, settings)
     taken = [str(folder / name) for name in texts if (folder / name).exists() or (folder / name).is_symlink()]
     if taken and not force:
@@ -87,7 +96,7 @@ def _not_there(settings: Settings, folder: Path) -> list[str]:
     return [name for name in named if name and not (folder / name).exists()]
 
 
-def _settings(platform: Platform, given: dict[str, object]) -> Settings:
+def _settings(platform: Platform, folder: Path, given: dict[str, object]) -> Settings:
     """The settings of a command line, and that line itself, so that the files can be written again."""
     words = ["meshkit-chaos", "pipelines", "init", platform]
     for parameter in init_command.params:
@@ -99,7 +108,25 @@ def _settings(platform: Platform, given: dict[str, object]) -> Settings:
         else:
             words += [f"{parameter.opts[0]}={item}" for item in (value if isinstance(value, tuple) else (value,))]
     install = given.pop("install") or (f"python -m pip install --disable-pip-version-check 'meshkit-chaos=={__version__}'",)
+    if given["routes"]:
+        given |= _secrets_of(folder / str(given["routes"]), platform)
     return checked(Settings(command=shlex.join(words), install=install, **given))  # type: ignore[arg-type]  # click made them
+
+
+def _secrets_of(path: Path, platform: Platform) -> dict[str, object]:
+    """The variables that a routes file's channels read. On GitHub its own token is none of them: every job has one."""
+    from meshkit_chaos.deliver.load import load_routing  # noqa: PLC0415  # only here
+
+    data = _bytes(path)
+    loaded = load_routing(data, path=str(path))
+    if loaded.value is None:
+        raise refused(loaded.problems, {str(path): data})
+    names = loaded.value.variables()
+    if platform == "azure":
+        return {"secrets": names}
+    if wrong := [name for name in names if name.upper().startswith("GITHUB_") and name != _OWN]:
+        raise UsageError(f"{path}: {wrong[0]} cannot be a secret on GitHub", hint="such names are GitHub's own: rename it")
+    return {"secrets": tuple(name for name in names if name != _OWN), "tickets": _OWN in names}
 
 
 def _write(path: Path, text: str) -> None:
@@ -179,14 +206,17 @@ def publish_command(out: Path, to: Platform) -> int:
     """Show the verdict of OUT where CI shows things: annotations and the summary page.
 
     Ends as `report` does: with 0 for a pass only. Documents are derived again from the records, so a run that was killed is
-    shown, too.
+    shown, too. A log that a secret leaked into is withheld; where the record itself holds one, OUT is put aside.
     """
     from meshkit_chaos.campaign.results import read_results  # noqa: PLC0415  # only here
     from meshkit_chaos.cli.outcome import write_documents  # noqa: PLC0415  # only here
     from meshkit_chaos.judge.exit_code import exit_code  # noqa: PLC0415  # only here
     from meshkit_chaos.pipelines.announcing import announcements, summary_upload  # noqa: PLC0415  # only here
+    from meshkit_chaos.pipelines.withholding import withhold  # noqa: PLC0415  # only here
 
     results = read_results(out)
+    for sentence in withhold(out, results):
+        say(sentence)
     write_documents(out, results, recover=f"meshkit-chaos recover {out}")
     click.echo(announcements(results.verdict, to=to), nl=False)
     summary = out / "summary.md"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 SCENARIOS: Final = "chaos-scenarios.yaml"
 POLICY: Final = "chaos-gate.yaml"
 OVERRIDES: Final = "chaos-overrides.yaml"
+ROUTES: Final = "chaos-notify.yaml"
 _MOST_BYTES: Final = 2 * 1024 * 1024 + 1  # one more than the loader admits, so that it can say "too large" with the place
 
 

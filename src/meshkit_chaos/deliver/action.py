@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from meshkit_chaos.deliver.cause import Cause
 from meshkit_chaos.deliver.message import Message
 from meshkit_chaos.slo import Duration
 
@@ -58,6 +59,9 @@ class Action(Struct, frozen=True, kw_only=True):
     ``reason``: why it goes there, in a sentence. ``edits``: it replaces what the thread's first message says where the channel
     can do that; otherwise it answers. ``loud``: at once and with mentions. ``not_before``: wall-clock ns. ``replaces``: the
     keys of actions that need not be sent any more if this one is. ``invocations``: whose results it tells.
+
+    What a later decision reads: ``causes``, which causes it tells of, first the one that the thread is of; ``episode``, how
+    often the thread has begun (from 1), and ``turn``, which of its actions in this episode this one is (from 0).
     """
 
     key: str
@@ -73,6 +77,9 @@ class Action(Struct, frozen=True, kw_only=True):
     replaces: tuple[str, ...] = ()
     invocations: tuple[str, ...] = ()
     ticket: Ticket | None = None
+    causes: tuple[Cause, ...] = ()
+    episode: int = 1
+    turn: int = 0
 
 
 class Receipt(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshkit_chaos.deliver.action import Occasion
 from meshkit_chaos.scenario.metric_sources import SecretRef, TlsFiles
@@ -74,12 +74,15 @@ class Webhook(Struct, frozen=True, kw_only=True, tag_field="kind", tag="webhook"
 
 
 class GitHubIssues(Struct, frozen=True, kw_only=True, tag_field="kind", tag="github"):
-    """Issues of ``repository`` (owner/name). ``lag``: how late a new issue may be listed."""
+    """Issues of ``repository`` (owner/name). ``lag``: how late a new issue may be listed.
+
+    Empty, ``repository`` and ``api`` are those of the workflow that it runs in: ``$GITHUB_REPOSITORY``, ``$GITHUB_API_URL``.
+    """
 
     id: str
-    repository: str
     token: SecretRef
-    api: str = "https://api.github.com"
+    repository: str = ""
+    api: str = ""
     labels: tuple[str, ...] = ("chaos",)
     lag: Duration = Duration(_MINUTE)
     reach: Reach = Reach()
@@ -172,7 +175,10 @@ class Links(Struct, frozen=True, kw_only=True):
 
 
 class Routing(Struct, frozen=True, kw_only=True):
-    """The whole of ``chaos-notify.yaml``. ``project``: what people call what is tested."""
+    """The whole of ``chaos-notify.yaml``. ``project``: what people call what is tested.
+
+    ``nightly``: pairs in the subject of what is summed up; empty: of every invocation.
+    """
 
     path: str
     digest: str
@@ -182,6 +188,12 @@ class Routing(Struct, frozen=True, kw_only=True):
     owners: tuple[Owner, ...] = ()
     rules: Rules = Rules()
     links: Links = Links()
+    nightly: dict[str, str] = {}
 
     def channel(self, name: str) -> Channel:
         return next(channel for channel in self.channels if channel.id == name)
+
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that hold the channels' secrets, each once, in their order."""
+        found = (value for channel in self.channels for value in structs.astuple(channel))
+        return tuple(dict.fromkeys(value.env for value in found if isinstance(value, SecretRef) and value.env))

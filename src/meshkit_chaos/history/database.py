@@ -26,6 +26,12 @@ _MIGRATION_LOCK: Final = 0x6D65_7368
 """Any number will do, as long as every version of this program takes the same."""
 
 
+_NOW: Final = {
+    "sqlite": "SELECT CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER) * 1000000",
+    "postgresql": "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) * 1000000",
+}
+
+
 class Database:
     """An open database of the newest schema. ``name`` is how people are told of it, without a password."""
 
@@ -59,6 +65,11 @@ class Database:
             yield
         except (DBAPIError, SQLAlchemyError) as error:
             raise _problem(self.name, error) from error
+
+
+def database_ns(connection: Connection) -> int:
+    """Wall-clock ns as the database counts them: the same for every machine that asks it."""
+    return int(connection.execute(sa.text(_NOW[connection.dialect.name])).scalar_one())
 
 
 def open_sqlite(path: Path) -> Database:

@@ -7,21 +7,13 @@ is told who holds it and for how long.
 
 from __future__ import annotations
 
-from typing import Final
-
 import sqlalchemy as sa
 from msgspec import Struct
-from sqlalchemy.engine import Connection
 
 from meshkit_chaos.history import tables as t
 from meshkit_chaos.history import writing
-from meshkit_chaos.history.database import Database
+from meshkit_chaos.history.database import Database, database_ns
 from meshkit_chaos.slo import Duration
-
-_NOW: Final = {
-    "sqlite": "SELECT CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER) * 1000000",
-    "postgresql": "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) * 1000000",
-}
 
 
 class Lease(Struct, frozen=True, kw_only=True):
@@ -43,7 +35,7 @@ class Leases:
         """Take it if nobody holds it; None if somebody does (see ``look``)."""
         with self._database.writing() as connection:
             writing.lock(connection, f"lease {name}")
-            now = _now(connection)
+            now = database_ns(connection)
             row = connection.execute(sa.select(t.leases).where(t.leases.c.name == name)).first()
             if row is not None and row.holder and row.until > now:
                 return None
@@ -59,7 +51,7 @@ class Leases:
         """Hold it longer, counted from now; None where it was lost: it ended, or somebody else has it."""
         with self._database.writing() as connection:
             writing.lock(connection, f"lease {name}")
-            now = _now(connection)
+            now = database_ns(connection)
             row = connection.execute(_held(name, token, now)).first()
             if row is None:
                 return None
@@ -70,7 +62,7 @@ class Leases:
         """Give it back; whether it was still held. The token stays used."""
         with self._database.writing() as connection:
             writing.lock(connection, f"lease {name}")
-            if connection.execute(_held(name, token, _now(connection))).first() is None:
+            if connection.execute(_held(name, token, database_ns(connection))).first() is None:
                 return False
             connection.execute(sa.update(t.leases).where(t.leases.c.name == name).values(holder="", until=0))
             return True
@@ -78,7 +70,7 @@ class Leases:
     def held(self) -> tuple[Lease, ...]:
         """Every lease that is held now."""
         with self._database.reading() as connection:
-            now = _now(connection)
+            now = database_ns(connection)
             query = sa.select(t.leases).where(t.leases.c.holder != "", t.leases.c.until > now).order_by(t.leases.c.name)
             return tuple(
                 Lease(name=row.name, holder=row.holder, token=row.token, left=row.until - now)
@@ -94,8 +86,3 @@ def _held(name: str, token: int, now: int) -> sa.Select[tuple[str]]:
     return sa.select(t.leases.c.holder).where(
         t.leases.c.name == name, t.leases.c.token == token, t.leases.c.holder != "", t.leases.c.until > now
     )
-
-
-def _now(connection: Connection) -> int:
-    """Wall-clock ns as the database counts them: the same for every machine that asks it."""
-    return int(connection.execute(sa.text(_NOW[connection.dialect.name])).scalar_one())

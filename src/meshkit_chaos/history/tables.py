@@ -159,10 +159,13 @@ outbox: Final = Table(
     Column("receipt", Text, nullable=False),
     Column("worker", Text, nullable=False),
     Column("claimed_until", BigInteger, nullable=False),
+    Column("revision", Integer, nullable=False),
     Index("ix_outbox_due", "state", "not_before", "position"),
     Index("ix_outbox_thread", "channel", "thread", "position"),
 )
-"""Actions and what became of them. ``position`` grows with the order of deciding; ``worker`` holds the row until then."""
+"""Actions and what became of them. ``position`` grows with the order of deciding. ``worker`` is at it until ``claimed_until``;
+afterwards that is when the last attempt surely had ended. ``revision`` counts the changes of a row.
+"""
 
 rates: Final = Table(
     "rates",
@@ -172,4 +175,4 @@ rates: Final = Table(
     Column("at", BigInteger, nullable=False),
     Column("closed_until", BigInteger, nullable=False),
 )
-"""What may still be sent where: shared by all workers. ``closed_until``: the channel itself asked for a pause."""
+"""What was sent where of late (``tokens``), for all workers. ``closed_until``: the channel itself asked for a pause."""

@@ -106,16 +106,14 @@ def _address(url: str, variables: Mapping[str, str]) -> str:
     return filled
 
 
-def tls_context(files: TlsFiles | None, folder: Path) -> ssl.SSLContext:
+def tls_context(files: TlsFiles | None, folder: Path, *, of: str = "the metric source") -> ssl.SSLContext:
     """The system's authorities, or the one given; our own certificate where there is one. Raises CannotRun."""
     try:
         context = ssl.create_default_context(cafile=str(folder / files.ca) if files and files.ca else None)
         if files is not None and files.certificate:
             context.load_cert_chain(folder / files.certificate, folder / files.key)
     except (OSError, ssl.SSLError) as error:
-        raise CannotRun(
-            f"the certificates of the metric source cannot be used: {_said(error)}", hint="they must be PEM"
-        ) from error
+        raise CannotRun(f"the certificates of {of} cannot be used: {_said(error)}", hint="they must be PEM") from error
     if files is not None and files.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

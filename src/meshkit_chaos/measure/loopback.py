@@ -37,6 +37,8 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: int | None = None
     """Send only so many bytes of the body, then hang up."""
+    drip_s: float = 0
+    """Send byte by byte, from the first one of the head on, with so long between them."""
 
     @classmethod
     def of(cls, document: object, *, status: int = 200, **headers: str) -> Answer:
@@ -96,7 +98,11 @@ async def _write(writer: asyncio.StreamWriter, answer: Answer) -> bool:
     """Whether the connection is kept."""
     headers = {"Content-Length": str(len(answer.body)), **answer.headers}
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    writer.write(f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\n{lines}\r\n".encode("latin-1"))
-    writer.write(answer.body if answer.cut is None else answer.body[: answer.cut])
-    await writer.drain()
+    head = f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\n{lines}\r\n".encode("latin-1")
+    whole = head + (answer.body if answer.cut is None else answer.body[: answer.cut])
+    step = 1 if answer.drip_s else len(whole)
+    for start in range(0, len(whole), step):
+        writer.write(whole[start : start + step])
+        await writer.drain()
+        await asyncio.sleep(answer.drip_s)
     return answer.cut is None

@@ -30,6 +30,8 @@ _INJECTED: Final[dict[str, re.Pattern[str]]] = {
     ),
 }
 _GATE_FILE: Final = re.compile(r"chaos-release-gate\.ya?ml")
+_TELL_FILE: Final = re.compile(r"chaos-tell\.ya?ml")
+_INSTALL: Final = re.compile(r"\binstall\b")
 _KEEPERS: Final = ("actions/upload-artifact", "PublishPipelineArtifact", "PublishBuildArtifacts", "PublishTestResults")
 
 
@@ -46,6 +48,7 @@ def false_greens(definition: Definition) -> tuple[Problem, ...]:
         *_skipped_gates(definition),
         *_ignored_gates(definition),
         *_not_always(definition),
+        *_not_told(definition),
         *_unpinned(definition),
         *_injections(definition),
     ]
@@ -66,8 +69,11 @@ def _does(job: Job, *commands: str) -> bool:
 
 def _is_gate(job: Job) -> bool:
     """It checks the gate itself, or calls the shipped one."""
-    called = text_of(job.node.child("uses")) or text_of(job.node.child("template"))
-    return _does(job, "gate check") or _GATE_FILE.search(called) is not None
+    return _does(job, "gate check") or _GATE_FILE.search(_called(job)) is not None
+
+
+def _called(job: Job) -> str:
+    return text_of(job.node.child("uses")) or text_of(job.node.child("template"))
 
 
 def _problem(definition: Definition, place: tuple[int, int], rule: str, message: str, hint: str) -> Problem:
@@ -179,7 +185,7 @@ def _ignored_gates(definition: Definition) -> Iterator[Problem]:
     gates = {job.id for job in definition.jobs if _is_gate(job)}
     for job in definition.jobs:
         asked = gates & set(job.needs)
-        if not asked or job.condition is None or _is_gate(job):
+        if not asked or job.condition is None or _is_gate(job) or _only_tells(job):
             continue
         text = text_of(job.condition)
         if not _EVEN_AFTER_FAILURE.search(text) and "failure()" not in text:
@@ -192,6 +198,20 @@ def _ignored_gates(definition: Definition) -> Iterator[Problem]:
                 f"{job.id} runs whatever {', '.join(sorted(asked))} said",
                 f"leave the condition out, or ask for needs.{min(asked)}.result == 'success'",
             )
+
+
+def _only_tells(job: Job) -> bool:
+    """Whether it tells what the gate said, and nothing in it could be a release: behind installing, every script is ours."""
+    scripts = [step for step in job.steps if step.script is not None]
+    return _tells(job) and all(_calls(step) or _installs(step) for step in scripts)
+
+
+def _tells(job: Job) -> bool:
+    return _does(job, "notify send") or _TELL_FILE.search(_called(job)) is not None
+
+
+def _installs(step: Step) -> bool:
+    return "Install" in (step.text("name"), step.text("displayName")) or _INSTALL.search(text_of(step.script)) is not None
 
 
 def _not_always(definition: Definition) -> Iterator[Problem]:
@@ -219,6 +239,35 @@ def _not_always(definition: Definition) -> Iterator[Problem]:
                     f"{what} is skipped after a failure or a cancellation",
                     f"{word}: always()",
                 )
+
+
+def _not_told(definition: Definition) -> Iterator[Problem]:
+    """Jobs that tell, and are skipped when what they would tell of failed. A condition that also asks for something else than
+    success is the author's choice: of what is not kept, nobody need be told.
+    """
+    word = "condition" if definition.platform == "azure" else "if"
+    for job in definition.jobs:
+        if not _tells(job) or text_of(job.node.child("template")):
+            continue  # Azure's template has its own condition
+        hint = f"{word}: always()"
+        if job.condition is None and job.needs:
+            told = f"nobody is told when {', '.join(job.needs)} failed"
+            yield _problem(definition, job.place, "not-told", told, hint)
+        elif job.condition is not None and not _EVEN_AFTER_FAILURE.search(text_of(job.condition)):
+            told = f"`{word}` lets nobody be told after a failure"
+            yield _problem(definition, _place(job.condition), "not-told", told, hint)
+        yield from _told_behind_a_failure(definition, job, word)
+
+
+def _told_behind_a_failure(definition: Definition, job: Job, word: str) -> Iterator[Problem]:
+    """A step that tells, in the job of what it tells: steps after a failed one are skipped as well."""
+    judged = False
+    for step in job.steps:
+        every = _calls(step)
+        if judged and any(call.does("notify send") for call in every) and not _ALWAYS.search(step.text(word)):
+            told = "nobody is told when a step before it failed"
+            yield _problem(definition, _place(step.child(word) or step.node), "not-told", told, f"{word}: always()")
+        judged = judged or any(call.does("run", "gate check", "history import", "pipelines publish") for call in every)
 
 
 def _keeps(step: Step) -> bool:

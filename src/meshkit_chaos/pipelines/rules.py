@@ -1,4 +1,4 @@
-"""What `pipelines check` looks for: five ways in which a failure looks green, and two by which others get in.
+"""What `pipelines check` looks for: six ways in which a failure looks green, and two by which others get in.
 
 Each rule has an id that is never reused, a name, and the reason that is told to people. Pure.
 """
@@ -54,6 +54,11 @@ _TABLE: Final = (
         "MP107",
         "script-injection",
         "An expression inside a script is pasted into it before the shell reads it: whoever chooses the value runs commands.",
+    ),
+    Rule(
+        "MP108",
+        "not-told",
+        "Telling people is skipped after a failure, which is what they are to be told. Silence then looks like a good night.",
     ),
 )
 RULES: Final = MappingProxyType({rule.name: rule for rule in _TABLE})

@@ -1,8 +1,8 @@
 """What a step's script does with the exit codes of ``meshkit-chaos``.
 
-Takes the text of a shell script and how its shell was started; gives the commands that judge, and every place where the
-failure of one is swallowed. It knows the shell's rules that matter here (``set -e``, pipes, ``||``, ``&&``, ``if``), not its
-whole grammar: where it cannot tell, it says nothing. Pure.
+Takes the text of a shell script and how its shell was started; gives the commands whose failure counts, and every place where
+the failure of one is swallowed. It knows the shell's rules that matter here (``set -e``, pipes, ``||``, ``&&``, ``if``), not
+its whole grammar: where it cannot tell, it says nothing. Pure.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 _CALL: Final = re.compile(r"(?:\bmeshkit-chaos|\bpython3? (?:-\w+ )*-m meshkit_chaos)\s+(?P<words>[^|&;<>)\"'$]*)")
 _JUDGES: Final = re.compile(
     r"(?:run|judge|report|test|lint|plan|recover|gate (?:check|self-test)|native (?:build|verify)"
-    r"|pipelines (?:publish|check)|history (?:import|push|pull|verify))\b"
+    r"|pipelines (?:publish|check)|history (?:import|push|pull|verify)|notify (?:send|flush|watch|test|lint))\b"
 )
 _ERREXIT: Final = re.compile(r"\bset\s+(?:-\w*e\w*|-o\s+errexit)|\bset\s+-\w+\s+-o\s+errexit")
 _NO_ERREXIT: Final = re.compile(r"\bset\s+(?:\+\w*e\w*|\+o\s+errexit)")

@@ -18,6 +18,7 @@ PLATFORMS: Final[tuple[Platform, ...]] = ("github", "azure")
 
 _PATH: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 _WORD: Final = re.compile(r"[A-Za-z0-9_.:*?\[\]-]+")
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EXPRESSION: Final = re.compile(r"\$\{\{|\$\(|##vso|::")
 MOST_SHARDS: Final = 64
 
@@ -26,7 +27,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     """``install``: lines of shell that put ``meshkit-chaos`` on the PATH. ``simulated``: an environment that a pull request can
     run without starting anything; empty: pull requests only lint and test. ``native``: the environments name binaries, which
     are built first, and exactly those are run. ``branch``: the protected one, where the gate's policy and overrides are read.
-    ``command``: how to write the files again.
+    ``routes``: who is told what; empty: nobody is told. ``secrets``: the variables that its channels read, but for GitHub's own
+    token; ``tickets``: whether one of them takes that. ``allow_commands``: runs may start commands that documents name, on the
+    branches that the pipelines run on and never for a pull request. ``command``: how to write the files again.
     """
 
     file: str
@@ -42,6 +45,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     python: str = "3.13"
     cron: str = "17 2 * * *"
     branch: str = "main"
+    routes: str = ""
+    secrets: tuple[str, ...] = ()
+    tickets: bool = False
+    watch_cron: str = "47 8 * * *"
+    allow_commands: bool = False
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -56,6 +64,7 @@ def checked(settings: Settings) -> Settings:
         "--tests": settings.tests,
         "--policy": settings.policy,
         "--branch": settings.branch,
+        **({"--routes": settings.routes} if settings.routes else {}),
         **({"--simulated": settings.simulated} if settings.simulated else {}),
     }
     for option, path in [*paths.items(), *(("--env", environment) for environment in settings.environments)]:
@@ -66,6 +75,9 @@ def checked(settings: Settings) -> Settings:
     for tag in settings.tags:
         if not _WORD.fullmatch(tag):
             raise UsageError(f"--tag {tag!r} cannot be written into a pipeline", hint="letters, digits, `_`, `-` and `.`")
+    for name in settings.secrets:
+        if not _VARIABLE.fullmatch(name):
+            raise UsageError(f"{settings.routes}: {name!r} cannot be a variable of a pipeline", hint="letters, digits and `_`")
     for line in settings.install:
         if _EXPRESSION.search(line) or not line.isprintable():
             raise UsageError(f"--install {line!r} holds an expression of the CI", hint="plain shell, one line an option")

@@ -31,14 +31,26 @@ _PLACES: Final[dict[Platform, dict[str, str]]] = {
         "run-steps.yml.j2": "azure-pipelines/chaos-run-steps.yml",
     },
 }
+_FOR_TELLING: Final[dict[Platform, dict[str, str]]] = {
+    "github": {
+        "tell.yml.j2": ".github/workflows/chaos-tell.yml",
+        "watch.yml.j2": ".github/workflows/chaos-watch.yml",
+    },
+    "azure": {
+        "tell.yml.j2": "azure-pipelines/chaos-tell.yml",
+        "watch.yml.j2": "azure-pipelines/chaos-watch.yml",
+    },
+}
+"""Only for who has routes."""
 
 
 def definitions(platform: Platform, settings: Settings) -> dict[str, str]:
     """The text of every file of a platform, by its path from the repository's root."""
     environment = _environment()
+    places = _PLACES[platform] | (_FOR_TELLING[platform] if settings.routes else {})
     return {
         place: environment.get_template(f"{platform}/{name}").render(settings=settings, pin=PINS)
-        for name, place in _PLACES[platform].items()
+        for name, place in places.items()
     }
 
 

@@ -36,6 +36,7 @@ _RULES: Final = {
     "union": "MC013",
     "quantity": "MC015",
     "name": "MC016",
+    "secret": "MC405",
 }
 
 

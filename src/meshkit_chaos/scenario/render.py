@@ -10,19 +10,24 @@ from meshkit_chaos.errors import Problem
 
 _WIDEST: Final = 160
 _AGENT_COMMAND: Final = re.compile(r"##(?=(?:vso)?\[)", re.IGNORECASE)
+_UNSEEN: Final = frozenset({"MC405"})
+"""Where a secret was written: a line that such a problem is about is not shown, for this one or any other."""
 _LONGEST: Final = 4_000_000  # what lies behind was not read either
 
 
 def render_problems(problems: Iterable[Problem], sources: Mapping[str, bytes]) -> str:
-    """Each problem with the line that it is about, where ``sources`` (bytes by path) has it. Whole lines."""
+    """Each problem with the line that it is about, where ``sources`` (bytes by path) has it and no secret is in it."""
     lines: dict[str, list[str]] = {}
     blocks: list[str] = []
-    for problem in problems:
+    every = tuple(problems)
+    unseen = {(problem.path, problem.line) for problem in every if problem.rule in _UNSEEN}
+    for problem in every:
         if problem.path not in lines:
             source = sources.get(problem.path)
             text = "" if source is None else source[:_LONGEST].decode("utf-8", "replace").removeprefix("\ufeff")
             lines[problem.path] = [] if source is None else text.split("\n")
-        blocks.append(_block(problem, lines[problem.path]))
+        hidden = (problem.path, problem.line) in unseen
+        blocks.append(_block(problem, [] if hidden else lines[problem.path]))
     return "".join(blocks)
 
 

@@ -299,6 +299,39 @@ _TABLE: Final = (
         reason="The second renewal of one exception is a habit: it needs a second approver, another person again.",
         bad="# a third override of leader-killed, converge-one-leader", good="second_approver: cy",
     ),
+    Rule(
+        id="MC401", name="without-tls",
+        reason="What goes to another machine in the clear can be read on the way, its token included. For mail without a "
+        "password it is a warning.",
+        bad="jira: {site: http://jira.example.com}", good="jira: {site: https://jira.example.com}",
+    ),
+    Rule(
+        id="MC402", name="unknown-channel", reason="A route to nowhere tells nobody.",
+        bad="to: [mesh-caht]", good="to: [mesh-chat]",
+    ),
+    Rule(
+        id="MC403", name="channel", reason="Half a credential, or two of them, cannot be used.",
+        bad="user: chaos", good="user: chaos\npassword: {env: SMTP_PASSWORD}",
+    ),
+    Rule(
+        id="MC404", name="unused-channel", severity="warning", reason="A channel that no route names hears nothing.",
+        bad="channels: [{id: a, …}, {id: b, …}]\nroutes: [{id: all, to: [a]}]", good="routes: [{id: all, to: [a, b]}]",
+    ),
+    Rule(
+        id="MC405", name="secret-written",
+        reason="What stands in a file is known to all who read it, and to its history. Only where a secret is may stand there.",
+        bad="token: the-token-itself", good="token: {env: SLACK_TOKEN}",
+    ),
+    Rule(
+        id="MC406", name="unknown-owner", reason="A route for an owner who is misspelt matches nothing.",
+        bad="owners: [mesh-taem]", good="owners: [mesh-team]",
+    ),
+    Rule(
+        id="MC407", name="nobody-told", severity="warning",
+        reason="First failures, dirty environments, missing nightlies and a blocked gate should reach somebody; a ticket alone "
+        "waits until it is looked for.",
+        bad="occasions: [summary]  # in the only route", good="occasions: [summary, first-failure, environment-dirty]",
+    ),
 )  # fmt: skip
 
 RULES: Final = MappingProxyType({rule.id: rule for rule in _TABLE})

@@ -34,6 +34,7 @@ def _outbox() -> None:
         sa.Column("receipt", sa.Text(), nullable=False),
         sa.Column("worker", sa.Text(), nullable=False),
         sa.Column("claimed_until", sa.BigInteger(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )
     op.create_index("ix_outbox_due", "outbox", ["state", "not_before", "position"], unique=False)
