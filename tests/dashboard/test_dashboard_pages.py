@@ -15,6 +15,9 @@ from meshkit_chaos.dashboard.export import MARK, export
 from meshkit_chaos.dashboard.quoting import plain, unquoted
 from meshkit_chaos.dashboard.shares import share_between
 from meshkit_chaos.dashboard.site import GateFiles, Settings, Site
+from meshkit_chaos.deliver.action import Action, Receipt, State, Told
+from meshkit_chaos.deliver.cause import Cause
+from meshkit_chaos.deliver.message import Message
 from meshkit_chaos.errors import UsageError
 from meshkit_chaos.history.cells import cell_of
 from meshkit_chaos.history.memory import MemoryHistory
@@ -290,3 +293,37 @@ def test_a_run_is_shown_from_its_evidence(tmp_path: Path) -> None:
 def test_what_is_not_there_is_no_page(path: str) -> None:
     """No page is made up for a path that nothing is at."""
     assert site(history(result("pass"))).page(path) is None
+
+
+def test_what_was_sent_is_shown_with_what_needs_somebody_first() -> None:
+    """A dead delivery stands above one that arrived; a link is one only where it is http; the scenario tells of its own."""
+
+    def one(key: str, state: State, url: str, scenario: str) -> Told:
+        message = Message(title=f"about {scenario}", lead="", tone="bad")
+        action = Action(
+            key=key,
+            channel="tracker",
+            thread=scenario,
+            occasion="first-failure",
+            message=message,
+            reason="it failed",
+            at=NOW,
+            causes=(Cause(kind="missed", scenario=scenario),),
+        )
+        return Told(action=action, state=state, receipt=Receipt(did="opened", url=url))
+
+    told = (one("a", "delivered", "https://forge/1", "leader-killed"), one("b", "dead", "javascript:alert(1)", "other"))
+    held = Site(history(result("fail")), Settings(project="mesh"), ManualClock(wall_ns=NOW), told=lambda count: told[:count])
+    page = held.page(paths.DELIVERIES) or ""
+    assert "javascript:" not in page
+    assert text_of(page).index("about other") < text_of(page).index("about leader-killed")
+    assert "1 delivery needs somebody" in text_of(page)
+    assert "about leader-killed" in text_of(held.page(paths.scenario("leader-killed")))
+    assert "about other" not in text_of(held.page(paths.scenario("leader-killed")))
+
+
+def test_a_cell_shows_the_time_that_decided() -> None:
+    """A pass with a failed run in it shows what the passing runs took."""
+    runs = (one_run("fail", 1), one_run("pass", 2))
+    assert cell_of(result("pass", runs=runs, flaky=True)).hi == 1_200_000_000
+    assert cell_of(result("fail", runs=runs)).hi == 8_000_000_000

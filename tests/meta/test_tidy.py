@@ -27,6 +27,7 @@ PURE_MODULES = {
     "dashboard/binaries.py",
     "dashboard/comparison.py",
     "dashboard/coverage.py",
+    "dashboard/deliveries.py",
     "dashboard/gate.py",
     "dashboard/grid.py",
     "dashboard/invocation.py",

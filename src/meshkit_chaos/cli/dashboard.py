@@ -120,6 +120,7 @@ def _site(
     served: bool = False,
 ) -> Site:
     from meshkit_chaos.dashboard.site import GateFiles, Settings, Site  # noqa: PLC0415  # templates are for those who need them
+    from meshkit_chaos.deliver.outbox import Outbox  # noqa: PLC0415  # as above
     from meshkit_chaos.gate.log import GateLog  # noqa: PLC0415  # as above
     from meshkit_chaos.history.overview import Overview  # noqa: PLC0415  # as above
     from meshkit_chaos.history.unpacked import results_of  # noqa: PLC0415  # as above
@@ -131,6 +132,7 @@ def _site(
         Settings(project=project, policy=rules, compare=compare, served=served),
         SystemClock(),
         evidence=lambda invocation: results_of(history.database, history.store, invocation),
+        told=Outbox(history.database).newest,
         gate_files=GateFiles(
             overrides=lambda: read_file(overrides, None), log=lambda: kept.read() if kept is not None else None
         ),

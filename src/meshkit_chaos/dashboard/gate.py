@@ -83,6 +83,18 @@ def gate_page(decision: Decision | None, overrides: Overrides, chain: Chain | No
     )
 
 
+def waived(entries: Sequence[LogEntry]) -> frozenset[tuple[str, str]]:
+    """Commits and scenarios of which a decision accepted what did not pass."""
+    found = set()
+    for entry in entries:
+        subject = entry.body.get("subject")
+        commit = subject.get("commit", "") if isinstance(subject, dict) else ""
+        for item in _list(entry.body, "items") if entry.kind == "decision" and commit else ():
+            if isinstance(item, dict) and item.get("code") == "waived":
+                found.add((str(commit), str(item.get("scenario", ""))))
+    return frozenset(found)
+
+
 def override_rate(entries: Sequence[LogEntry]) -> str:
     """How many decisions were open only because of an override, in words; empty where nothing was decided."""
     decisions = [entry.body for entry in entries if entry.kind == "decision"]

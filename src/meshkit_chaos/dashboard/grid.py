@@ -7,9 +7,10 @@ result that was announced and never came is told as such, and so is a night that
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.nights import Night
@@ -31,6 +32,7 @@ class GridCell(Struct, frozen=True, kw_only=True):
     href: str = ""
     flaky: bool = False
     set_aside: bool = False
+    waived: bool = False
 
 
 class GridRow(Struct, frozen=True, kw_only=True):
@@ -73,12 +75,22 @@ _RANK: Final[dict[Shown, int]] = {
 }
 
 
-def grid(nights: Sequence[Night], cells: Iterable[Cell], known: Sequence[PastScenario], *, here: str) -> Grid:
-    """``known``: the newest result of every scenario, for its title and owner. ``here``: the page that links start from."""
+def grid(
+    nights: Sequence[Night],
+    cells: Iterable[Cell],
+    known: Sequence[PastScenario],
+    *,
+    here: str,
+    waived: AbstractSet[tuple[str, str]] = frozenset(),
+) -> Grid:
+    """``known``: the newest result of every scenario, for its title and owner. ``here``: the page that links start from.
+
+    ``waived``: commits and scenarios of which a decision accepted what did not pass.
+    """
     found: dict[tuple[str, str], Cell] = {(cell.scenario, cell.invocation): cell for cell in cells}
     names = {one.scenario: one for one in known}
     wanted = {scenario for scenario, _ in found} | {name for night in nights for name in night.announced}
-    rows = [_row(name, names.get(name), nights, found, here=here) for name in sorted(wanted)]
+    rows = [_row(name, names.get(name), nights, found, here=here, waived=waived) for name in sorted(wanted)]
     return Grid(columns=tuple(_column(night, here=here) for night in nights), rows=tuple(sorted(rows, key=_order)))
 
 
@@ -94,9 +106,19 @@ _SEVERITIES: Final = frozenset({"critical", "high", "medium", "low"})
 
 
 def _row(
-    name: str, known: PastScenario | None, nights: Sequence[Night], found: Mapping[tuple[str, str], Cell], *, here: str
+    name: str,
+    known: PastScenario | None,
+    nights: Sequence[Night],
+    found: Mapping[tuple[str, str], Cell],
+    *,
+    here: str,
+    waived: AbstractSet[tuple[str, str]],
 ) -> GridRow:
-    cells = tuple(_cell(name, night, found, here=here) for night in nights)
+    told = (_cell(name, night, found, here=here) for night in nights)
+    cells = tuple(
+        structs.replace(cell, waived=(night.subject.get("commit", ""), name) in waived and cell.shown not in ("pass", "none"))
+        for cell, night in zip(told, nights, strict=True)
+    )
     newest: Shown = next((cell.shown for cell in cells if cell.shown not in ("gap", "none")), "none")
     return GridRow(
         scenario=name,

@@ -24,6 +24,7 @@ PAGES: Final = (
     (paths.COVERAGE, "Coverage"),
     (paths.COMPARE, "Compare"),
     (paths.GATE, "Gate"),
+    (paths.DELIVERIES, "Deliveries"),
     (paths.BINARIES, "Binaries"),
 )
 

@@ -18,7 +18,8 @@ from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.binaries import binaries
 from meshkit_chaos.dashboard.comparison import Whole, compare_page
 from meshkit_chaos.dashboard.coverage import coverage
-from meshkit_chaos.dashboard.gate import gate_page
+from meshkit_chaos.dashboard.deliveries import about, deliveries
+from meshkit_chaos.dashboard.gate import gate_page, waived
 from meshkit_chaos.dashboard.grid import grid
 from meshkit_chaos.dashboard.invocation import invocation_page
 from meshkit_chaos.dashboard.nights import nights
@@ -27,6 +28,7 @@ from meshkit_chaos.dashboard.readiness import MEANINGS, TONES, WORDS, readiness,
 from meshkit_chaos.dashboard.run import run_page
 from meshkit_chaos.dashboard.scenario import scenario_page
 from meshkit_chaos.dashboard.wording import minute
+from meshkit_chaos.deliver.action import Told
 from meshkit_chaos.errors import HistoryProblem
 from meshkit_chaos.faults import CATALOGUE
 from meshkit_chaos.gate.decide import decide
@@ -42,6 +44,7 @@ from meshkit_chaos.slo import Duration
 COLUMNS: Final = 30
 RESULTS: Final = 90
 INVOCATIONS: Final = 60
+DELIVERIES: Final = 300
 PROOFS: Final = 3
 """So many of the newest results of each scenario tell which faults were exercised."""
 FRESH: Final = Duration.parse("36h")
@@ -72,6 +75,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     served: bool = False
 
 
+def nothing_told(count: int) -> tuple[Told, ...]:
+    """No outbox is looked at."""
+    del count
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateFiles:
     """What people keep beside a history, read anew for each page: overrides, and the bytes of the gate's log (None: no log)."""
@@ -94,10 +103,12 @@ class Site:
         *,
         evidence: Evidence = no_evidence,
         gate_files: GateFiles = GateFiles(),
+        told: Callable[[int], tuple[Told, ...]] = nothing_told,
     ) -> None:
         self._reader = reader
         self._evidence = evidence
         self._gate_files = gate_files
+        self._told = told
         self._settings = settings
         self._clock = clock
         self._pages: Final[Mapping[str, _Make]] = {
@@ -106,6 +117,7 @@ class Site:
             paths.COVERAGE: self._coverage,
             paths.COMPARE: self._compare,
             paths.GATE: self._gate,
+            paths.DELIVERIES: self._deliveries,
             paths.BINARIES: self._binaries,
         }
         self._named: Final[Mapping[str, _Make]] = {
@@ -201,7 +213,9 @@ class Site:
         policy = self._settings.policy
         columns = nights(held, nightly=policy.nightly if policy else None, now=self._clock.wall_ns())
         cells = self._reader.cells([one.invocation for one in held])
-        made = grid(columns, cells, self._reader.known(), here=here)
+        log = self._gate_files.log()
+        accepted = waived(verify(log).entries) if log is not None else frozenset()
+        made = grid(columns, cells, self._reader.known(), here=here, waived=accepted)
         return self._page("grid.html.j2", here=here, title="Grid", grid=made, older="")
 
     def _scenario(self, here: str, name: str, parameters: Mapping[str, str]) -> str | None:
@@ -210,7 +224,8 @@ class Site:
         if not results:
             return None
         made = scenario_page(results, here=here)
-        return self._page("scenario.html.j2", here=here, title=made.title, scenario=made, older="")
+        told = about(self._told(DELIVERIES), name)
+        return self._page("scenario.html.j2", here=here, title=made.title, scenario=made, told=told, older="")
 
     def _invocation(self, here: str, name: str, parameters: Mapping[str, str]) -> str | None:
         del parameters
@@ -281,3 +296,8 @@ class Site:
         del name, parameters
         built = self._reader.built([one.invocation for one in self._reader.newest(INVOCATIONS)])
         return self._page("binaries.html.j2", here=here, title="Binaries", binaries=binaries(built, here=here))
+
+    def _deliveries(self, here: str, name: str, parameters: Mapping[str, str]) -> str:
+        del name, parameters
+        made = deliveries(self._told(DELIVERIES))
+        return self._page("deliveries.html.j2", here=here, title="Deliveries", deliveries=made)

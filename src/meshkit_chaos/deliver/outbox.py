@@ -147,6 +147,12 @@ class Outbox:
         self.database: Final = database
         self.now: Final = now
 
+    def newest(self, count: int) -> tuple[Told, ...]:
+        """What was decided last, newest first."""
+        query = sa.select(t.outbox).order_by(t.outbox.c.position.desc(), t.outbox.c.key.desc()).limit(count)
+        with self.database.reading() as connection:
+            return tuple(told_of(row) for row in connection.execute(query).mappings())
+
     def entries(self, *, states: Collection[State] = (), keys: Collection[str] = ()) -> tuple[Entry, ...]:
         """Rows, in the order of deciding; of these states and keys, where any are given."""
         query = sa.select(t.outbox).order_by(t.outbox.c.position, t.outbox.c.key)

@@ -35,5 +35,9 @@ def slowness(lo: int | None, hi: int | None, limit: int | None) -> tuple[bool, f
 
 def _timed(one: PastScenario) -> Iterator[PastObjective]:
     for run in one.runs:
-        if not run.invalidated:
-            yield from (timed for timed in run.objectives if timed.lo is not None and not timed.informational)
+        if not run.invalidated and run.verdict == one.verdict:
+            yield from (
+                timed
+                for timed in run.objectives
+                if timed.lo is not None and not timed.informational and timed.verdict == one.verdict
+            )

@@ -117,8 +117,9 @@ class Outline(Struct, frozen=True, kw_only=True):
 class Cell(Struct, frozen=True, kw_only=True):
     """One result as a table of many shows it. ``counts``: no run of it was marked invalid by people.
 
-    ``lo``, ``hi``, ``limit``: of the objective ``slowest``, the judged one whose time was nearest to its limit or furthest over
-    it, in its slowest run; ``hi`` None with ``lo`` given: "more than lo". ``runs``: how many there were.
+    ``lo``, ``hi``, ``limit``: of the objective ``slowest``: among the judged ones with the result's own verdict in runs with
+    that verdict, the one whose time was nearest to its limit or furthest over it; ``hi`` None with ``lo`` given: "more than
+    lo". ``runs``: how many there were.
     """
 
     invocation: str

@@ -98,7 +98,14 @@ def _cells(connection: Connection, names: Sequence[str]) -> Iterator[Cell]:
         sa.select(runs.c.result, objectives.c.name, objectives.c.lo, objectives.c.hi, objectives.c.limit)
         .join(runs, runs.c.run == objectives.c.run)
         .join(results, results.c.result == runs.c.result)
-        .where(held, objectives.c.lo.is_not(None), objectives.c.informational.is_(False), runs.c.invalidated == "")
+        .where(
+            held,
+            objectives.c.lo.is_not(None),
+            objectives.c.informational.is_(False),
+            runs.c.invalidated == "",
+            runs.c.verdict == results.c.verdict,
+            objectives.c.verdict == results.c.verdict,
+        )
     )
     for row in connection.execute(timed):
         if row.result not in slowest or _weight(row) > _weight(slowest[row.result]):

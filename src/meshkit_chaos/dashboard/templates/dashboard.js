@@ -11,7 +11,8 @@ for (const input of document.querySelectorAll("[data-filter]")) {
       row.hidden = !words.every((word) => row.dataset.search.includes(word));
       shown += row.hidden ? 0 : 1;
     }
-    if (count) count.textContent = shown === rows.length ? `${shown} scenarios` : `${shown} of ${rows.length} scenarios`;
+    const noun = input.dataset.noun || "scenarios";
+    if (count) count.textContent = shown === rows.length ? `${shown} ${noun}` : `${shown} of ${rows.length} ${noun}`;
   };
   input.form.addEventListener("submit", (event) => event.preventDefault());
   input.addEventListener("input", apply);
