@@ -153,6 +153,9 @@ class Lives(RuleBasedStateMachine):
             assert not one.held or CHANNELS[channel] == "hold", one
             if one.told.state == "delivered":
                 assert self.service.count(key) >= 1, "nothing is called delivered that did not arrive"
+            if one.told.state == "superseded":
+                most = self.unsure[key] if CHANNELS[channel] == "repeat" else 0
+                assert self.service.count(key) <= most, "what was sent is not called replaced"
         self.nothing_is_doubled()
         self.threads_keep_their_order()
 
