@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from fake_github import FakeGitHub
+from fake_github import Comment, FakeGitHub
 from msgspec import structs
 from served import Fault, certificates, closed_address, served
 from tracker_world import DAY, START, TOKEN, World, action, github
@@ -300,6 +300,35 @@ def test_pull_requests_and_quotations_are_no_tickets(tmp_path: Path) -> None:
         world.fake.opened_by_hand(title="fix", body=first.body, labels=tuple(first.labels)).pull = True
         world.fake.opened_by_hand(title="talk", body=f"> {marker}\nas in {marker}")
         assert world.did(action(2)) == "opened"
+
+
+def test_every_page_is_read(tmp_path: Path) -> None:
+    """A marker among the newest issues of a busy repository, and our text behind many comments, are found on later pages."""
+    with github(tmp_path) as world:
+        world.did(action(1))
+        world.fake.issues[1].labels.clear()
+        for number in range(40):
+            world.fake.opened_by_hand(title=f"other {number}", body="nothing of ours")
+        world.thread.clear()
+        assert world.did(action(2)) == "commented"
+        ours = world.fake.issues[1].comments
+        for number in range(50):
+            ours.insert(0, Comment(id=1000 + number, body="talk", author="mona", at=world.clock.wall_ns()))
+        assert world.did(action(2)) == "commented"
+    assert len([comment for comment in ours if comment.author == "chaos-bot"]) == 1
+
+
+def test_a_tracker_slower_than_its_lag_ends_with_one_open_ticket(tmp_path: Path) -> None:
+    """It showed the first issue only after it was looked for: the second one is closed by the next delivery."""
+    with github(tmp_path, timeout="300ms", lag_s=300.0) as world:
+        assert isinstance(world.send(action(1), None, None, "late"), Unsure)
+        world.days(61 / 86_400)
+        assert isinstance(world.sender.look(action(1), ()), NotThere)
+        assert world.did(action(1)) == "opened"
+        assert len(world.fake.open_ones()) == 2
+        assert world.did(action(2, at=world.days(1))) == "commented"
+    assert [issue.number for issue in world.fake.open_ones()] == [1]
+    assert world.fake.issues[2].reason == "duplicate"
 
 
 def test_what_has_not_changed_is_not_fetched_again(tmp_path: Path) -> None:

@@ -201,6 +201,22 @@ def test_what_an_operator_must_repair_is_said(tmp_path: Path, settings: dict[str
     assert (outcome.who, hint in outcome.hint) == ("operator", True), outcome
 
 
+def test_every_page_is_read(tmp_path: Path) -> None:
+    """More items with the label than a page holds, and our comment behind many others, are seen to the end."""
+    with jira(tmp_path) as world:
+        world.did(action(1))
+        first = world.fake.issues["MESH-1"]
+        for _ in range(45):
+            world.fake.opened_by_hand({**first.fields, "description": None}, by="acc-mona")
+        world.fake.opened_by_hand(first.fields, properties=first.properties, by=first.creator)
+        assert world.did(action(2)) == "commented"
+        assert world.fake.issues["MESH-47"].status.category == "done", "the double on the third page"
+        first.comments += [(world.clock.wall_ns() + 10**9, "talk")] * 50
+        first.comments.sort(key=lambda one: one[1] == "talk")
+        assert world.did(action(2)) == "commented"
+    assert len(first.comments) == 51
+
+
 def test_a_workflow_that_cannot_be_closed_is_told(tmp_path: Path) -> None:
     """Where no transition leads to "done" but one that means a refusal, the state is left and the operator is told."""
     with jira(tmp_path) as world:
