@@ -50,7 +50,7 @@ class Forge:
         self.process.stdin.flush()
         pid = json.loads(self.process.stdout.readline())["pid"]
         if kill_after is not None:
-            time.sleep(kill_after)
+            time.sleep(kill_after)  # the moment of its death is what is drawn
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         status = int(json.loads(self.process.stdout.readline())["status"])
