@@ -29,6 +29,8 @@ from meshkit_chaos.measure.access import Secrets
 from meshkit_chaos.report.escape import clipped, one_line
 from meshkit_chaos.slo import Duration
 
+_TRUSTED: Final = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
+"""Whoever is none of these may write any line into an issue of a public repository: a marker of theirs says nothing."""
 _VERSION: Final = "2022-11-28"
 _PER_MINUTE: Final = 40
 _PER_HOUR: Final = 250
@@ -81,13 +83,26 @@ class GitHub:
         labelled = list(self._listed({"labels": ticket_label(key), "direction": "asc"}, pages=_PAGES))
         if labelled:
             return [_shown(one, key) for one in labelled]
-        newest = (_shown(one, key) for one in self._listed({"direction": "desc"}, pages=_PAGES))
-        return [one for one in newest if one.marked]
+        newest = ((one, _shown(one, key)) for one in self._listed({"direction": "desc"}, pages=_PAGES))
+        return [shown for one, shown in newest if shown.marked and self._is_trusted(one)]
 
     def comments(self, reference: str, *, since: int) -> Iterator[str]:
         query = {"since": f"{iso(max(since, 0))[:19]}Z"}
         for one in self._pages(f"{self._issues}/{reference}/comments", query, pages=_COMMENT_PAGES):
-            yield str(one.get("body") or "")
+            if self._is_trusted(one):
+                yield str(one.get("body") or "")
+
+    def _is_trusted(self, one: dict[str, Any]) -> bool:
+        """Whether an issue or comment is of somebody who may write to the repository, of an app, or our own."""
+        user = one.get("user")
+        if not isinstance(user, dict):
+            return False
+        return one.get("author_association") in _TRUSTED or user.get("type") == "Bot" or user.get("login") == self._myself()
+
+    def _myself(self) -> object:
+        """Whose token it is; an app's has no such account, and nothing is its."""
+        told = self._get(f"{self.settings.api.rstrip('/')}/user", gone={401, 403, 404})
+        return told.get("login", "") if isinstance(told, dict) else ""
 
     def drafted(self, draft: Draft) -> Rendered:
         body, dropped = self._body(draft)
