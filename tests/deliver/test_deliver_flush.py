@@ -97,9 +97,9 @@ def test_a_database_that_fails_is_told_and_sends_nothing_blindly(tmp_path: Path)
         with history.database._engine.connect() as connection:
             filler = connection.connection.cursor()
             filler.execute("BEGIN")
+            rows = [(f"{number:0500d}",) for number in range(10_000)]
             with pytest.raises(Exception, match="full"):
-                for number in range(10**6):
-                    filler.execute("INSERT INTO pruned VALUES (?, 1)", (f"{number:0500d}",))
+                filler.executemany("INSERT INTO pruned VALUES (?, 1)", rows)
             filler.execute("COMMIT") if connection.connection.driver_connection.in_transaction else None
         long = action("b", thread="x" * 10_000)
         with pytest.raises(HistoryProblem, match="full") as told:

@@ -126,8 +126,7 @@ class Lives(RuleBasedStateMachine):
     def settle_everything(self) -> None:
         """All goes well from now on: then everything is settled, but what only a person can settle."""
         for worker in list(self.in_hand):
-            self.attempt(worker, "killed before")
-        self.world.pass_by(PATIENCE.lease.ns)
+            self.attempt(worker, "killed after")
         for channel in CHANNELS:
             for _ in range(2000):
                 found = self.claims(channel).claim("last")
@@ -154,7 +153,11 @@ class Lives(RuleBasedStateMachine):
             assert not one.held or CHANNELS[channel] == "hold", one
             if one.told.state == "delivered":
                 assert self.service.count(key) >= 1, "nothing is called delivered that did not arrive"
+            if one.told.state == "superseded":
+                most = self.unsure[key] if CHANNELS[channel] == "repeat" else 0
+                assert self.service.count(key) <= most, "what was sent is not called replaced"
         self.nothing_is_doubled()
+        self.threads_keep_their_order()
 
     @invariant()
     def nothing_is_doubled(self) -> None:

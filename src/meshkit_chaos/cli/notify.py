@@ -28,6 +28,8 @@ class _Group(Group):
     _more: Final = {
         **dict.fromkeys(("send", "flush", "watch", "test"), "notify_sending"),
         "preview": "notify_preview",
+        "listen": "notify_listen",
+        "init": "notify_init",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -36,6 +36,14 @@ WAIT = click.option(
     "--wait", default="2m", show_default=True, metavar="DURATION", help="How long to go on with what does not arrive at once."
 )
 
+LEASE = click.option(
+    "--lease",
+    default="3m",
+    show_default=True,
+    metavar="DURATION",
+    help="After so long a sender that did not finish is taken for dead, and what it had in hand is looked for.",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ways:
@@ -128,15 +136,16 @@ def attempt_line(told: Told) -> str:
     return visible(f"{told.action.channel}: {one_line(told.action.message.title)}: {one_line(said)}")
 
 
-def empty(history: History, ways: Ways, *, wait: str) -> tuple[Entry, ...]:
+def empty(history: History, ways: Ways, *, wait: str, lease: str = "3m") -> tuple[Entry, ...]:
     """Send what waits, and give every row that was due or tried, as it is then. Records of them are on the shelf afterwards.
 
     Raises HistoryProblem.
     """
+    from meshkit_chaos.deliver.backoff import Patience  # noqa: PLC0415  # start-up time
     from meshkit_chaos.deliver.outbox import Outbox  # noqa: PLC0415  # start-up time
     from meshkit_chaos.deliver.worker import Going, flush  # noqa: PLC0415  # start-up time
 
-    patience = duration(wait, option="--wait")
+    longest, patience = duration(wait, option="--wait"), Patience(lease=duration(lease, option="--lease"))
     outbox, teller = Outbox(history.database), Teller()
     waiting = _due(outbox)
     try:
@@ -144,10 +153,10 @@ def empty(history: History, ways: Ways, *, wait: str) -> tuple[Entry, ...]:
             flush(
                 outbox,
                 senders,
-                wait=patience,
+                wait=longest,
                 clock=SystemClock(),
                 watching=teller,
-                going=Going(hide=ways.secrets.redacted),
+                going=Going(patience=patience, hide=ways.secrets.redacted),
                 stop=stop,
             )
     finally:

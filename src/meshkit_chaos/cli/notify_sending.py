@@ -10,6 +10,7 @@ import click
 from meshkit_chaos.cli.app import say
 from meshkit_chaos.cli.histories import derived_documents, open_history, placed
 from meshkit_chaos.cli.notify_channels import (
+    LEASE,
     ROUTES_OPTION,
     UNDELIVERED,
     WAIT,
@@ -107,12 +108,12 @@ def _told(opened: History, decide: Decide) -> Decided:
     return tell(opened, decide)
 
 
-def _flushed(opened: History, ways: Ways, decided: Decided, *, wait: str, form: str) -> int:
+def _flushed(opened: History, ways: Ways, decided: Decided, *, wait: str, lease: str = "3m", form: str) -> int:
     from meshkit_chaos.deliver.outbox import Outbox  # noqa: PLC0415  # start-up time
 
     for action in decided.new:
         say(f"{action.channel}: {action.occasion}: {action.message.title}: {action.reason}")
-    entries = empty(opened, ways, wait=wait)
+    entries = empty(opened, ways, wait=wait, lease=lease)
     now = Outbox(opened.database).instant()
     if form == "json":
         click.echo(json_text([entry_data(one, now) for one in entries]))
@@ -123,15 +124,17 @@ def _flushed(opened: History, ways: Ways, decided: Decided, *, wait: str, form: 
 @ROUTES_OPTION
 @placed
 @WAIT
+@LEASE
 @FORMAT
-def flush_command(routes: Path, history: str, artifacts: str | None, wait: str, form: str) -> int:
+def flush_command(routes: Path, history: str, artifacts: str | None, wait: str, lease: str, form: str) -> int:
     """Send what waits, and look for what may have arrived. Ends with 2 if anything that was due did not arrive."""
     from meshkit_chaos.deliver.ingesting import Decided  # noqa: PLC0415  # start-up time
 
-    duration(wait, option="--wait")
+    for text, option in ((wait, "--wait"), (lease, "--lease")):
+        duration(text, option=option)
     ways = read_routes(routes)
     with open_history(history, artifacts=artifacts) as opened:
-        return _flushed(opened, ways, Decided(), wait=wait, form=form)
+        return _flushed(opened, ways, Decided(), wait=wait, lease=lease, form=form)
 
 
 @click.command("watch", epilog="Example: meshkit-chaos notify watch --policy chaos-gate.yaml")

@@ -103,7 +103,8 @@ def _moved(here: Here, thread: Thread, sight: Sight) -> bool:
     same = any(
         (one.scenario, one.environment_class) == (sight.cause.scenario, sight.cause.environment_class) for one in thread.members
     )
-    return same and thread.shared is None and here.shown.isdisjoint(thread.members)
+    newer = sight.result.at > thread.failed_at
+    return same and newer and thread.shared is None and here.shown.isdisjoint(thread.members)
 
 
 def _joins(thread: Thread, sight: Sight) -> bool:
@@ -113,7 +114,7 @@ def _joins(thread: Thread, sight: Sight) -> bool:
 def _begun(here: Here, storm: Storm) -> Iterator[Action]:
     why = here.reason("first-failure", storm.sights)
     thread = opened(storm.cause.key, here.threads)
-    if thread.open or here.invocation in thread.invocations:
+    if thread.open or thread.covers(here.invocation):
         return
     reopened = _reopened(here, thread)
     message = first_failure(_telling(here, storm.cause, storm.sights), reopened=reopened)
@@ -167,7 +168,8 @@ def _changed(here: Here, thread: Thread, sights: Sequence[Sight]) -> Iterator[Ac
 
 def _still(here: Here, thread: Thread, sights: Sequence[Sight]) -> Iterator[Action]:
     why = here.reason("still-failing", sights)
-    if not why or here.invocation in thread.invocations:
+    news = any(one.result.at > thread.failed_at for one in sights)
+    if not why or not news or thread.covers(here.invocation):
         return
     begun = thread.now[0].action.at
     seen_again = here.tracker and thread.turn == 1
@@ -227,7 +229,7 @@ def _recovered(here: Here, thread: Thread) -> Iterator[Action]:
         replaces=tuple(one.key for one in thread.waiting),
         ticket=Ticket(
             wish="clean",
-            failed_at=max(one.action.ticket.failed_at if one.action.ticket else begun for one in thread.now),
+            failed_at=thread.failed_at,
             clean=row,
             flapping=_flaps(here, reopened),
             owner=next(iter(owners(good)), ""),

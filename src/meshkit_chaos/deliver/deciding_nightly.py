@@ -38,11 +38,6 @@ class _Here:
     def reason(self) -> str:
         return reason(self.routing, self.channel, About(occasion="nightly-missing", subject=self.nightly.subject))
 
-    @property
-    def missed(self) -> int:
-        """The newest instant that was told as missed; 0 where there is none."""
-        return max((one.action.ticket.failed_at for one in self.thread.now if one.action.ticket), default=0)
-
 
 def decide_nightly(
     nightly: Nightly, *, history: HistoryReader, told: Sequence[Told], routing: Routing, now: int
@@ -68,7 +63,7 @@ def _is(one: PastInvocation, nightly: Nightly) -> bool:
 
 
 def _missing(here: _Here, history: HistoryReader) -> Iterator[Action]:
-    if here.missed == here.at:
+    if here.thread.failed_at == here.at:
         return
     again = here.thread.open
     due = here.thread.next_due(here.routing.rules.digest_every) if again else 0
@@ -84,7 +79,7 @@ def _came(here: _Here, newest: PastInvocation) -> Iterator[Action]:
     if not here.thread.open:
         return
     message = nightly_came(here.routing, here.cause, newest, begun=here.thread.now[0].action.at)
-    ticket = Ticket(wish="clean", failed_at=here.missed, clean=here.routing.rules.close_after)
+    ticket = Ticket(wish="clean", failed_at=here.thread.failed_at, clean=here.routing.rules.close_after)
     yield from _action(here, "recovered", message=message, why="the nightly came again", ticket=ticket)
 
 
