@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -31,7 +32,7 @@ from meshkit_chaos.deliver.github import open_github
 from meshkit_chaos.deliver.sending import Sender
 from meshkit_chaos.deliver.settings import GitHubIssues
 from meshkit_chaos.measure.access import Secrets
-from meshkit_chaos.measure.loopback import Answer
+from meshkit_chaos.measure.loopback import Answer, Request
 from meshkit_chaos.scenario.metric_sources import SecretRef
 
 
@@ -163,6 +164,7 @@ def _name(value: object) -> str:
 
 
 SURELY_NOT: tuple[Fault, ...] = (
+    Answer.of({"message": "Validation Failed", "errors": ["was submitted too quickly"]}, status=422),
     Answer(status=429),
     Answer(status=429, headers={"Retry-After": "30"}),
     Answer.of({"message": "You have exceeded a secondary rate limit."}, status=403),
@@ -264,6 +266,19 @@ def test_what_an_operator_must_repair_is_said(tmp_path: Path, settings: dict[str
         outcome = world.send(action(1))
     assert isinstance(outcome, Refused)
     assert (outcome.who, hint in outcome.hint) == ("operator", True), outcome
+
+
+def test_an_enterprise_server_is_asked_below_its_own_path(tmp_path: Path) -> None:
+    """The API of GitHub Enterprise Server begins at /api/v3."""
+    behind = FakeGitHub(token=TOKEN)
+
+    async def below(request: Request) -> Answer:
+        assert request.path.startswith("/api/v3/repos/")
+        return await behind(dataclasses.replace(request, path=request.path.removeprefix("/api/v3")))
+
+    with served(below) as url:
+        assert isinstance(_sender_to(f"{url}/api/v3/", tmp_path).send(action(1), ()), Delivered)
+    assert len(behind.issues) == 1
 
 
 def test_labels_that_github_drops_are_told(tmp_path: Path) -> None:

@@ -41,6 +41,9 @@ _PAGE: Final = 15
 """So many of the longest issues fit into the largest answer that is read."""
 _PAGES: Final = 7
 _COMMENT_PAGES: Final = 20
+_MOST_SEEN: Final = 200
+_TOO_QUICK: Final = "submitted too quickly"
+"""What GitHub says, with 403 or 422, to whoever creates content faster than it likes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +121,7 @@ class GitHub:
             del body["assignees"]
             reply = self._change("POST", self._issues, body)
         elif reply.status == 422:
-            raise Stopped(Refused(why=f"answered status 422: {self.exchange.said(reply)}", who="us"))
+            raise Stopped(self._invalid(reply))
         match reply.document():
             case {"number": int(number), "html_url": str(url), "labels": list(labels)}:
                 if ticket_label(draft.key) not in {_name(label) for label in labels}:
@@ -195,15 +198,26 @@ class GitHub:
         document = answer.document()
         if document is None:
             raise Stopped(Again(why=f"answered status {answer.status}, but {answer.broken or 'no JSON'}"))
-        if etag := answer.headers.get("etag", ""):
+        if (etag := answer.headers.get("etag", "")) and len(self._seen) < _MOST_SEEN:
             self._seen[name] = (etag, document)
         return document
 
     def _change(self, method: str, url: str, body: object, *, seen: set[int] | frozenset[int] = frozenset()) -> Reply:
-        answer = self.exchange.call(method, url, json=body, seen=seen)
+        answer = self.exchange.call(method, url, json=body, seen={422})
         if not isinstance(answer, Reply):
             raise Stopped(_explained(answer))
+        if answer.status == 422 and 422 not in seen:
+            raise Stopped(self._invalid(answer))
         return answer
+
+    def _invalid(self, reply: Reply) -> Again | Unsure | Refused:
+        """A 422 with what GitHub says is wrong, which stands beside its message."""
+        told = reply.document()
+        errors = told.get("errors", "") if isinstance(told, dict) else ""
+        why = f"answered status 422: {self.exchange.said(reply)} {self.exchange.quoted(str(errors))}".rstrip()
+        return _explained(
+            Refused(why=why, who="us", hint="GitHub does not take what we sent: report this, with the sentence above")
+        )
 
 
 def open_github(
@@ -257,6 +271,8 @@ def _explained(answer: Again | Unsure | Refused) -> Again | Unsure | Refused:
     """With a hint for what GitHub refuses in words that people search for."""
     if not isinstance(answer, Refused):
         return answer
+    if _TOO_QUICK in answer.why:
+        return Again(why=answer.why, after=Duration(60 * 10**9), everybody=True)
     for word, hint in _HINTS.items():
         if word in answer.why.lower():
             return msgspec.structs.replace(answer, hint=hint)
