@@ -439,6 +439,7 @@ def test_a_preview_shows_what_would_be_sent_and_sends_nothing(tmp_path: Path) ->
         asked = len(world.fake.asked)
         second = world.sender.render(action(2), world.thread)
         assert len(world.fake.asked) == asked
+    assert world.sender.render(action(3, "clean", clean=3), ()).target.endswith("/issues/…/comments")
     assert first.target.endswith("/repos/acme/mesh/issues")
     assert json.loads(first.body)["body"] == world.fake.issues[1].body
     assert second.target.endswith("/repos/acme/mesh/issues/1/comments")
