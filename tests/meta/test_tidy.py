@@ -309,7 +309,7 @@ def test_pure_rooms_touch_nothing() -> None:
         for source in shipped()
         if is_pure(source)
         for line, name in source.imports()
-        if name.split(".")[0] in SHELL_IMPORTS
+        if name.split(".")[0] in SHELL_IMPORTS and not name.startswith("urllib.parse.")  # which only reads a text
     ]
     assert not reached, f"hand the value in from a room that may touch it:\n{listed(reached)}"
 
