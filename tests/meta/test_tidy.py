@@ -31,6 +31,7 @@ PURE_MODULES = {
     "deliver/deciding_causes.py",
     "deliver/deciding_gate.py",
     "deliver/deciding_nightly.py",
+    "deliver/explaining.py",
     "deliver/grammar.py",
     "deliver/lint.py",
     "deliver/load.py",
