@@ -36,6 +36,7 @@ from meshkit_chaos.scenario.reference import grammar_reference, rules_reference
 
 DOCS: Final = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))
+from noise_page import noise_page  # noqa: E402  # a script beside this one, wherever this one is loaded from
 from pictures import PICTURES  # noqa: E402  # a script beside this one, wherever this one is loaded from
 
 _MADE: Final = "<!-- Made from the code by docs/generate.py; a test holds it current. -->"
@@ -375,6 +376,7 @@ In the library, each error class carries its exit code and who must act:
 """
 
 PAGES: Final[dict[str, Callable[[], str | bytes]]] = {
+    "concepts/notification-noise.md": noise_page,
     "reference/cli.md": cli_page,
     "reference/decision.schema.json": decision_schema_json,
     "reference/exit-codes.md": exit_codes_page,

@@ -75,8 +75,14 @@ def test_three_passes_in_a_row_end_it() -> None:
     world = World()
     world.night(0, FAILS)
     world.night(1, FAILS)
-    assert occasions(world.night(2, PASSES)) == ["summary"]
-    assert occasions(world.night(3, PASSES)) == ["summary"]
+    for day in (2, 3):
+        actions = world.night(day, PASSES)
+        assert occasions(actions) == ["still-failing", "summary"]
+        assert actions[0].not_before == START + 1800 * SECOND + 7 * DAY
+        assert (actions[0].message.title, actions[0].message.tone) == (
+            "Clean so far: MeshKit: leader-killed, converge",
+            "unsure",
+        )
     actions = world.night(4, PASSES)
     assert occasions(actions) == ["recovered", "summary"]
     assert actions[0].message.tone == "good"

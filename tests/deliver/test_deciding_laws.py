@@ -111,6 +111,8 @@ def test_good_news_has_a_pass_in_evidence(lived: Any) -> None:
                         assert any(result.environment == "clean" for result in results)
                     elif cause.scenario in ran:
                         assert clean(ran[cause.scenario], cause)
+                        verdicts = {ran[cause.scenario].verdict, ran[cause.scenario].objectives.get(cause.objective)}
+                        assert "pass" in verdicts or one.message.tone != "good"
             elif one.occasion in ("first-failure", "environment-dirty"):
                 assert place not in open_threads
                 open_threads.add(place)

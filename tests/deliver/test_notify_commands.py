@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,6 +191,28 @@ def test_what_was_told_travels_to_the_next_job(place: Place) -> None:
         assert command("history", "verify", *history).code == 0
     assert len(place.fake.issues) == 1
     assert sum(asked.startswith("POST") for asked in place.fake.asked) == 1
+
+
+def test_it_can_be_stopped(place: Place) -> None:
+    """SIGTERM, as a CI that gives up on a job sends it: nothing new is begun, the row waits, and the process ends with 2 at
+    once.
+    """
+    place.door.faults[:] = [Answer(status=503)] * 1000
+    out = place.results(FAILING)
+    arguments = ("notify", "send", out, "--routes", place.folder / "routes.yaml", "--history", place.folder / "history")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "meshkit_chaos", *map(str, arguments), "--wait", "10m"], stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    said = [next(line for line in process.stderr if "not yet" in line)]
+    process.send_signal(signal.SIGTERM)
+    said += process.stderr.readlines()
+    assert process.wait(30) == 2
+    process.stderr.close()
+    assert any("stopping" in line for line in said)
+    (row,) = place.notify("status", "--format", "json", routes=False).data
+    assert (row["state"], row["error"] != "") == ("pending", True)
+    assert list((place.folder / "history" / "artifacts" / "deliveries").rglob("*.json")), "and its record is kept"
 
 
 def test_a_blocked_gate_is_told(place: Place) -> None:

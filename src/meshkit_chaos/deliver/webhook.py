@@ -108,7 +108,6 @@ def webhook_document(action: Action) -> tuple[dict[str, Any], tuple[str, ...]]:
     found, dropped = fitted(
         action.message, budget=BUDGET - 32 * 2**10, size=lambda one: len(msgspec.json.encode(one)), room=_ROOM
     )
-    found = msgspec.structs.replace(found, mention=tuple(one_line(name, 100) for name in found.mention[:50]))
     document = Document(
         key=plain(action.key[:500]),
         occasion=action.occasion,
