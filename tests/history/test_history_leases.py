@@ -11,8 +11,8 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from meshkit_chaos.errors import EnvironmentBusy
-from meshkit_chaos.history.database import database_ns
 from meshkit_chaos.history import tables as t
+from meshkit_chaos.history.database import database_ns
 from meshkit_chaos.history.leases import Leases
 from meshkit_chaos.slo import Duration
 

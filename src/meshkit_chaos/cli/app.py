@@ -34,6 +34,7 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "pipelines": ("pipelines", "Write CI pipelines, and find what makes them look green."),
     "history": ("history", "Keep what runs said: list, compare, carry between machines."),
     "gate": ("gate", "Decide whether a release may go out, by what history knows of it."),
+    "notify": ("notify", "Tell people and open tickets: once, where the routes say."),
     "native": ("native", "Prove that binaries are compiled ahead of time, build and compare them."),
     "env": ("env", "Start, stop and look at an environment that outlives a run."),
 }

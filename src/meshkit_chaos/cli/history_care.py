@@ -14,7 +14,7 @@ from meshkit_chaos.cli.options import FORMAT, duration, json_text
 from meshkit_chaos.cli.reading import POLICY
 from meshkit_chaos.clock import SystemClock
 from meshkit_chaos.history.checking import Checked, rebuild, verify
-from meshkit_chaos.history.pruning import carry_out, plan_prune
+from meshkit_chaos.history.pruning import carry_out, forget_deliveries, old_deliveries, plan_prune
 from meshkit_chaos.history.retention import Compared, Fate, Rules
 from meshkit_chaos.judge.phrases import counted
 from meshkit_chaos.report.past import columns, when
@@ -41,12 +41,14 @@ def rebuild_command(history: str, artifacts: str | None, form: str) -> int:
 def _tell(checked: Checked, form: str) -> int:
     if form == "json":
         problems = [{"name": name, "why": why} for name, why in checked.problems]
-        click.echo(json_text({"invocations": checked.invocations, "marks": checked.marks, "problems": problems}))
+        counts = {"invocations": checked.invocations, "marks": checked.marks, "deliveries": checked.deliveries}
+        click.echo(json_text({**counts, "problems": problems}))
     else:
         for name, why in checked.problems:
             click.echo(f"{name}: {why}")
         wrong = counted(len(checked.problems), "problem") if checked.problems else "all as it should be"
-        click.echo(f"{counted(checked.invocations, 'invocation')}, {counted(checked.marks, 'mark')}: {wrong}")
+        records = f", {counted(checked.deliveries, 'delivery record')}" if checked.deliveries else ""
+        click.echo(f"{counted(checked.invocations, 'invocation')}, {counted(checked.marks, 'mark')}{records}: {wrong}")
     return PROBLEMS if checked.problems else 0
 
 
@@ -99,15 +101,17 @@ def prune_command(
     with open_history(history, artifacts=artifacts) as opened:
         fates = plan_prune(opened, rules)
         going = [fate for fate in fates if not fate.kept]
-        files = carry_out(opened, going) if yes else 0
+        told = old_deliveries(opened, rules)
+        files = carry_out(opened, going) + forget_deliveries(opened, told) if yes else 0
     if form == "json":
-        told = [{"invocation": fate.invocation.invocation, "kept": fate.kept, "goes": not fate.kept} for fate in fates]
-        click.echo(json_text({"done": yes, "invocations": told, "files": files}))
+        which = [{"invocation": fate.invocation.invocation, "kept": fate.kept, "goes": not fate.kept} for fate in fates]
+        click.echo(json_text({"done": yes, "invocations": which, "deliveries": len(told), "files": files}))
         return 0
     for line in columns([_row(fate) for fate in fates]) if fates else ():
         click.echo(line)
     did = f"pruned; {counted(files, 'file')} removed" if yes else "would go; --yes does it"
-    click.echo(f"{counted(len(going), 'invocation')} {did}")
+    records = f" and {counted(len(told), 'delivery record')}" if told else ""
+    click.echo(f"{counted(len(going), 'invocation')}{records} {did}")
     return 0
 
 

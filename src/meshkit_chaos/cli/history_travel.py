@@ -60,9 +60,11 @@ def _tell(moved: Moved, what: str, form: str) -> int:
         say(f"{name}: refused: {why}")
     if form == "json":
         refused = [{"name": name, "why": why} for name, why in moved.refused]
-        click.echo(json_text({"invocations": moved.invocations, "marks": moved.marks, "refused": refused}))
+        told = {"invocations": moved.invocations, "marks": moved.marks, "deliveries": moved.deliveries, "refused": refused}
+        click.echo(json_text(told))
     else:
-        click.echo(f"{counted(moved.invocations, 'invocation')} and {counted(moved.marks, 'mark')} {what}")
+        records = f", {counted(moved.deliveries, 'delivery record')}" if moved.deliveries else ""
+        click.echo(f"{counted(moved.invocations, 'invocation')} and {counted(moved.marks, 'mark')}{records} {what}")
     return PROBLEMS if moved.refused else 0
 
 

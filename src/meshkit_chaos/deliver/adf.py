@@ -95,5 +95,5 @@ def _pieces(node: object, depth: int) -> Iterator[str]:
             content = node.get("content")
             for below in content if isinstance(content, list) else ():
                 yield from _pieces(below, depth + 1)
-            if kind in {"paragraph", "heading", "codeBlock"}:
+            if kind in ("paragraph", "heading", "codeBlock"):
                 yield "\n"

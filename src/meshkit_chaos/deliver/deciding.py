@@ -41,7 +41,8 @@ def decide(
     ``scenarios`` are its results; ``history`` may hold them already. ``told``: what was decided before, in any order. What is
     superseded may be left out, unless it tells of this very invocation. ``now``: wall-clock ns.
     """
-    around = courses(invocation, scenarios, history)
+    scenarios = sorted(scenarios, key=lambda one: one.scenario)
+    around = courses(invocation, scenarios, history, nightly=routing.nightly)
     seen = sights(around)
     night = _night(invocation, scenarios, history, routing)
     before = _night_before(night, history) if night is not None else {}
@@ -113,7 +114,8 @@ def _summary(here: Here, night: Night, before: dict[str, VerdictName]) -> Iterat
         return
     branch = newest.subject.get("branch", "")
     thread = opened(f"night:{night.day}:{digest(branch)}", here.threads)
-    stands = digest([(one.invocation, one.scenario, one.verdict, one.counts, one.environment) for one in night.results])
+    came = [(one.invocation, one.verdict) for one in night.invocations]
+    stands = digest(came, [(one.invocation, one.scenario, one.verdict, one.counts, one.environment) for one in night.results])
     yield Action(
         key=f"{here.channel.id}/{thread.key}/{stands}/summary",
         channel=here.channel.id,
@@ -143,14 +145,10 @@ def _dirty(here: Here, scenarios: Sequence[PastScenario]) -> Iterator[Action]:
         thread = opened(cause.key, here.threads)
         dirty = [one for one in results if one.environment == "dirty"]
         clean = [one for one in results if one.environment == "clean"]
-        if dirty and here.invocation not in thread.invocations:
+        if dirty and not thread.covers(here.invocation):
             yield from _left_dirty(here, thread, cause, dirty)
-        elif clean and not dirty and thread.open and max(one.at for one in clean) > _last_dirty(thread):
+        elif clean and not dirty and thread.open and max(one.at for one in clean) > thread.failed_at:
             yield from _clean_again(here, thread, cause, clean[-1])
-
-
-def _last_dirty(thread: Thread) -> int:
-    return max((one.action.ticket.failed_at for one in thread.now if one.action.ticket), default=0)
 
 
 def _left_dirty(here: Here, thread: Thread, cause: Cause, results: Sequence[PastScenario]) -> Iterator[Action]:
@@ -192,7 +190,7 @@ def _clean_again(here: Here, thread: Thread, cause: Cause, result: PastScenario)
         at=here.now,
         replaces=tuple(one.key for one in thread.waiting),
         invocations=(here.invocation,),
-        ticket=Ticket(wish="clean", failed_at=_last_dirty(thread), clean=here.routing.rules.close_after),
+        ticket=Ticket(wish="clean", failed_at=thread.failed_at, clean=here.routing.rules.close_after),
         causes=(cause,),
         episode=thread.episode,
         turn=thread.turn,

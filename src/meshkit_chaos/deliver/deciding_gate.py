@@ -6,7 +6,8 @@ where somebody was told that it was closed. An override is told once when it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from meshkit_chaos.deliver.action import Action, Occasion, Told
 from meshkit_chaos.deliver.cause import Cause, digest
@@ -24,18 +25,45 @@ LINE = ("version", "branch")
 """What tells one line of releases from another: of each, the gate is one thread, whatever the commit."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Here:
+    """One channel while something of the gate is decided. ``scenarios``: what history knows of each, by its id."""
+
+    routing: Routing
+    channel: Channel
+    scenarios: Mapping[str, PastScenario]
+    now: int
+
+    def known(self, names: Iterable[str]) -> list[PastScenario]:
+        return [self.scenarios[name] for name in dict.fromkeys(names) if name in self.scenarios]
+
+    def reason(self, occasion: Occasion, about: Sequence[PastScenario], subject: Mapping[str, str]) -> str:
+        """Why this goes here; empty where it does not."""
+        known = next((one.environment_class for one in about if one.environment_class), "")
+        named = About(occasion=occasion, scenarios=tuple(about), environment_class=known, subject=dict(subject))
+        return reason(self.routing, self.channel, named)
+
+
 def decide_gate(
     decision: Decision, *, history: HistoryReader, told: Sequence[Told], routing: Routing, now: int
 ) -> tuple[Action, ...]:
     """All actions that one decision gives rise to. Arguments as those of ``deciding.decide``."""
-    known = {one.action.key for one in told}
-    scenarios = {one.scenario: one for one in history.known()}
     found: list[Action] = []
+    for here in _everywhere(history, routing, now=now):
+        thread = opened(gate_thread(decision), threads(told, here.channel.id))
+        found += _gate(here, thread, decision)
+        found += _used(here, decision)
+    return _new(found, told)
+
+
+def _everywhere(history: HistoryReader, routing: Routing, *, now: int) -> Iterator[_Here]:
+    scenarios = {one.scenario: one for one in history.known()}
     for channel in routing.channels:
-        before = threads(told, channel.id)
-        thread = opened(gate_thread(decision), before)
-        found += _gate(decision, scenarios, thread, channel, routing, now)
-        found += _used(decision, scenarios, channel, routing, now)
+        yield _Here(routing=routing, channel=channel, scenarios=scenarios, now=now)
+
+
+def _new(found: Iterable[Action], told: Iterable[Told]) -> tuple[Action, ...]:
+    known = {one.action.key for one in told}
     return tuple(one for one in found if one.key not in known)
 
 
@@ -45,32 +73,27 @@ def gate_thread(decision: Decision) -> str:
     return f"gate:{digest(decision.policy.partition(' at ')[0], line)}"
 
 
-def _gate(
-    decision: Decision,
-    scenarios: Mapping[str, PastScenario],
-    thread: Thread,
-    channel: Channel,
-    routing: Routing,
-    now: int,
-) -> Iterator[Action]:
+def _gate(here: _Here, thread: Thread, decision: Decision) -> Iterator[Action]:
     closed = thread.last is not None and thread.last.occasion == "gate-blocked"
-    about = [scenarios[item.scenario] for item in decision.items if item.blocks and item.scenario in scenarios]
+    blocking = here.known(item.scenario for item in decision.items if item.blocks)
     occasion: Occasion = "gate-opened" if decision.open else "gate-blocked"
-    why = _why(occasion, about or _asked(decision, scenarios), decision.subject, channel, routing)
+    why = here.reason(occasion, blocking or here.known(item.scenario for item in decision.items), decision.subject)
     if not why or (decision.open and not closed):
         return
     causes = () if decision.open else _causes(decision)
-    if closed and not decision.open and not _news(thread, causes, routing, now):
+    if closed and not decision.open and not _news(here, thread, causes):
         return
-    message = opened_gate(routing, decision) if decision.open else blocked(routing, decision, mention=owners(about))
+    message = (
+        opened_gate(here.routing, decision) if decision.open else blocked(here.routing, decision, mention=owners(blocking))
+    )
     yield Action(
-        key=f"{channel.id}/{thread.key}/{thread.turn}.{digest(decision.open, causes)}/{occasion}",
-        channel=channel.id,
+        key=f"{here.channel.id}/{thread.key}/{thread.turn}.{digest(decision.open, causes)}/{occasion}",
+        channel=here.channel.id,
         thread=thread.key,
         occasion=occasion,
         message=message,
-        reason=f"{'open again' if decision.open else _closing(thread, closed=closed)}; {why}",
-        at=now,
+        reason=f"{_what(decision, closed=closed)}; {why}",
+        at=here.now,
         loud=not decision.open,
         replaces=tuple(one.action.key for one in thread.told if one.state == "pending" and not one.attempts),
         causes=causes,
@@ -78,10 +101,10 @@ def _gate(
     )
 
 
-def _closing(thread: Thread, *, closed: bool) -> str:
-    if not closed:
-        return "the gate closed"
-    return "the gate is still closed, for other reasons or for long" if thread.told else "the gate is closed"
+def _what(decision: Decision, *, closed: bool) -> str:
+    if decision.open:
+        return "the gate is open again"
+    return "the gate is still closed, for other reasons or for long" if closed else "the gate is closed"
 
 
 def _causes(decision: Decision) -> tuple[Cause, ...]:
@@ -104,65 +127,48 @@ def _causes(decision: Decision) -> tuple[Cause, ...]:
     )
 
 
-def _news(thread: Thread, causes: tuple[Cause, ...], routing: Routing, now: int) -> bool:
+def _news(here: _Here, thread: Thread, causes: tuple[Cause, ...]) -> bool:
+    """Whether anything blocks that was not told since the gate closed, or it was told long ago. Fewer reasons are no news."""
+    known: set[Cause] = set()
+    for one in thread.valid:
+        known = known | set(one.action.causes) if one.action.occasion == "gate-blocked" else set()
     last = thread.last
-    return last is None or set(last.causes) != set(causes) or now >= last.at + routing.rules.digest_every.ns
+    return last is None or not known.issuperset(causes) or here.now >= last.at + here.routing.rules.digest_every.ns
 
 
-def _used(
-    decision: Decision, scenarios: Mapping[str, PastScenario], channel: Channel, routing: Routing, now: int
-) -> Iterator[Action]:
+def _used(here: _Here, decision: Decision) -> Iterator[Action]:
     for use in decision.overrides:
-        about = [scenarios[use.scenario]] if use.scenario in scenarios else []
-        why = _why("override-used", about, decision.subject, channel, routing)
-        if use.refusal or not why:
-            continue
-        message = override_used(routing, decision, use)
-        yield _once(channel, use.id, use.digest, "override-used", message, f"the exception {use.id} was used; {why}", now)
+        why = here.reason("override-used", here.known([use.scenario]), decision.subject)
+        if not use.refusal and why:
+            message = override_used(here.routing, decision, use)
+            why = f"the exception {use.id} was used; {why}"
+            yield _once(here, (use.id, use.digest), "override-used", message=message, why=why)
 
 
 def decide_overrides(
     overrides: Overrides, *, history: HistoryReader, told: Sequence[Told], routing: Routing, now: int
 ) -> tuple[Action, ...]:
     """Overrides that end soon, each told once on each channel."""
-    known = {one.action.key for one in told}
-    scenarios = {one.scenario: one for one in history.known()}
+    soon = [one for one in overrides.entries if now < one.expires <= now + routing.rules.expiring_within.ns]
     found: list[Action] = []
-    for entry in overrides.entries:
-        if not now < entry.expires <= now + routing.rules.expiring_within.ns:
-            continue
-        about = [scenarios[entry.scenario]] if entry.scenario in scenarios else []
-        for channel in routing.channels:
-            why = _why("override-expiring", about, entry.subject, channel, routing)
-            message = override_expiring(routing, entry, now=now)
-            text = f"the exception {entry.id} ends within {routing.rules.expiring_within}; {why}"
-            if why:
-                found.append(_once(channel, entry.id, entry.digest, "override-expiring", message, text, now))
-    return tuple(one for one in found if one.key not in known)
+    for here in _everywhere(history, routing, now=now) if soon else ():
+        for entry in soon:
+            if why := here.reason("override-expiring", here.known([entry.scenario]), entry.subject):
+                message = override_expiring(routing, entry, now=now)
+                why = f"the exception {entry.id} ends within {routing.rules.expiring_within}; {why}"
+                found.append(_once(here, (entry.id, entry.digest), "override-expiring", message=message, why=why))
+    return _new(found, told)
 
 
-def _once(channel: Channel, name: str, stamp: str, occasion: Occasion, message: Message, why: str, now: int) -> Action:
-    thread = f"override:{name}"
+def _once(here: _Here, override: tuple[str, str], occasion: Occasion, *, message: Message, why: str) -> Action:
+    """What is told of an override, by its name and digest, once and for all."""
+    thread = f"override:{override[0]}"
     return Action(
-        key=f"{channel.id}/{thread}/{stamp[:16]}/{occasion}",
-        channel=channel.id,
+        key=f"{here.channel.id}/{thread}/{override[1][:16]}/{occasion}",
+        channel=here.channel.id,
         thread=thread,
         occasion=occasion,
         message=message,
         reason=why,
-        at=now,
+        at=here.now,
     )
-
-
-def _asked(decision: Decision, scenarios: Mapping[str, PastScenario]) -> list[PastScenario]:
-    return [scenarios[item.scenario] for item in decision.items if item.scenario in scenarios]
-
-
-def _why(
-    occasion: Occasion, about: Sequence[PastScenario], subject: Mapping[str, str], channel: Channel, routing: Routing
-) -> str:
-    classes = [one.environment_class for one in about if one.environment_class]
-    named = About(
-        occasion=occasion, scenarios=tuple(about), environment_class=classes[0] if classes else "", subject=dict(subject)
-    )
-    return reason(routing, channel, named)

@@ -6,6 +6,7 @@ The first one that is missing is told loudly; while more are missing a digest wa
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from meshkit_chaos.clock import minute
 from meshkit_chaos.deliver.action import Action, Occasion, Ticket, Told
@@ -19,6 +20,23 @@ from meshkit_chaos.gate.evidence import SLACK
 from meshkit_chaos.gate.policy import Nightly
 from meshkit_chaos.gate.schedule import expected
 from meshkit_chaos.history.model import HistoryReader, PastInvocation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Here:
+    """One channel while a watch looks at one expected instant, ``at`` (as ``now`` in wall-clock ns)."""
+
+    routing: Routing
+    channel: Channel
+    nightly: Nightly
+    thread: Thread
+    cause: Cause
+    at: int
+    now: int
+
+    @property
+    def reason(self) -> str:
+        return reason(self.routing, self.channel, About(occasion="nightly-missing", subject=self.nightly.subject))
 
 
 def decide_nightly(
@@ -35,11 +53,8 @@ def decide_nightly(
     found: list[Action] = []
     for channel in routing.channels:
         thread = opened(cause.key, threads(told, channel.id))
-        in_time = [one for one in came if one.at <= at + nightly.grace.ns]
-        if in_time or (came and thread.open):
-            found += _came(thread, channel, routing, cause, came[-1], now)
-        elif not came:
-            found += _missing(thread, channel, routing, cause, nightly, at, _newest(history, nightly), now)
+        here = _Here(routing=routing, channel=channel, nightly=nightly, thread=thread, cause=cause, at=at, now=now)
+        found += _came(here, came[-1]) if came else _missing(here, history)
     return tuple(one for one in found if one.key not in known)
 
 
@@ -47,82 +62,47 @@ def _is(one: PastInvocation, nightly: Nightly) -> bool:
     return nightly.subject.items() <= one.subject.items()
 
 
-def _newest(history: HistoryReader, nightly: Nightly) -> PastInvocation | None:
-    return next((one for one in history.invocations() if _is(one, nightly)), None)
-
-
-def _missing(
-    thread: Thread,
-    channel: Channel,
-    routing: Routing,
-    cause: Cause,
-    nightly: Nightly,
-    at: int,
-    newest: PastInvocation | None,
-    now: int,
-) -> Iterator[Action]:
-    why = _why("nightly-missing", nightly.subject, channel, routing)
-    if not why or any(at == one.action.ticket.failed_at for one in thread.now if one.action.ticket):
+def _missing(here: _Here, history: HistoryReader) -> Iterator[Action]:
+    if here.thread.failed_at == here.at:
         return
-    again = thread.open
-    due = thread.next_due(routing.rules.digest_every) if again else 0
-    message = nightly_missing(routing, cause, nightly, expected=at, newest=newest)
-    yield _action(
-        thread,
-        channel,
-        cause,
-        "still-failing" if again else "nightly-missing",
-        message,
-        f"the nightly of {minute(at)} did not come within {nightly.grace}; {why}",
-        now,
-        ticket=Ticket(wish="failing", failed_at=at),
-        not_before=due if due > now else 0,
-    )
+    again = here.thread.open
+    due = here.thread.next_due(here.routing.rules.digest_every) if again else 0
+    newest = next((one for one in history.invocations(before=here.at) if _is(one, here.nightly)), None)
+    message = nightly_missing(here.routing, here.cause, here.nightly, expected=here.at, newest=newest)
+    why = f"the nightly of {minute(here.at)} did not come within {here.nightly.grace}"
+    ticket = Ticket(wish="failing", failed_at=here.at)
+    occasion: Occasion = "still-failing" if again else "nightly-missing"
+    yield from _action(here, occasion, message=message, why=why, ticket=ticket, not_before=due if due > here.now else 0)
 
 
-def _came(
-    thread: Thread, channel: Channel, routing: Routing, cause: Cause, newest: PastInvocation, now: int
-) -> Iterator[Action]:
-    why = _why("nightly-missing", newest.subject, channel, routing)
-    if not thread.open or not why:
+def _came(here: _Here, newest: PastInvocation) -> Iterator[Action]:
+    if not here.thread.open:
         return
-    message = nightly_came(routing, cause, newest, begun=thread.now[0].action.at)
-    missed = max((one.action.ticket.failed_at for one in thread.now if one.action.ticket), default=0)
-    ticket = Ticket(wish="clean", failed_at=missed, clean=routing.rules.close_after)
-    yield _action(thread, channel, cause, "recovered", message, f"the nightly came again; {why}", now, ticket=ticket)
+    message = nightly_came(here.routing, here.cause, newest, begun=here.thread.now[0].action.at)
+    ticket = Ticket(wish="clean", failed_at=here.thread.failed_at, clean=here.routing.rules.close_after)
+    yield from _action(here, "recovered", message=message, why="the nightly came again", ticket=ticket)
 
 
 def _action(
-    thread: Thread,
-    channel: Channel,
-    cause: Cause,
-    occasion: Occasion,
-    message: Message,
-    why: str,
-    now: int,
-    *,
-    ticket: Ticket,
-    not_before: int = 0,
-) -> Action:
+    here: _Here, occasion: Occasion, *, message: Message, why: str, ticket: Ticket, not_before: int = 0
+) -> Iterator[Action]:
     begins = occasion == "nightly-missing"
-    episode, turn = (thread.episode + 1, 0) if begins else (thread.episode, thread.turn)
-    return Action(
-        key=f"{channel.id}/{cause.key}/{episode}/{turn}/{occasion}",
-        channel=channel.id,
-        thread=cause.key,
+    episode, turn = (here.thread.episode + 1, 0) if begins else (here.thread.episode, here.thread.turn)
+    if not here.reason:
+        return
+    yield Action(
+        key=f"{here.channel.id}/{here.cause.key}/{episode}/{turn}/{occasion}",
+        channel=here.channel.id,
+        thread=here.cause.key,
         occasion=occasion,
         message=message,
-        reason=why,
-        at=now,
+        reason=f"{why}; {here.reason}",
+        at=here.now,
         loud=begins,
         not_before=not_before,
-        replaces=() if begins else tuple(one.key for one in thread.waiting),
+        replaces=() if begins else tuple(one.key for one in here.thread.waiting),
         ticket=ticket,
-        causes=(cause,),
+        causes=(here.cause,),
         episode=episode,
         turn=turn,
     )
-
-
-def _why(occasion: Occasion, subject: dict[str, str], channel: Channel, routing: Routing) -> str:
-    return reason(routing, channel, About(occasion=occasion, subject=subject))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from meshkit_chaos.deliver.action import Action, Occasion, Told
@@ -18,14 +19,14 @@ BEGINNINGS: Final[frozenset[Occasion]] = frozenset({"first-failure", "environmen
 GOING_ON: Final[frozenset[Occasion]] = frozenset({*BEGINNINGS, "still-failing", "changed"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Thread:
     """All that was decided in one thread on one channel, in its order."""
 
     key: str
     told: tuple[Told, ...]
 
-    @property
+    @cached_property
     def valid(self) -> tuple[Told, ...]:
         """Without what later ones said instead."""
         return tuple(one for one in self.told if one.state != "superseded")
@@ -38,12 +39,12 @@ class Thread:
     def open(self) -> bool:
         return self.last is not None and self.last.occasion in GOING_ON
 
-    @property
+    @cached_property
     def episode(self) -> int:
         """The newest episode; 0 where there was none."""
         return max((one.action.episode for one in self.told), default=0)
 
-    @property
+    @cached_property
     def now(self) -> tuple[Told, ...]:
         """What was decided in the newest episode, superseded or not."""
         newest = self.episode
@@ -54,7 +55,7 @@ class Thread:
         """The next turn of the newest episode."""
         return max((one.action.turn for one in self.now), default=-1) + 1
 
-    @property
+    @cached_property
     def causes(self) -> tuple[Cause, ...]:
         """Every cause that this episode told of, the thread's own first."""
         return tuple(dict.fromkeys(cause for one in self.now for cause in one.action.causes))
@@ -72,6 +73,15 @@ class Thread:
     @property
     def invocations(self) -> frozenset[str]:
         return frozenset(name for one in self.now for name in one.action.invocations)
+
+    def covers(self, invocation: str) -> bool:
+        """Whether something was decided here of an invocation, in any episode."""
+        return any(invocation in one.action.invocations for one in self.told)
+
+    @property
+    def failed_at(self) -> int:
+        """The newest failure that this episode told of, wall-clock ns; 0 where there is none."""
+        return max((one.action.ticket.failed_at for one in self.now if one.action.ticket), default=0)
 
     @property
     def waiting(self) -> tuple[Action, ...]:

@@ -1,7 +1,7 @@
 """Whether a history can be believed: every bundle against its digest, and the index against what follows from the bundles.
 
-``rebuild`` makes the index say what the bundles and marks say, in one transaction. An invocation whose bundle is gone or
-altered is kept as it is and told as a problem: evidence is never dropped in silence.
+``rebuild`` makes the index say what the bundles, marks and records of deliveries say, in one transaction. An invocation whose
+bundle is gone or altered is kept as it is and told as a problem: evidence is never dropped in silence.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from msgspec import structs
+from sqlalchemy.engine import Connection
 
 from meshkit_chaos.errors import ChaosError
 from meshkit_chaos.history import writing
 from meshkit_chaos.history.bundles import parse_name, unpack
+from meshkit_chaos.history.deliveries import is_delivery, read_delivery
 from meshkit_chaos.history.evidence import digest, goes_on
 from meshkit_chaos.history.index import Derived, Documents, History, no_documents, put_state, read_bundle
 from meshkit_chaos.history.marking import is_mark, read_mark
@@ -29,6 +31,7 @@ class Checked:
     invocations: int = 0
     marks: int = 0
     documents: int = 0
+    deliveries: int = 0
     problems: tuple[tuple[str, str], ...] = ()
 
 
@@ -36,14 +39,22 @@ def verify(history: History) -> Checked:
     """Judge every bundle again and compare. Changes nothing."""
     names, known = history.store.names(), history.bundles()
     marks = [name for name in names if is_mark(name)]
-    problems = [*_wrong_invocations(history, known), *_wrong_bundles(history, names, known), *_wrong_marks(history, marks)]
+    deliveries = [name for name in names if is_delivery(name)]
+    problems = [*_wrong_invocations(history, known), *_wrong_bundles(history, names, known)]
+    problems += [*_wrong_marks(history, marks), *_wrong_deliveries(history, deliveries)]
     documents = history.documents()
     problems += [
         (f"{one['invocation']}/{one['name']}", said)
         for one in documents
         if (said := _wrong_document(history, one["digest"], names))
     ]
-    return Checked(invocations=len(known), marks=len(marks), documents=len(documents), problems=tuple(dict.fromkeys(problems)))
+    return Checked(
+        invocations=len(known),
+        marks=len(marks),
+        documents=len(documents),
+        deliveries=len(deliveries),
+        problems=tuple(dict.fromkeys(problems)),
+    )
 
 
 def _wrong_invocations(history: History, known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -107,6 +118,18 @@ def _wrong_marks(history: History, names: list[str]) -> Iterator[tuple[str, str]
             yield name, "the index does not know it; `history rebuild` takes it in"
 
 
+def _wrong_deliveries(history: History, names: list[str]) -> Iterator[tuple[str, str]]:
+    known = {one.key: one for one in history.deliveries()}
+    for name in sorted(names):
+        try:
+            delivery = read_delivery(name, history.store.read(name))
+        except ChaosError as error:
+            yield name, error.message
+            continue
+        if delivery.key not in known or delivery.rank > known[delivery.key].rank:
+            yield name, "the index does not know that of the delivery; `history rebuild` takes it in"
+
+
 def _wrong_document(history: History, of: str, names: frozenset[str]) -> str:
     name = f"sha256/{of[:2]}/{of[2:]}"
     if name not in names:
@@ -116,10 +139,13 @@ def _wrong_document(history: History, of: str, names: frozenset[str]) -> str:
 
 
 def rebuild(history: History, *, documents: Documents = no_documents) -> Checked:
-    """Derive everything again, from every bundle and mark. Of an invocation's states the one that goes furthest counts."""
+    """Derive everything again, from every bundle, mark and record. Of an invocation's states the one that goes furthest
+    counts.
+    """
     names = history.store.names()
     furthest, problems = _furthest(history, names)
     marks = [name for name in sorted(names) if is_mark(name)]
+    deliveries = [name for name in sorted(names) if is_delivery(name)]
     count = 0
     gone = history.bundles().keys() - furthest.keys()
     with history.database.writing() as connection:
@@ -133,13 +159,22 @@ def rebuild(history: History, *, documents: Documents = no_documents) -> Checked
                 count += 1
             except ChaosError as error:
                 problems.append((name, error.message))
-        for name in marks:
+        writing.hold_outbox(connection)
+        for name in (*marks, *deliveries):
             try:
-                writing.put_mark(connection, read_mark(name, history.store.read(name)))
+                _put_said(connection, name, history.store.read(name))
             except ChaosError as error:
                 problems.append((name, error.message))
     problems += [(name, "its bundle is gone or altered; the index keeps what it knew of it") for name in sorted(gone)]
-    return Checked(invocations=count, marks=len(marks), problems=tuple(problems))
+    return Checked(invocations=count, marks=len(marks), deliveries=len(deliveries), problems=tuple(problems))
+
+
+def _put_said(connection: Connection, name: str, data: bytes) -> None:
+    """What people said of runs, and what they were told."""
+    if is_mark(name):
+        writing.put_mark(connection, read_mark(name, data))
+    else:
+        writing.put_delivery(connection, read_delivery(name, data))
 
 
 def _furthest(history: History, names: frozenset[str]) -> tuple[dict[str, str], list[tuple[str, str]]]:

@@ -8,7 +8,7 @@ evidence that a secret leaked into. A bundle is on the shelf before the index na
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ from meshkit_chaos.errors import HistoryProblem, JournalDamaged, UsageError
 from meshkit_chaos.history import writing
 from meshkit_chaos.history.bundles import collect, is_ulid, pack, spread, unpack
 from meshkit_chaos.history.database import Database
+from meshkit_chaos.history.deliveries import delivery_file, newest, read_delivery
 from meshkit_chaos.history.deriving import past
 from meshkit_chaos.history.evidence import LOG, Evidence, digest, goes_on
 from meshkit_chaos.history.marking import Mark, mark_file, read_mark
@@ -155,6 +156,25 @@ class History(IndexReader):
         self.store.add({name: data})
         with self.database.writing() as connection:
             return writing.put_mark(connection, mark)
+
+    def add_deliveries(self, files: Mapping[str, bytes]) -> None:
+        """Take in records of what people were told, all at once: a half of them would make things be sent again.
+
+        Raises HistoryProblem for one that was altered.
+        """
+        told = newest(read_delivery(name, data) for name, data in files.items())
+        with self.database.writing() as connection:
+            writing.hold_outbox(connection)
+            for delivery in told.values():
+                writing.put_delivery(connection, delivery)
+        self.store.add(files)
+
+    def write_deliveries(self, keys: Collection[str] | None = None) -> frozenset[str]:
+        """Put what the index knows of deliveries (of these keys, or of all) on the shelf; the names of the files."""
+        files = dict(delivery_file(one) for one in self.deliveries() if keys is None or one.key in keys)
+        there = self.store.names() if files and keys is None else frozenset()
+        self.store.add({name: data for name, data in files.items() if name not in there})
+        return frozenset(files)
 
 
 def derive(evidence: Evidence, documents: Documents = no_documents) -> Derived:

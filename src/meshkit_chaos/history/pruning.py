@@ -10,8 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+import sqlalchemy as sa
+
+from meshkit_chaos.history import tables as t
 from meshkit_chaos.history import writing
 from meshkit_chaos.history.bundles import parse_name, unpack
+from meshkit_chaos.history.deliveries import Delivery, delivery_file, is_delivery
 from meshkit_chaos.history.evidence import goes_on
 from meshkit_chaos.history.index import History
 from meshkit_chaos.history.retention import Fate, Rules, fates
@@ -33,6 +37,39 @@ def carry_out(history: History, going: Iterable[Fate]) -> int:
             writing.lock(connection, name)
             writing.prune(connection, name, at=history.clock.wall_ns())
     return _sweep(history)
+
+
+def old_deliveries(history: History, rules: Rules) -> tuple[Delivery, ...]:
+    """What need not be remembered any more: what was never sent because something later said it, and whole threads in which
+    nothing waits and nothing happened for as long as failures are kept."""
+    now = history.clock.wall_ns()
+    every = history.deliveries()
+    forgotten = now - max(rules.keep, rules.keep_failing).ns
+    waits = ("pending", "sending", "ambiguous")
+    alive = {(one.channel, one.thread) for one in every if one.at >= forgotten or one.state in waits}
+    return tuple(
+        one
+        for one in every
+        if (one.channel, one.thread) not in alive or (one.state == "superseded" and one.at < now - rules.keep.ns)
+    )
+
+
+def forget_deliveries(history: History, old: Iterable[Delivery]) -> int:
+    """Forget them, and earlier states of those that stay; how many files went.
+
+    What is pulled again is only remembered again: it is settled.
+    """
+    going = [{"gone": one.key} for one in old]
+    with history.database.writing() as connection:
+        writing.hold_outbox(connection)
+        if going:
+            connection.execute(sa.delete(t.outbox).where(t.outbox.c.key == sa.bindparam("gone")), going)
+    there = [name for name in history.store.names() if is_delivery(name)]
+    current = {delivery_file(one)[0] for one in history.deliveries()}
+    idle = [name for name in there if name not in current]
+    for name in idle:
+        history.store.remove(name)
+    return len(idle)
 
 
 def _sweep(history: History) -> int:

@@ -6,18 +6,19 @@ invocations have is looked up first; one that most have is only compared on the 
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, get_args
+from typing import Any, Final, Protocol, get_args
 
 import sqlalchemy as sa
 from msgspec import structs
 from sqlalchemy.engine import Connection
 
-from meshkit_chaos.history.database import Database
+from meshkit_chaos.history.deliveries import Delivery, delivery_of
 from meshkit_chaos.history.model import Ask, HistoryReader, Outline, PastInvocation, PastRun, PastScenario
 from meshkit_chaos.history.rows import invocation_of, run_of, scenario_of
-from meshkit_chaos.history.tables import artifacts, invocations, marks, objectives, pruned, results, runs, subjects
+from meshkit_chaos.history.tables import artifacts, invocations, marks, objectives, outbox, pruned, results, runs, subjects
 from meshkit_chaos.judge.verdict import VerdictName
 
 _FEW: Final = 1000
@@ -27,10 +28,27 @@ _AT_ONCE: Final = 500
 _NEWEST_FIRST: Final = (results.c.at.desc(), results.c.invocation.desc(), results.c.position)
 
 
-class IndexReader(HistoryReader):
-    """Reads a database. Every answer is one consistent view."""
+class Readable(Protocol):
+    """What can be asked: a database, or a transaction in it."""
 
-    def __init__(self, database: Database) -> None:
+    def reading(self) -> contextlib.AbstractContextManager[Connection]: ...
+
+
+class Underway:
+    """A transaction that somebody holds, as something to read from: what it has written itself is there, too."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        yield self._connection
+
+
+class IndexReader(HistoryReader):
+    """Reads a database, or a transaction in one. Every answer is one consistent view."""
+
+    def __init__(self, database: Readable) -> None:
         self._database = database
 
     def results(self, ask: Ask) -> tuple[PastScenario, ...]:
@@ -91,6 +109,12 @@ class IndexReader(HistoryReader):
         query = query if invocation is None else query.where(artifacts.c.invocation == invocation)
         with self._database.reading() as connection:
             return tuple(_rows(connection, query))
+
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """What became of everything that people are told, in the order of deciding."""
+        with self._database.reading() as connection:
+            rows = _rows(connection, sa.select(outbox).order_by(outbox.c.position, outbox.c.key))
+            return tuple(map(delivery_of, rows))
 
     def marks(self, run: str) -> tuple[dict[str, Any], ...]:
         """Every mark that people put on a run, oldest first."""

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from meshkit_chaos.errors import HistoryProblem
 from meshkit_chaos.history import tables as t
+from meshkit_chaos.history.deliveries import Delivery, delivery_of
 from meshkit_chaos.history.marking import Mark
 from meshkit_chaos.history.model import PastInvocation, PastScenario
 from meshkit_chaos.history.rows import invocation_row, objective_rows, result_row, run_row
@@ -29,6 +30,11 @@ def share_files(connection: Connection) -> None:
     """Let nobody take files away until the transaction ends: what it names is then seen by whoever does."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock_shared(sa.func.hashtextextended(_FILES, 0))))
+
+
+def hold_outbox(connection: Connection) -> None:
+    """Let nobody else add to the outbox until the transaction ends."""
+    lock(connection, "outbox")
 
 
 def own_files(connection: Connection) -> None:
@@ -118,6 +124,23 @@ def put_mark(connection: Connection, mark: Mark) -> bool:
         return False
     connection.execute(sa.insert(t.marks), [structs.asdict(mark)])
     apply_marks(connection, [mark.run])
+    return True
+
+
+def put_delivery(connection: Connection, delivery: Delivery) -> bool:
+    """Keep what became of an action, unless more is known of it; whether something changed. Nobody is at the row then.
+
+    Needs ``hold_outbox``.
+    """
+    query = sa.select(t.outbox).where(t.outbox.c.key == delivery.key).with_for_update()
+    row = connection.execute(query).mappings().first()
+    values = {**structs.asdict(delivery), "worker": ""}
+    if row is None:
+        connection.execute(sa.insert(t.outbox), [values])
+    elif delivery.rank > delivery_of(row).rank:
+        connection.execute(sa.update(t.outbox).where(t.outbox.c.key == delivery.key).values(**values))
+    else:
+        return False
     return True
 
 
