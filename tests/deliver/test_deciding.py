@@ -7,6 +7,7 @@ from notify_worlds import DAY, SECOND, START, Shown, World, occasions, routes
 
 from meshkit_chaos.deliver.cause import Cause
 from meshkit_chaos.deliver.deciding import decide, night_of
+from meshkit_chaos.deliver.explaining import explained
 
 FAILS = Shown("leader-killed", "fail")
 PASSES = Shown("leader-killed")
@@ -304,3 +305,27 @@ def test_a_channel_that_is_new_is_told_what_goes_on() -> None:
     world.routing = routes()
     assert occasions(world.night(1, FAILS), "issues") == ["first-failure"]
     assert structs.asdict(world.sent("issues")[0])["episode"] == 1
+
+
+def test_a_preview_says_why_each_route_takes_something_or_not() -> None:
+    """Every route answers in words, what is quiet says so, and what no route takes is known as untold."""
+    world = World(
+        routes(
+            routes="[{id: high, to: [chat], severity: high, occasions: [first-failure]},"
+            " {id: shards, to: [issues], modules: [shards], subject: {branch: main}}]"
+        )
+    )
+    shown = (FAILS, Shown("gossip-slow", "fail", severity="low"), Shown("raft-stuck", "invalid"))
+    invocation, results = world.came(0, *shown)
+    found = {one.what: one for one in explained(invocation, results, history=world.history, routing=world.routing)}
+    answers = {one.route: (one.taken, one.why) for one in found["leader-killed, converge: missed"].matches}
+    assert answers == {
+        "high": (True, "severity high ≥ high; route high"),
+        "shards": (False, "no scenario of it has a module like shards"),
+    }
+    assert found["gossip-slow, converge: missed"].untold
+    assert found["raft-stuck: nothing was tested (invalid)"].quiet == "1 result of the 3 in a row that are told"
+    assert [(one.taken, one.why) for one in found["the night"].matches] == [
+        (False, "it takes first-failure"),
+        (False, "no scenario of it has a module like shards"),
+    ]

@@ -34,6 +34,7 @@ PURE_MODULES = {
     "deliver/deciding_gate.py",
     "deliver/deciding_nightly.py",
     "deliver/escaping.py",
+    "deliver/explaining.py",
     "deliver/grammar.py",
     "deliver/lint.py",
     "deliver/load.py",

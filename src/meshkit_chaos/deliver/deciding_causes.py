@@ -31,6 +31,7 @@ from meshkit_chaos.deliver.telling_causes import (
     still_failing,
 )
 from meshkit_chaos.deliver.threads import Thread, opened
+from meshkit_chaos.history.model import PastScenario
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,12 @@ class Here:
     @cached_property
     def shown(self) -> frozenset[Cause]:
         return frozenset(one.cause for one in self.sights)
+
+    @cached_property
+    def known(self) -> frozenset[Cause]:
+        """What was told of this very invocation before, whatever became of it since."""
+        told = (one.action for thread in self.threads.values() for one in thread.told)
+        return frozenset(cause for one in told if self.invocation in one.invocations for cause in one.causes)
 
     def reason(self, occasion: Occasion, sights: Sequence[Sight]) -> str:
         """Why this goes here; empty where it does not. A tracker with a ticket is told how it goes on, whatever routes say."""
@@ -98,7 +105,7 @@ def _assigned(here: Here) -> tuple[dict[str, list[Sight]], dict[str, list[Sight]
         holder = next((thread for thread in threads if thread.holds(sight.cause)), None)
         if holder is not None:
             going_on.setdefault(holder.key, []).append(sight)
-        elif not sight.quiet(here.routing.rules.unproven_after):
+        elif sight.cause not in here.known and not sight.quiet(here.routing.rules.unproven_after):
             other = next((thread for thread in threads if _moved(here, thread, sight) or _joins(thread, sight)), None)
             if other is None:
                 fresh.append(sight)
@@ -205,8 +212,7 @@ def _still(here: Here, thread: Thread, sights: Sequence[Sight]) -> Iterator[Acti
 def _not_seen(here: Here, thread: Thread) -> Iterator[Action]:
     """What an open thread is told that nothing was seen of: that it is over, or that the digest which waits is out of date."""
     members = thread.members
-    ran = {(one.scenario, one.environment_class) for one in here.around.results}
-    if not thread.open or not any((one.scenario, one.environment_class) in ran for one in members):
+    if not thread.open or not any(_is_evidence(one, thread) for one in here.around.results):
         return
     row = clean_row(here.around, members, thread.invocations, gone_after=here.routing.rules.digest_every)
     needed = here.routing.rules.close_after
@@ -244,6 +250,13 @@ def _not_seen(here: Here, thread: Thread) -> Iterator[Action]:
             wish="clean", failed_at=thread.failed_at, clean=row, flapping=flapping, owner=next(iter(owners(good)), "")
         ),
     )
+
+
+def _is_evidence(result: PastScenario, thread: Thread) -> bool:
+    """Whether a result is clean of a member, and newer than what was told of the thread."""
+    scope = (result.scenario, result.environment_class)
+    members = [one for one in thread.members if (one.scenario, one.environment_class) == scope]
+    return result.at > thread.failed_at and any(clean(result, one) for one in members)
 
 
 def _telling(here: Here, cause: Cause, sights: Sequence[Sight], members: tuple[Cause, ...] = ()) -> Telling:
