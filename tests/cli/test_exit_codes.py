@@ -79,6 +79,29 @@ def altered(tmp_path: Path) -> tuple[object, ...]:
     return options
 
 
+def routes(tmp_path: Path) -> Path:
+    """Routes to a tracker that nobody reaches: nothing listens at the port of a service that was given up long ago."""
+    tracker = "github: {repository: a/b, token: {file: token}, api: 'http://127.0.0.1:9'}"
+    told = "{id: all, to: [tickets], occasions: [first-failure]}"
+    (tmp_path / "token").write_text("no-secret-at-all", encoding="utf-8")
+    text = f"version: 1\nproject: mesh\nchannels:\n  - id: tickets\n    {tracker}\nroutes:\n  - {told}\n"
+    (tmp_path / "routes.yaml").write_text(text, encoding="utf-8")
+    return tmp_path / "routes.yaml"
+
+
+def undelivered(tmp_path: Path) -> tuple[object, ...]:
+    """Tell of a failure where nobody listens."""
+    out = tmp_path / "out"
+    if not out.exists():
+        out_of(tmp_path, text=document(scenario_text(objectives=FAST)))
+    return ("notify", "send", out, "--routes", routes(tmp_path), "--wait", "0s")
+
+
+def after(first: tuple[object, ...], then: tuple[object, ...]) -> tuple[object, ...]:
+    command(*first)
+    return then
+
+
 Arguments = Callable[[Path], tuple[object, ...]]
 
 
@@ -204,6 +227,28 @@ TABLE: dict[str, tuple[int, Arguments]] = {
     "gate override, nothing given": (4, lambda tmp: ("gate", "override", "x", "y")),
     "gate log, no log": (4, lambda tmp: ("gate", "log")),
     "gate log, not there": (2, lambda tmp: ("gate", "log", "--log", tmp / "none")),
+    "notify": (4, lambda tmp: ("notify",)),
+    "notify send, nothing given": (4, lambda tmp: ("notify", "send", "--routes", routes(tmp))),
+    "notify send, no routes": (4, lambda tmp: ("notify", "send", out_of(tmp))),
+    "notify send, nobody is to be told": (0, lambda tmp: ("notify", "send", out_of(tmp), "--routes", routes(tmp))),
+    "notify send, no results": (2, lambda tmp: ("notify", "send", tmp, "--routes", routes(tmp))),
+    "notify send, not delivered": (2, undelivered),
+    "notify send, no such decision": (4, lambda tmp: ("notify", "send", "--decision", tmp / "x", "--routes", routes(tmp))),
+    "notify send, no wait": (4, lambda tmp: ("notify", "send", tmp, "--wait", "soon", "--routes", routes(tmp))),
+    "notify flush": (0, lambda tmp: ("notify", "flush", "--routes", routes(tmp), *kept(tmp))),
+    "notify flush, not delivered": (2, lambda tmp: after(undelivered(tmp), ("notify", "flush", *undelivered(tmp)[3:]))),
+    "notify flush, no history": (2, lambda tmp: ("notify", "flush", "--routes", routes(tmp))),
+    "notify status": (0, lambda tmp: ("notify", "status", *kept(tmp))),
+    "notify status, not delivered": (2, lambda tmp: after(undelivered(tmp), ("notify", "status"))),
+    "notify resolve, unknown": (4, lambda tmp: ("notify", "resolve", "x", "--sent", *kept(tmp))),
+    "notify resolve, nothing said": (4, lambda tmp: ("notify", "resolve", "x", *kept(tmp))),
+    "notify preview": (0, lambda tmp: ("notify", "preview", out_of(tmp), "--routes", routes(tmp))),
+    "notify preview, nothing given": (4, lambda tmp: ("notify", "preview", "--routes", routes(tmp))),
+    "notify test, unknown channel": (4, lambda tmp: ("notify", "test", "x", "--routes", routes(tmp))),
+    "notify test, not reached": (2, lambda tmp: ("notify", "test", "tickets", "--routes", routes(tmp))),
+    "notify watch, no policy": (4, lambda tmp: ("notify", "watch", "--routes", routes(tmp))),
+    "notify lint": (0, lambda tmp: ("notify", "lint", "--routes", routes(tmp))),
+    "notify lint, wrong": (4, lambda tmp: ("notify", "lint", "--routes", wrong(tmp))),
     "demo, out is not empty": (4, lambda tmp: ("demo", "--simulated", "--out", passing(tmp).parent)),
 }
 

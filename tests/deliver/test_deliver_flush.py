@@ -97,9 +97,9 @@ def test_a_database_that_fails_is_told_and_sends_nothing_blindly(tmp_path: Path)
         with history.database._engine.connect() as connection:
             filler = connection.connection.cursor()
             filler.execute("BEGIN")
+            rows = [(f"{number:0500d}",) for number in range(10_000)]
             with pytest.raises(Exception, match="full"):
-                for number in range(10**6):
-                    filler.execute("INSERT INTO pruned VALUES (?, 1)", (f"{number:0500d}",))
+                filler.executemany("INSERT INTO pruned VALUES (?, 1)", rows)
             filler.execute("COMMIT") if connection.connection.driver_connection.in_transaction else None
         long = action("b", thread="x" * 10_000)
         with pytest.raises(HistoryProblem, match="full") as told:
@@ -107,6 +107,23 @@ def test_a_database_that_fails_is_told_and_sends_nothing_blindly(tmp_path: Path)
         assert "space" in told.value.hint
         del outbox
     assert service.requests == []
+
+
+def test_a_database_that_somebody_holds_is_told(tmp_path: Path) -> None:
+    """A lock that is not given up in time ends it with a clear error, and nothing is sent without its intent on disk."""
+    service = Service(World())
+    with opened(tmp_path / "h") as history, opened(tmp_path / "h") as other:
+        outbox = put(history, action("a"))
+        with history.database._engine.connect() as connection:
+            connection.connection.cursor().execute("PRAGMA busy_timeout = 1")
+        with other.database.writing(), pytest.raises(HistoryProblem, match="locked") as told:
+            flush(
+                outbox, {"chat": ScriptedSender(service)}, wait=TEN_SECONDS, clock=SystemClock(), watching=Heard(), going=QUICK
+            )
+        assert "another process" in told.value.hint
+        assert service.requests == []
+        flush(outbox, {"chat": ScriptedSender(service)}, wait=TEN_SECONDS, clock=SystemClock(), watching=Heard(), going=QUICK)
+        assert service.count("a") == 1
 
 
 def test_a_worker_has_a_name() -> None:

@@ -25,6 +25,7 @@ CLOCKS = {
 PURE_ROOMS = {"slo", "promql", "faults", "scenario", "plan", "judge", "report", "pipelines"}
 PURE_MODULES = {
     "deliver/action.py",
+    "deliver/adf.py",
     "deliver/cause.py",
     "deliver/course.py",
     "deliver/deciding.py",
@@ -45,6 +46,9 @@ PURE_MODULES = {
     "deliver/telling_gate.py",
     "deliver/telling_nights.py",
     "deliver/threads.py",
+    "deliver/ticket_life.py",
+    "deliver/ticket_markdown.py",
+    "deliver/ticket_text.py",
     "gate/comparing.py",
     "gate/decide.py",
     "gate/decision.py",

@@ -1,4 +1,4 @@
-"""``notify``: who is told what. Here the group, looking at what waits, and settling by hand what the program must not decide."""
+"""``notify``: who is told what. Here the group, looking at what waits, and settling what the program must not decide alone."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ class _Group(Group):
     _more: Final = {
         **dict.fromkeys(("send", "flush", "watch", "test"), "notify_sending"),
         "preview": "notify_preview",
+        "listen": "notify_listen",
+        "init": "notify_init",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

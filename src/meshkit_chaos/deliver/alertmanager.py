@@ -30,20 +30,8 @@ from meshkit_chaos.slo import Duration
 BUDGET: Final = 16_000
 """Ours: Alertmanager has none, but the pagers behind it cut what is longer than a screen."""
 _ROOM: Final = Room(lead=2000, points=50)
-_KINDS: Final[dict[Occasion, str]] = {
-    "summary": "summary",
-    "first-failure": "cause",
-    "still-failing": "cause",
-    "changed": "cause",
-    "recovered": "cause",
-    "gate-blocked": "gate",
-    "gate-opened": "gate",
-    "override-used": "override",
-    "override-expiring": "override",
-    "nightly-missing": "nightly",
-    "environment-dirty": "environment",
-    "test": "test",
-}
+_KINDS: Final = {"night": "summary", "gate": "gate", "override": "override", "test": "test"}
+"""What a thread is about, by how its key begins; every other one is of a cause."""
 _ENDS: Final[frozenset[Occasion]] = frozenset({"recovered", "gate-opened", "summary"})
 """Occasions that end an alert, where the message is good."""
 _TEST: Final = Duration(5 * 60 * 10**9)
@@ -126,14 +114,9 @@ class AlertmanagerSender:
 
 
 def _labels(action: Action) -> dict[str, str]:
-    """The same for all actions of a thread. An empty value is no label."""
-    labels = {
-        "alertname": "MeshkitChaos",
-        "kind": _KINDS[action.occasion],
-        "thread": one_line(action.thread, 300) or "none",
-        "cause": one_line(action.message.cause, 300),
-    }
-    return {name: value for name, value in labels.items() if value}
+    """The same for all actions of a thread, whatever they say."""
+    thread = one_line(action.thread, 300) or "none"
+    return {"alertname": "MeshkitChaos", "kind": _KINDS.get(thread.partition(":")[0], "cause"), "thread": thread}
 
 
 def _annotations(message: Message) -> dict[str, str]:
@@ -146,6 +129,7 @@ def _annotations(message: Message) -> dict[str, str]:
         "description": "\n".join(line for line in described if line),
         "command": message.command,
         "links": "\n".join(link.url for link in message.links if link.url),
+        "cause": message.cause,
         "owners": ", ".join(one_line(name, 60) for name in message.mention[:10]),
     }
     return {name: _harmless(value) for name, value in found.items() if width(value)}

@@ -1,7 +1,7 @@
 """Mail: plain text and HTML, in threads that mail readers understand.
 
-Takes the settings of a channel; gives a ``Sender``. The ``Message-ID`` comes from the action's key, so a mail that is sent twice
-has the same one, and most servers and readers keep one of the two. Refuses addresses that not every server takes, and a
+Takes the settings of a channel; gives a ``Sender``. The ``Message-ID`` comes from the action's key, so a mail that is sent
+twice has the same one, and most servers and readers keep one of the two. Refuses addresses that not every server takes, and a
 password without TLS.
 """
 
@@ -121,10 +121,9 @@ class MailSender:
 
     def _copied(self, action: Action) -> list[Address]:
         """Owners who are to be pinged, and are not addressed anyway."""
-        wanted = (
-            dict.fromkeys(self.copies[name] for name in action.message.mention if name in self.copies) if action.loud else {}
-        )
-        return [one for one in wanted if one not in self.to][:_COPIES]
+        named = [self.copies[name] for name in action.message.mention if name in self.copies] if action.loud else []
+        wanted = {one.addr_spec: one for one in named}
+        return [one for one in wanted.values() if one not in self.to][:_COPIES]
 
     def _mail(self, action: Action, thread: Sequence[Told]) -> tuple[EmailMessage, MailText]:
         made = mail_text(action.message)
@@ -149,4 +148,4 @@ class MailSender:
 
     def _id(self, key: str) -> str:
         digest = hashlib.sha256(f"{self.settings.id}\n{key}".encode("utf-8", "replace")).hexdigest()
-        return f"<{digest[:40]}.meshkit-chaos@{self.sender.domain}>"
+        return f"<{digest[:32]}@{self.sender.domain}>"

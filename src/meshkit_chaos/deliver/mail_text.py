@@ -70,9 +70,9 @@ def _text(message: Message) -> str:
 
 def _html(message: Message) -> str:
     colour = _COLOURS[message.tone]
+    style = f"margin:0 0 12px;font-size:20px;line-height:1.3;color:{colour}"
     inside = [
-        f'<h1 class="{message.tone}" style="margin:0 0 12px;font-size:20px;line-height:1.3;color:{colour}">'
-        f"{_MARKS[message.tone]} {escape(message.title)}</h1>",
+        f'<h1 class="{message.tone}" style="{style}">{_MARKS[message.tone]} {escape(message.title)}</h1>',
         *(f'<p class="ink" style="{_P}">{escape(line)}</p>' for line in message.lead.split("\n") if line),
         _facts(message),
         *(_section(section) for section in message.sections),

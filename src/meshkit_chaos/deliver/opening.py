@@ -15,7 +15,19 @@ from msgspec import structs
 
 from meshkit_chaos.clock import Clock
 from meshkit_chaos.deliver.sending import Sender
-from meshkit_chaos.deliver.settings import Channel, GitHubIssues, Jira, Owner, Rules
+from meshkit_chaos.deliver.settings import (
+    Alertmanager,
+    Channel,
+    Email,
+    GitHubIssues,
+    Jira,
+    Owner,
+    Rules,
+    SlackBot,
+    SlackWebhook,
+    Teams,
+    Webhook,
+)
 from meshkit_chaos.errors import CannotRun
 from meshkit_chaos.measure.access import Secrets
 
@@ -47,7 +59,30 @@ def open_sender(channel: Channel, around: Surroundings) -> Sender:
             from meshkit_chaos.deliver.jira import open_jira  # noqa: PLC0415  # only the kind that is asked for
 
             return open_jira(channel, secrets=secrets, clock=clock, folder=folder, rules=rules, owners=owners)
-    raise CannotRun(f"{channel.id}: no sender of this kind is there yet")
+        case SlackBot():
+            from meshkit_chaos.deliver.slack import open_slack  # noqa: PLC0415  # only the kind that is asked for
+
+            return open_slack(channel, secrets=secrets, clock=clock, folder=folder, owners=owners)
+        case SlackWebhook():
+            from meshkit_chaos.deliver.slack_webhook import open_slack_webhook  # noqa: PLC0415  # only the kind that is asked for
+
+            return open_slack_webhook(channel, secrets=secrets, clock=clock, folder=folder, owners=owners)
+        case Teams():
+            from meshkit_chaos.deliver.teams import open_teams  # noqa: PLC0415  # only the kind that is asked for
+
+            return open_teams(channel, secrets=secrets, clock=clock, folder=folder, owners=owners)
+        case Email():
+            from meshkit_chaos.deliver.mail import open_mail  # noqa: PLC0415  # only the kind that is asked for
+
+            return open_mail(channel, secrets=secrets, clock=clock, folder=folder, owners=owners)
+        case Webhook():
+            from meshkit_chaos.deliver.webhook import open_webhook  # noqa: PLC0415  # only the kind that is asked for
+
+            return open_webhook(channel, secrets=secrets, clock=clock, folder=folder, owners=owners)
+        case Alertmanager():
+            from meshkit_chaos.deliver.alertmanager import open_alertmanager  # noqa: PLC0415  # only the kind that is asked for
+
+            return open_alertmanager(channel, secrets=secrets, clock=clock, folder=folder, owners=owners)
 
 
 def _here(channel: GitHubIssues, variables: Mapping[str, str]) -> GitHubIssues:

@@ -15,9 +15,9 @@ from typing import Final, Literal
 
 from msgspec import Struct, structs
 
-from meshkit_chaos.clock import minute
 from meshkit_chaos.deliver.action import Action
 from meshkit_chaos.deliver.message import Message, Section
+from meshkit_chaos.deliver.sparkline import sparkline
 from meshkit_chaos.deliver.ticket_life import Shown, Step
 from meshkit_chaos.report.escape import clipped, one_line
 
@@ -57,6 +57,9 @@ class Owned(Struct, frozen=True, kw_only=True):
 
 
 def cause_of(action: Action) -> str:
+    """What the ticket is about. All test messages of a channel are about the same, so that they leave one ticket behind."""
+    if action.occasion == "test":
+        return f"test message of {action.channel}"
     return action.message.cause or action.thread
 
 
@@ -101,7 +104,7 @@ def opening(action: Action, step: Step, owned: Owned) -> tuple[Block, ...]:
     """The description of a new ticket."""
     blocks = [*_told(action.message)]
     if step.earlier is not None:
-        blocks.insert(1, _paragraph(Span(text="It was solved before: "), _ticket_link(step.earlier)))
+        blocks.insert(1, _paragraph(Span(text="It was solved before: "), _ticket_link(step.earlier), Span(text=".")))
     if owned.name:
         who = Span(text=_short(owned.name), mention=owned.mention)
         blocks.append(_paragraph(Span(text="Owner: "), who, needed=True))
@@ -112,19 +115,15 @@ def opening(action: Action, step: Step, owned: Owned) -> tuple[Block, ...]:
 def answer(action: Action, step: Step) -> tuple[Block, ...]:
     """A comment on the ticket that is there."""
     said = {"reopen": "Reopened: ", "close": "Closed: "}.get(step.do, "")
-    first = [_paragraph(Span(text=f"{said}{step.reason}.", strong=True), needed=True)]
-    if step.on is not None and step.do == "reopen" and step.on.closed_at is not None and action.ticket is not None:
-        day = minute(step.on.closed_at)[:10]
-        first.append(
-            _paragraph(Span(text=f"It was closed on {day} and failed again on {minute(action.ticket.failed_at)[:10]}."))
-        )
-    return (*first, *_told(action.message), *_signature(action))
+    sentence = f"{said}{step.reason}."
+    first = _paragraph(Span(text=sentence[:1].upper() + sentence[1:], strong=True), needed=True)
+    return (first, *_told(action.message), *_signature(action))
 
 
 def farewell(action: Action, kept: Shown) -> tuple[Block, ...]:
     """The comment on a ticket of ours that is closed as a duplicate."""
     text = "One cause has one ticket, and this is the younger one of two. It goes on in "
-    return (_paragraph(Span(text=text), _ticket_link(kept), needed=True), *_signature(action))
+    return (_paragraph(Span(text=text), _ticket_link(kept), Span(text="."), needed=True), *_signature(action))
 
 
 def _told(message: Message) -> list[Block]:
@@ -132,6 +131,8 @@ def _told(message: Message) -> list[Block]:
     for fact in message.facts:
         value = Span(text=_short(fact.value), code=True) if fact.value.strip() else Span(text="(nothing)")
         blocks.append(_bullet(Span(text=_short(fact.label), strong=True), Span(text=": "), value))
+    if message.trend is not None:
+        blocks.append(_paragraph(Span(text=_short(sparkline(message.trend)), code=True)))
     for link in message.links:
         blocks.append(_bullet(Span(text=_short(link.text), url=safe_url(link.url))))
     if message.command.strip():
