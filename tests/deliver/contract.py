@@ -28,6 +28,7 @@ GITHUB_ISSUES: tuple[Operation, ...] = (
     ("patch", "/repos/{owner}/{repo}/issues/{issue_number}"),
     ("get", "/repos/{owner}/{repo}/issues/{issue_number}/comments"),
     ("post", "/repos/{owner}/{repo}/issues/{issue_number}/comments"),
+    ("get", "/user"),
 )
 JIRA_ISSUES: tuple[Operation, ...] = (
     ("post", "/rest/api/3/issue"),

@@ -39,6 +39,7 @@ class Comment:
     body: str
     author: str
     at: int
+    association: str = "MEMBER"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,6 +60,7 @@ class Issue:
     closed_by: str = ""
     locked: bool = False
     pull: bool = False
+    association: str = "MEMBER"
     comments: list[Comment] = field(default_factory=list)
 
 
@@ -107,8 +109,12 @@ class FakeGitHub:
     def reopen_by_hand(self, number: int) -> None:
         self._open(self.issues[number])
 
-    def opened_by_hand(self, *, title: str, body: str, labels: tuple[str, ...] = (), by: str = "mona") -> Issue:
-        return self._created(title=title, body=body, labels=list(labels), assignees=[], author=by)
+    def opened_by_hand(
+        self, *, title: str, body: str, labels: tuple[str, ...] = (), by: str = "mona", association: str = "MEMBER"
+    ) -> Issue:
+        issue = self._created(title=title, body=body, labels=list(labels), assignees=[], author=by)
+        issue.association = association
+        return issue
 
     def open_ones(self) -> list[Issue]:
         return [issue for issue in self.issues.values() if issue.state == "open"]
@@ -121,12 +127,14 @@ class FakeGitHub:
     def _answer(self, request: Request) -> Answer:
         if (refused := self._refused(request)) is not None:
             return refused
-        if not self._is_ours(request.path):
+        if not self._is_ours(request.path) and request.path != "/user":
             return _failed(404, "Not Found")
         problems = self.contract.problems(request.method, request.path, query=request.query, body=request.body)
         if problems:
             status = 400 if "Problems parsing JSON" in problems else 422
             return _failed(status, "Problems parsing JSON" if status == 400 else f"Invalid request. {'; '.join(problems)}")
+        if request.path == "/user":
+            return _json({**_user(BOT), **_ACCOUNT})
         match request.method, request.path.removeprefix(f"/repos/{self.repository}/issues").strip("/").split("/"):
             case "GET", [""]:
                 return self._list(request)
@@ -200,6 +208,7 @@ class FakeGitHub:
             return _invalid("assignees", "invalid")
         kept = (labels, assignees) if self.may_label else ([], [])
         issue = self._created(title=title, body=body, labels=kept[0], assignees=kept[1], author=BOT)
+        issue.association = "COLLABORATOR" if self.may_label else "NONE"
         self.created += 1
         return _json(self._told(issue), status=201)
 
@@ -240,7 +249,8 @@ class FakeGitHub:
         if not body.strip() or len(body) > LONGEST_BODY:
             return _invalid("body", f"body is too long (maximum is {LONGEST_BODY} characters)")
         number = sum(len(other.comments) for other in self.issues.values()) + 1
-        issue.comments.append(Comment(id=number, body=body, author=BOT, at=self.wall()))
+        association = "COLLABORATOR" if self.may_label else "NONE"
+        issue.comments.append(Comment(id=number, body=body, author=BOT, at=self.wall(), association=association))
         issue.updated = self.wall()
         self.created += 1
         return _json(self._told_comment(issue, issue.comments[-1]), status=201)
@@ -274,7 +284,7 @@ class FakeGitHub:
             "updated_at": _at(issue.updated),
             "closed_at": _at(issue.closed) if issue.closed is not None else None,
             "closed_by": _user(issue.closed_by) if issue.closed_by else None,
-            "author_association": "NONE",
+            "author_association": issue.association,
             **({"pull_request": {"url": url, "html_url": url, "diff_url": url, "patch_url": url}} if issue.pull else {}),
         }
 
@@ -290,7 +300,7 @@ class FakeGitHub:
             "user": _user(comment.author),
             "created_at": _at(comment.at),
             "updated_at": _at(comment.at),
-            "author_association": "NONE",
+            "author_association": comment.association,
         }
 
     def _controlled(self, request: Request) -> Answer:
@@ -357,6 +367,24 @@ def _user(login: str) -> dict[str, object]:
         "type": "User",
         "site_admin": False,
     }
+
+
+_ACCOUNT = {
+    "name": None,
+    "company": None,
+    "blog": None,
+    "location": None,
+    "email": None,
+    "hireable": None,
+    "bio": None,
+    "public_repos": 0,
+    "public_gists": 0,
+    "followers": 0,
+    "following": 0,
+    "created_at": "2026-01-01T00:00:00Z",
+    "updated_at": "2026-01-01T00:00:00Z",
+}
+"""What GitHub tells of an account beside what it tells of every user."""
 
 
 async def _main() -> None:

@@ -109,6 +109,23 @@ def test_a_database_that_fails_is_told_and_sends_nothing_blindly(tmp_path: Path)
     assert service.requests == []
 
 
+def test_a_database_that_somebody_holds_is_told(tmp_path: Path) -> None:
+    """A lock that is not given up in time ends it with a clear error, and nothing is sent without its intent on disk."""
+    service = Service(World())
+    with opened(tmp_path / "h") as history, opened(tmp_path / "h") as other:
+        outbox = put(history, action("a"))
+        with history.database._engine.connect() as connection:
+            connection.connection.cursor().execute("PRAGMA busy_timeout = 1")
+        with other.database.writing(), pytest.raises(HistoryProblem, match="locked") as told:
+            flush(
+                outbox, {"chat": ScriptedSender(service)}, wait=TEN_SECONDS, clock=SystemClock(), watching=Heard(), going=QUICK
+            )
+        assert "another process" in told.value.hint
+        assert service.requests == []
+        flush(outbox, {"chat": ScriptedSender(service)}, wait=TEN_SECONDS, clock=SystemClock(), watching=Heard(), going=QUICK)
+        assert service.count("a") == 1
+
+
 def test_a_worker_has_a_name() -> None:
     """People who look at a row see which process of which machine has it."""
     assert worker_name().rpartition(":")[2].isdigit()

@@ -50,7 +50,7 @@ class Forge:
         self.process.stdin.flush()
         pid = json.loads(self.process.stdout.readline())["pid"]
         if kill_after is not None:
-            time.sleep(kill_after)
+            time.sleep(kill_after)  # the moment of its death is what is drawn
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         status = int(json.loads(self.process.stdout.readline())["status"])
@@ -92,9 +92,11 @@ class Trial:
     forge: Forge
     killed: int = 0
 
-    def put(self, number: int) -> None:
+    def put(self, *numbers: int) -> None:
+        """New causes. GitHub's hour is forgotten: rates are kept by other tests, and two hundred deaths need no two of them."""
         with opened(self.folder / "h") as history, history.database.writing() as connection:
-            enqueue(connection, (cause(number),))
+            enqueue(connection, tuple(cause(number) for number in numbers))
+            connection.exec_driver_sql("DELETE FROM rates")
 
     def flush(self, *, wait: str, kill_after: float | None = None) -> int:
         options = ("--routes", self.folder / "routes.yaml", "--history", self.folder / "h", "--lease", "1s", "--wait", wait)
@@ -137,13 +139,14 @@ def say(text: str) -> None:
     sys.stdout.write(f"\n{text}\n")
 
 
-@pytest.mark.parametrize("times", [5, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])])
+@pytest.mark.parametrize("times", [5, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
 def test_one_ticket_for_each_cause_whenever_the_sender_dies(tmp_path: Path, times: int) -> None:
     """Killed at seeded moments, before a tracker that lists issues two seconds late: nothing lost, nothing doubled."""
     with trial(tmp_path, listed_after=2.0, lag="3s") as found:
         kill_often(found, times, wait="0s")
-        assert found.killed >= times // 4, "most died before they were done"
-        assert found.flush(wait="60s") == 0
+        assert found.killed >= times // 4, "many died before they were done"
+        found.put()
+        assert found.flush(wait="5m") == 0
         states = Counter(one.told.state for one in found.entries())
         again = sum(one.told.attempts > 1 for one in found.entries())
         say(f"{found.killed} of {times} senders killed; {again} rows sent again after it was looked for; {dict(states)}")
@@ -152,11 +155,12 @@ def test_one_ticket_for_each_cause_whenever_the_sender_dies(tmp_path: Path, time
         assert found.fake.wrong == []
 
 
-@pytest.mark.parametrize("times", [5, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("times", [5, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
 def test_what_the_tracker_may_still_show_is_left_ambiguous(tmp_path: Path, times: int) -> None:
     """A tracker that may be late by ten minutes, and nobody waits so long: visible rows and a 2, never a second ticket."""
     with trial(tmp_path, listed_after=600.0, lag="10m") as found:
         kill_often(found, times, wait="0s")
+        found.put()
         last = found.flush(wait="4s")
         left = [one for one in found.entries() if one.told.state != "delivered"]
         say(f"{found.killed} of {times} senders killed; {len(left)} rows left ambiguous")

@@ -10,6 +10,7 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
 from history_builder import opened
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -32,7 +33,6 @@ NAMES = st.sampled_from(list(CHANNELS))
 SELDOM = st.sampled_from([False, False, False, True])
 DEATHS = ("killed before", "killed after")
 MEMORY = "/dev/shm"
-EXAMPLES = 40
 PHASES = (Phase.explicit, Phase.generate)
 
 
@@ -153,6 +153,9 @@ class Lives(RuleBasedStateMachine):
             assert not one.held or CHANNELS[channel] == "hold", one
             if one.told.state == "delivered":
                 assert self.service.count(key) >= 1, "nothing is called delivered that did not arrive"
+            if one.told.state == "superseded":
+                most = self.unsure[key] if CHANNELS[channel] == "repeat" else 0
+                assert self.service.count(key) <= most, "what was sent is not called replaced"
         self.nothing_is_doubled()
         self.threads_keep_their_order()
 
@@ -181,12 +184,13 @@ class Lives(RuleBasedStateMachine):
             assert sum(at - RATE.per.ns < one <= at for one in self.claimed) <= RATE.count
 
 
-def test_nothing_is_lost_and_nothing_doubled() -> None:
+@pytest.mark.parametrize("examples", [20, pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
+def test_nothing_is_lost_and_nothing_doubled(examples: int) -> None:
     """Whatever dies, breaks or is asked to wait: the laws above hold at every step, and in the end all is settled or held."""
     run_state_machine_as_test(
         Lives,
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=examples,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -31,7 +32,7 @@ from meshkit_chaos.deliver.github import open_github
 from meshkit_chaos.deliver.sending import Sender
 from meshkit_chaos.deliver.settings import GitHubIssues
 from meshkit_chaos.measure.access import Secrets
-from meshkit_chaos.measure.loopback import Answer
+from meshkit_chaos.measure.loopback import Answer, Request
 from meshkit_chaos.scenario.metric_sources import SecretRef
 
 
@@ -134,7 +135,7 @@ def test_two_tickets_of_one_cause_become_one(tmp_path: Path) -> None:
 
 def test_trap_17_a_creation_repeated_after_a_time_out_makes_one_ticket(tmp_path: Path) -> None:
     """The answer to the creation never came. Looking finds the issue, and sending again would not have doubled it."""
-    with github(tmp_path, timeout="300ms", lag_s=30.0) as world:
+    with github(tmp_path, timeout="1s", lag_s=30.0) as world:
         outcome = world.send(action(1), None, None, "late")
         assert isinstance(outcome, Unsure)
         assert world.sender.when_unsure == "look"
@@ -148,8 +149,12 @@ def test_trap_17_a_creation_repeated_after_a_time_out_makes_one_ticket(tmp_path:
     assert world.fake.issues[1].comments == []
 
 
+WAITED_FOR: tuple[Fault, ...] = ("silent", "late", "drip")
+"""Each costs a whole time-out, so they are tried at one step, and one of them while looking."""
+
+
 def _patience(fault: Fault) -> str:
-    return "150ms" if isinstance(fault, str) and fault in {"silent", "late", "drip"} else "2s"
+    return "1s" if fault in WAITED_FOR else "10s"
 
 
 def _name(value: object) -> str:
@@ -159,6 +164,7 @@ def _name(value: object) -> str:
 
 
 SURELY_NOT: tuple[Fault, ...] = (
+    Answer.of({"message": "Validation Failed", "errors": ["was submitted too quickly"]}, status=422),
     Answer(status=429),
     Answer(status=429, headers={"Retry-After": "30"}),
     Answer.of({"message": "You have exceeded a secondary rate limit."}, status=403),
@@ -167,10 +173,7 @@ SURELY_NOT: tuple[Fault, ...] = (
 PERHAPS: tuple[Fault, ...] = (
     "cut-before",
     "cut-after",
-    "silent",
-    "late",
     "half",
-    "drip",
     "oversized",
     Answer(status=500),
     Answer(status=502, body=b"<html>bad gateway</html>"),
@@ -187,16 +190,21 @@ NEVER: tuple[Fault, ...] = (
 )
 
 
+CHANGES = [
+    *((fault, Again) for fault in SURELY_NOT),
+    *((fault, Unsure) for fault in PERHAPS),
+    *((fault, Refused) for fault in NEVER),
+]
+
+
 @pytest.mark.parametrize(
-    ("fault", "expected"),
+    ("fault", "expected", "step"),
     [
-        *((fault, Again) for fault in SURELY_NOT),
-        *((fault, Unsure) for fault in PERHAPS),
-        *((fault, Refused) for fault in NEVER),
+        *((fault, expected, step) for fault, expected in CHANGES for step in ("opening", "comment", "closing")),
+        *((fault, Unsure, "opening") for fault in WAITED_FOR),
     ],
     ids=_name,
 )
-@pytest.mark.parametrize("step", ["opening", "comment", "closing"])
 def test_a_fault_at_the_change_is_told_apart_and_doubles_nothing(
     tmp_path: Path, fault: Fault, expected: type[Outcome], step: str
 ) -> None:
@@ -221,7 +229,7 @@ def test_a_fault_at_the_change_is_told_apart_and_doubles_nothing(
     assert world.fake.wrong == []
 
 
-@pytest.mark.parametrize("fault", [*SURELY_NOT, *PERHAPS, *NEVER], ids=_name)
+@pytest.mark.parametrize("fault", [*SURELY_NOT, *PERHAPS, *NEVER, "silent"], ids=_name)
 def test_a_fault_while_looking_changes_nothing(tmp_path: Path, fault: Fault) -> None:
     """Where GitHub cannot say whether there is a ticket, none is opened, and a look says that it could not look."""
     with github(tmp_path, timeout=_patience(fault)) as world:
@@ -258,6 +266,19 @@ def test_what_an_operator_must_repair_is_said(tmp_path: Path, settings: dict[str
         outcome = world.send(action(1))
     assert isinstance(outcome, Refused)
     assert (outcome.who, hint in outcome.hint) == ("operator", True), outcome
+
+
+def test_an_enterprise_server_is_asked_below_its_own_path(tmp_path: Path) -> None:
+    """The API of GitHub Enterprise Server begins at /api/v3."""
+    behind = FakeGitHub(token=TOKEN)
+
+    async def below(request: Request) -> Answer:
+        assert request.path.startswith("/api/v3/repos/")
+        return await behind(dataclasses.replace(request, path=request.path.removeprefix("/api/v3")))
+
+    with served(below) as url:
+        assert isinstance(_sender_to(f"{url}/api/v3/", tmp_path).send(action(1), ()), Delivered)
+    assert len(behind.issues) == 1
 
 
 def test_labels_that_github_drops_are_told(tmp_path: Path) -> None:
@@ -302,6 +323,23 @@ def test_pull_requests_and_quotations_are_no_tickets(tmp_path: Path) -> None:
         assert world.did(action(2)) == "opened"
 
 
+def test_a_strangers_marker_is_no_ticket(tmp_path: Path) -> None:
+    """Anybody may write to a public repository: with our lines in their issue or comment they can silence nothing."""
+    with github(tmp_path) as world:
+        draft = json.loads(world.sender.render(action(1), ()).body)
+        forged = world.fake.opened_by_hand(title="forged", body=draft["body"], by="stranger", association="NONE")
+        world.fake.close_by_hand(forged.number, reason="not_planned", by="stranger")
+        assert world.did(action(1)) == "opened"
+        ticket = world.fake.issues[2]
+        told = json.loads(world.sender.render(action(2), world.thread).body)["body"]
+        ticket.comments.append(
+            Comment(id=99, body=told, author="stranger", at=world.clock.wall_ns(), association="CONTRIBUTOR")
+        )
+        assert world.did(action(2)) == "commented"
+    assert [comment.author for comment in ticket.comments] == ["stranger", "chaos-bot"]
+    assert world.fake.wrong == []
+
+
 def test_every_page_is_read(tmp_path: Path) -> None:
     """A marker among the newest issues of a busy repository, and our text behind many comments, are found on later pages."""
     with github(tmp_path) as world:
@@ -320,7 +358,7 @@ def test_every_page_is_read(tmp_path: Path) -> None:
 
 def test_a_tracker_slower_than_its_lag_ends_with_one_open_ticket(tmp_path: Path) -> None:
     """It showed the first issue only after it was looked for: the second one is closed by the next delivery."""
-    with github(tmp_path, timeout="300ms", lag_s=300.0) as world:
+    with github(tmp_path, timeout="1s", lag_s=300.0) as world:
         assert isinstance(world.send(action(1), None, None, "late"), Unsure)
         world.days(61 / 86_400)
         assert isinstance(world.sender.look(action(1), ()), NotThere)
@@ -401,6 +439,7 @@ def test_a_preview_shows_what_would_be_sent_and_sends_nothing(tmp_path: Path) ->
         asked = len(world.fake.asked)
         second = world.sender.render(action(2), world.thread)
         assert len(world.fake.asked) == asked
+    assert world.sender.render(action(3, "clean", clean=3), ()).target.endswith("/issues/…/comments")
     assert first.target.endswith("/repos/acme/mesh/issues")
     assert json.loads(first.body)["body"] == world.fake.issues[1].body
     assert second.target.endswith("/repos/acme/mesh/issues/1/comments")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +125,19 @@ def test_preview_shows_it_and_does_nothing(place: Place) -> None:
     assert "0 messages would be sent" in again.err
 
 
+def test_preview_explains_what_no_route_takes(place: Place) -> None:
+    """With ``--explain`` every route answers for everything that was seen, also for what is sent nowhere."""
+    out = place.results(FAILING)
+    ended = place.notify("preview", out, "--explain")
+    assert ended.code == 0, ended
+    assert "summary: the night (no route takes it)" in ended.out
+    assert "does not  gate: it takes gate-blocked" in ended.out
+    assert "takes it  what-goes-wrong: route what-goes-wrong" in ended.out
+    told = place.notify("preview", out, "--explain", "--format", "json").data
+    assert len(told["messages"]) == 1
+    assert [one["occasion"] for one in told["explained"]] == ["first-failure", "summary"]
+
+
 def test_a_channel_can_be_tried_out(place: Place) -> None:
     """A test ticket is opened and closed again; a wrong token is told with who must act, and is 2."""
     ended = place.notify("test", "tickets")
@@ -188,6 +204,28 @@ def test_what_was_told_travels_to_the_next_job(place: Place) -> None:
         assert command("history", "verify", *history).code == 0
     assert len(place.fake.issues) == 1
     assert sum(asked.startswith("POST") for asked in place.fake.asked) == 1
+
+
+def test_it_can_be_stopped(place: Place) -> None:
+    """SIGTERM, as a CI that gives up on a job sends it: nothing new is begun, the row waits, and the process ends with 2 at
+    once.
+    """
+    place.door.faults[:] = [Answer(status=503)] * 1000
+    out = place.results(FAILING)
+    arguments = ("notify", "send", out, "--routes", place.folder / "routes.yaml", "--history", place.folder / "history")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "meshkit_chaos", *map(str, arguments), "--wait", "10m"], stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    said = [next(line for line in process.stderr if "not yet" in line)]
+    process.send_signal(signal.SIGTERM)
+    said += process.stderr.readlines()
+    assert process.wait(30) == 2
+    process.stderr.close()
+    assert any("stopping" in line for line in said)
+    (row,) = place.notify("status", "--format", "json", routes=False).data
+    assert (row["state"], row["error"] != "") == ("pending", True)
+    assert list((place.folder / "history" / "artifacts" / "deliveries").rglob("*.json")), "and its record is kept"
 
 
 def test_a_blocked_gate_is_told(place: Place) -> None:

@@ -106,7 +106,7 @@ class World(Generic[Fake]):
 
 @contextmanager
 def github(
-    folder: Path, *, timeout: str = "2s", rules: Rules | None = None, lag: str = "1m", **fake: object
+    folder: Path, *, timeout: str = "10s", rules: Rules | None = None, lag: str = "1m", **fake: object
 ) -> Iterator[World]:
     """GitHub Issues behind a server that can be made to fail."""
     clock = ManualClock(wall_ns=START)
@@ -128,7 +128,7 @@ def github(
 
 @contextmanager
 def jira(
-    folder: Path, *, timeout: str = "2s", rules: Rules | None = None, settings: dict[str, str] | None = None, **fake: object
+    folder: Path, *, timeout: str = "10s", rules: Rules | None = None, settings: dict[str, str] | None = None, **fake: object
 ) -> Iterator[World[FakeJira]]:
     """Jira Cloud behind a server that can be made to fail. ``settings`` are the channel's where they differ."""
     clock = ManualClock(wall_ns=START)

@@ -23,8 +23,8 @@ from meshkit_chaos.history.travel import pull, push
 from meshkit_chaos.slo import Duration
 
 WAITING = Delivery(
-    key="v1:a", channel="chat", thread="t", occasion="summary", position=1, state="pending", action="{}", at=START, not_before=0,
-    attempts=0,
+    key="v1:a", channel="chat", thread="t", occasion="summary", position=1, state="pending", action="{}", at=START,
+    not_before=0, attempts=0,
 )  # fmt: skip
 SENDING = structs.replace(WAITING, state="sending", attempts=1, tried_at=START, revision=1, claimed_until=START + 1)
 DELIVERED = structs.replace(SENDING, state="delivered", receipt='{"did":"sent"}', settled_at=START, revision=2)

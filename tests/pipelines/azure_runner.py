@@ -25,9 +25,7 @@ _PARAMETER = re.compile(r"\$\{\{ parameters\.(\w+) \}\}")
 _WRAPPED = re.compile(r"\$\{\{ if (eq|ne)\(trim\(parameters\.(\w+)\), ''\) \}\}")
 _WORD = re.compile(r"\$\{\{ if eq\(parameters\.(\w+), '(\w+)'\) \}\}")
 _RESULT = re.compile(r"\$\[ dependencies\.(\w+)\.result \]")
-_IF_SECRETS = ("System.AccessToken", "GITHUB_TOKEN")
-"""Secret variables reach no script by themselves."""
-_VARIABLE = re.compile(r"and\(succeeded\(\), eq\(variables\['(\w+)'\], '(\w+)'\)\)")
+_IF_VARIABLE = re.compile(r"and\(succeeded\(\), eq\(variables\['(\w+)'\], '(\w+)'\)\)")
 _SECRETS = ("System.AccessToken", "GITHUB_TOKEN")
 """Secret variables reach no script by themselves."""
 _VARIABLE = re.compile(r"\$\(([\w.]+)\)")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from act_runner import Ended, Forge
 from fake_github import FakeGitHub
+from fake_slack import FakeSlack
 from served import served
 
 from meshkit_chaos.cli.app import run
@@ -35,8 +36,11 @@ project: MeshKit
 channels:
   - id: tickets
     github: {token: {env: GITHUB_TOKEN}, lag: 1s}
+  - id: chat
+    slack: {channel: C0123456789, token: {env: SLACK_TOKEN}, api: "SLACK/api"}
 routes:
   - {id: what-fails, to: [tickets]}
+  - {id: what-changed, to: [chat], occasions: [first-failure, still-failing, changed, recovered, nightly-missing]}
 rules: {digest_every: 1s, close_after: 1}
 nightly: {trigger: nightly}
 """
@@ -49,6 +53,7 @@ class Nights:
 
     forge: Forge
     github: FakeGitHub
+    slack: FakeSlack
 
     def limit(self, text: str) -> None:
         """Plant a limit for the first objective: the simulated mesh needs a second or so."""
@@ -57,9 +62,14 @@ class Nights:
         self.forge.commit(f"a limit of {text}")
 
     def night(self) -> Ended:
-        ended = self.forge.act("schedule", "chaos-nightly")
+        ended = self.act("chaos-nightly")
         assert ended.jobs["tell"] == "success", ended.said
-        assert self.github.wrong == []
+        return ended
+
+    def act(self, workflow: str) -> Ended:
+        ended = self.forge.act("schedule", workflow, f"--secret=SLACK_TOKEN={self.slack.token}")
+        assert (self.github.wrong, self.slack.wrong) == ([], [])
+        assert self.slack.token not in ended.said
         return ended
 
     def __post_init__(self) -> None:
@@ -73,11 +83,12 @@ def nights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nights]:
     forge = Forge(tmp_path)
     monkeypatch.chdir(forge.repository)
     github = FakeGitHub(token=GITHUB_TOKEN, repository="acme/mesh")
-    with served(github) as issues:
-        (forge.repository / "chaos-notify.yaml").write_text(ROUTES)
+    slack = FakeSlack()
+    with served(github) as issues, served(slack) as chat:
+        (forge.repository / "chaos-notify.yaml").write_text(ROUTES.replace("SLACK/", f"{chat}/"))
         assert run(["pipelines", "init", "github", *INIT]) == 0
         forge.environment |= {"GITHUB_API_URL": issues, "GITHUB_REPOSITORY": "acme/mesh"}
-        yield Nights(forge, github)
+        yield Nights(forge, github, slack)
 
 
 def test_a_failing_night_opens_one_ticket_the_next_one_comments_and_the_fixed_one_closes_it(nights: Nights) -> None:
@@ -88,13 +99,35 @@ def test_a_failing_night_opens_one_ticket_the_next_one_comments_and_the_fixed_on
     assert ticket.state == "open"
     assert "leader-killed" in ticket.title
     assert ticket.comments == []
+    (message,) = nights.slack.messages
 
     assert nights.night().code != 0
     assert list(nights.github.issues.values()) == [ticket]
     assert len(ticket.comments) == 1
+    assert [one["thread_ts"] for one in nights.slack.messages[1:]] == [message["ts"]]
 
     nights.limit("5s")
     assert nights.night().code == 0
     assert list(nights.github.issues.values()) == [ticket]
     assert ticket.state == "closed"
     assert ticket.reason == "completed"
+    assert [one["thread_ts"] for one in nights.slack.messages[1:]] == [message["ts"], message["ts"]]
+
+
+def test_a_night_that_did_not_come_is_told_once_and_a_delivery_that_fails_is_red_and_made_good(nights: Nights) -> None:
+    """The watch has a schedule of its own. A chat that is down makes it red; the next one delivers, and nothing comes twice."""
+    policy = nights.forge.repository / "chaos-gate.yaml"
+    policy.write_text(policy.read_text() + 'nightly: {cron: "17 2 * * *", subject: {trigger: nightly}}\n')
+    nights.forge.commit("when a night is expected")
+    nights.slack.refuse += ["internal_error"] * 50
+    ended = nights.act("chaos-watch")
+    assert (ended.jobs, ended.failed_steps) == ({"watch": "failure"}, ("Did the night come?",)), ended.said
+    assert nights.slack.messages == []
+    (ticket,) = nights.github.issues.values()
+
+    nights.slack.refuse.clear()
+    ended = nights.act("chaos-watch")
+    assert ended.jobs == {"watch": "success"}, ended.said
+    assert list(nights.github.issues.values()) == [ticket]
+    assert ticket.comments == []
+    assert len(nights.slack.messages) == 1

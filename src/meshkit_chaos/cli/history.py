@@ -60,6 +60,7 @@ def history_command() -> None:
 @FORMAT
 def import_command(outs: tuple[Path, ...], history: str, artifacts: str | None, form: str) -> int:
     """Take in the results folders OUT. Doing it twice is as good as once; a run that grew is taken in again.
+    Nobody is told: `notify send` takes results in and tells people of them.
 
     Ends with 2 if a folder could not be taken in; the others are, all the same.
     """

@@ -1,4 +1,4 @@
-"""``notify``: who is told what. Here the group, looking at what waits, and settling by hand what the program must not decide."""
+"""``notify``: who is told what. Here the group, looking at what waits, and settling what the program must not decide alone."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,11 @@ from meshkit_chaos.cli.reading import OVERRIDES
 from meshkit_chaos.errors import UsageError
 
 if TYPE_CHECKING:
-    from meshkit_chaos.deliver.action import Action
+    from meshkit_chaos.deliver.action import Action, Told
     from meshkit_chaos.deliver.ingesting import Decide, DecideResults
     from meshkit_chaos.deliver.settings import Routing
     from meshkit_chaos.gate.decision import Decision
-    from meshkit_chaos.history.model import PastInvocation, PastScenario
+    from meshkit_chaos.history.model import HistoryReader, PastInvocation, PastScenario
 
 DECISION = click.option(
     "--decision",
@@ -44,7 +45,7 @@ def by_results(routing: Routing) -> DecideResults:
 
 
 def by_decisions(routing: Routing, files: tuple[Path, ...], overrides: Path | None) -> tuple[Decide, ...]:
-    """Decide by what the gate decided, and by overrides that end soon. Reads all files now. Raises UsageError, DocumentError."""
+    """Decides by the gate's decisions and overrides that end soon. Reads all files now. Raises UsageError and DocumentError."""
     from meshkit_chaos.deliver.deciding_gate import decide_gate, decide_overrides  # noqa: PLC0415  # start-up time
 
     def of(decision: Decision) -> Decide:
@@ -52,9 +53,8 @@ def by_decisions(routing: Routing, files: tuple[Path, ...], overrides: Path | No
 
     entries = read_file(overrides, None)
 
-    def ending(*given: object) -> tuple[Action, ...]:
-        history, told, now = given
-        return decide_overrides(entries, history=history, told=told, routing=routing, now=now)  # type: ignore[arg-type]  # as Decide says
+    def ending(history: HistoryReader, told: Sequence[Told], now: int) -> tuple[Action, ...]:
+        return decide_overrides(entries, history=history, told=told, routing=routing, now=now)
 
     return (*(of(_decision(file)) for file in files), ending)
 
@@ -90,7 +90,9 @@ def _decision(file: Path) -> Decision:
 
 
 def missing_nightly(routing: Routing, policy: Path) -> Decide:
-    """Decides whether a nightly is missing. Raises UsageError where the policy has no schedule, DocumentError where it is wrong."""
+    """Decides whether a nightly is missing. Raises UsageError where the policy has no schedule, DocumentError where it is
+    wrong.
+    """
     from meshkit_chaos.deliver.deciding_nightly import decide_nightly  # noqa: PLC0415  # start-up time
 
     nightly = read_policy(policy, None).nightly

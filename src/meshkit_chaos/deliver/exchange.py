@@ -78,7 +78,7 @@ class Exchange:
     clock: Clock
     timeout: Duration
     tls: ssl.SSLContext
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def call(
         self,

@@ -29,6 +29,8 @@ from meshkit_chaos.measure.access import Secrets
 from meshkit_chaos.report.escape import clipped, one_line
 from meshkit_chaos.slo import Duration
 
+_TRUSTED: Final = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
+"""Whoever is none of these may write any line into an issue of a public repository: a marker of theirs says nothing."""
 _VERSION: Final = "2022-11-28"
 _PER_MINUTE: Final = 40
 _PER_HOUR: Final = 250
@@ -39,6 +41,9 @@ _PAGE: Final = 15
 """So many of the longest issues fit into the largest answer that is read."""
 _PAGES: Final = 7
 _COMMENT_PAGES: Final = 20
+_MOST_SEEN: Final = 200
+_TOO_QUICK: Final = "submitted too quickly"
+"""What GitHub says, with 403 or 422, to whoever creates content faster than it likes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +86,26 @@ class GitHub:
         labelled = list(self._listed({"labels": ticket_label(key), "direction": "asc"}, pages=_PAGES))
         if labelled:
             return [_shown(one, key) for one in labelled]
-        newest = (_shown(one, key) for one in self._listed({"direction": "desc"}, pages=_PAGES))
-        return [one for one in newest if one.marked]
+        newest = ((one, _shown(one, key)) for one in self._listed({"direction": "desc"}, pages=_PAGES))
+        return [shown for one, shown in newest if shown.marked and self._is_trusted(one)]
 
     def comments(self, reference: str, *, since: int) -> Iterator[str]:
         query = {"since": f"{iso(max(since, 0))[:19]}Z"}
         for one in self._pages(f"{self._issues}/{reference}/comments", query, pages=_COMMENT_PAGES):
-            yield str(one.get("body") or "")
+            if self._is_trusted(one):
+                yield str(one.get("body") or "")
+
+    def _is_trusted(self, one: dict[str, Any]) -> bool:
+        """Whether an issue or comment is of somebody who may write to the repository, of an app, or our own."""
+        user = one.get("user")
+        if not isinstance(user, dict):
+            return False
+        return one.get("author_association") in _TRUSTED or user.get("type") == "Bot" or user.get("login") == self._myself()
+
+    def _myself(self) -> object:
+        """Whose token it is; an app's has no such account, and nothing is its."""
+        told = self._get(f"{self.settings.api.rstrip('/')}/user", gone={401, 403, 404})
+        return told.get("login", "") if isinstance(told, dict) else ""
 
     def drafted(self, draft: Draft) -> Rendered:
         body, dropped = self._body(draft)
@@ -103,7 +121,7 @@ class GitHub:
             del body["assignees"]
             reply = self._change("POST", self._issues, body)
         elif reply.status == 422:
-            raise Stopped(Refused(why=f"answered status 422: {self.exchange.said(reply)}", who="us"))
+            raise Stopped(self._invalid(reply))
         match reply.document():
             case {"number": int(number), "html_url": str(url), "labels": list(labels)}:
                 if ticket_label(draft.key) not in {_name(label) for label in labels}:
@@ -180,15 +198,26 @@ class GitHub:
         document = answer.document()
         if document is None:
             raise Stopped(Again(why=f"answered status {answer.status}, but {answer.broken or 'no JSON'}"))
-        if etag := answer.headers.get("etag", ""):
+        if (etag := answer.headers.get("etag", "")) and len(self._seen) < _MOST_SEEN:
             self._seen[name] = (etag, document)
         return document
 
     def _change(self, method: str, url: str, body: object, *, seen: set[int] | frozenset[int] = frozenset()) -> Reply:
-        answer = self.exchange.call(method, url, json=body, seen=seen)
+        answer = self.exchange.call(method, url, json=body, seen={422})
         if not isinstance(answer, Reply):
             raise Stopped(_explained(answer))
+        if answer.status == 422 and 422 not in seen:
+            raise Stopped(self._invalid(answer))
         return answer
+
+    def _invalid(self, reply: Reply) -> Again | Unsure | Refused:
+        """A 422 with what GitHub says is wrong, which stands beside its message."""
+        told = reply.document()
+        errors = told.get("errors", "") if isinstance(told, dict) else ""
+        why = f"answered status 422: {self.exchange.said(reply)} {self.exchange.quoted(str(errors))}".rstrip()
+        return _explained(
+            Refused(why=why, who="us", hint="GitHub does not take what we sent: report this, with the sentence above")
+        )
 
 
 def open_github(
@@ -242,6 +271,8 @@ def _explained(answer: Again | Unsure | Refused) -> Again | Unsure | Refused:
     """With a hint for what GitHub refuses in words that people search for."""
     if not isinstance(answer, Refused):
         return answer
+    if _TOO_QUICK in answer.why:
+        return Again(why=answer.why, after=Duration(60 * 10**9), everybody=True)
     for word, hint in _HINTS.items():
         if word in answer.why.lower():
             return msgspec.structs.replace(answer, hint=hint)

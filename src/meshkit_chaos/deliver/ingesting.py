@@ -41,10 +41,10 @@ class Decided:
         return Decided(new=self.new + other.new, known=self.known + other.known)
 
 
-def decide_within(connection: Connection, decide: Decide, *, now: Now = database_ns) -> Decided:
-    """Decide and write what was decided, in a transaction that the caller holds."""
+def decide_within(connection: Connection, decide: Decide, *, about: str = "", now: Now = database_ns) -> Decided:
+    """Decide and write what was decided, in a transaction that the caller holds. ``about``: an invocation."""
     deciding(connection)
-    actions = decide(IndexReader(Underway(connection)), told(connection, now=now), now(connection))
+    actions = decide(IndexReader(Underway(connection)), told(connection, about=about, now=now), now(connection))
     new = frozenset(enqueue(connection, actions))
     return Decided(
         new=tuple(one for one in actions if one.key in new), known=tuple(one for one in actions if one.key not in new)
@@ -67,7 +67,7 @@ def tell_results(
     found: list[Decided] = []
 
     def within(connection: Connection, invocation: PastInvocation, scenarios: tuple[PastScenario, ...]) -> None:
-        found[:] = [decide_within(connection, decide(invocation, scenarios))]
+        found[:] = [decide_within(connection, decide(invocation, scenarios), about=invocation.invocation)]
 
     added = history.add(out, documents=documents, within=within)
     return added, found[0] if found else tell_known(history, added.invocation, decide)
@@ -77,7 +77,7 @@ def tell_known(history: History, invocation: str, decide: DecideResults) -> Deci
     """Decide what people are told of results that are in the history."""
     with history.database.writing() as connection:
         known = whole_invocation(connection, invocation)
-        return decide_within(connection, decide(*known)) if known else Decided()
+        return decide_within(connection, decide(*known), about=invocation) if known else Decided()
 
 
 def rehearsed(
@@ -89,10 +89,10 @@ def rehearsed(
     with history.database.writing() as connection:
         for state in states:
             put_state(connection, state)
-            decided += decide_within(connection, decide(state.invocation, state.scenarios))
+            decided += decide_within(connection, decide(state.invocation, state.scenarios), about=state.invocation.invocation)
         for name in known:
             if (whole := whole_invocation(connection, name)) is not None:
-                decided += decide_within(connection, decide(*whole))
+                decided += decide_within(connection, decide(*whole), about=name)
         for one in more:
             decided += decide_within(connection, one)
         threads = _threads(told(connection))

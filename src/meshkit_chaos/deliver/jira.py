@@ -25,13 +25,14 @@ from meshkit_chaos.deliver.exchange import Exchange, Reply, host_of, json_bytes,
 from meshkit_chaos.deliver.sending import Rate, Rendered
 from meshkit_chaos.deliver.settings import Jira, Owner, Rules
 from meshkit_chaos.deliver.ticket_life import Shown
-from meshkit_chaos.deliver.ticket_text import Block, Owned, marks_ticket, ticket_label
+from meshkit_chaos.deliver.ticket_text import Block, Owned, ticket_label
 from meshkit_chaos.deliver.tracking import Draft, Opened, Stopped, Tickets
 from meshkit_chaos.measure.access import Secrets
 from meshkit_chaos.report.escape import clipped, one_line
 from meshkit_chaos.slo import Duration
 
 PROPERTY: Final = "meshkit-chaos"
+"""Unlike the words of a description, it is not copied with them, and nobody writes it by accident."""
 REFUSING: Final = frozenset(
     {"won't do", "won't fix", "wont do", "wont fix", "declined", "rejected", "cancelled", "canceled", "abandoned", "obsolete"}
 )
@@ -207,7 +208,7 @@ class JiraCloud:
             closed_at=None if standing else _instant(fields.get("resolutiondate") or fields.get("statuscategorychangedate")),
             refused=not standing and bool(names & REFUSING),
             duplicate=not standing and DOUBLED in names,
-            marked=not key or known == key or marks_ticket(text, key),
+            marked=not key or known == key,
             said=text,
             author=str((fields.get("creator") or {}).get("accountId") or ""),
         )

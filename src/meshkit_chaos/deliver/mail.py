@@ -121,10 +121,9 @@ class MailSender:
 
     def _copied(self, action: Action) -> list[Address]:
         """Owners who are to be pinged, and are not addressed anyway."""
-        wanted = (
-            dict.fromkeys(self.copies[name] for name in action.message.mention if name in self.copies) if action.loud else {}
-        )
-        return [one for one in wanted if one not in self.to][:_COPIES]
+        named = [self.copies[name] for name in action.message.mention if name in self.copies] if action.loud else []
+        wanted = {one.addr_spec: one for one in named}
+        return [one for one in wanted.values() if one not in self.to][:_COPIES]
 
     def _mail(self, action: Action, thread: Sequence[Told]) -> tuple[EmailMessage, MailText]:
         made = mail_text(action.message)
@@ -134,7 +133,7 @@ class MailSender:
         if copied := self._copied(action):
             mail["Cc"] = copied
         mail["Subject"] = made.subject
-        mail["Date"] = formatdate(action.at / 10**9)
+        mail["Date"] = formatdate(action.at / 10**9, usegmt=True)
         mail["Message-ID"] = self._id(action.key)
         earlier = [self._id(told.action.key) for told in thread]
         if earlier:
@@ -149,4 +148,4 @@ class MailSender:
 
     def _id(self, key: str) -> str:
         digest = hashlib.sha256(f"{self.settings.id}\n{key}".encode("utf-8", "replace")).hexdigest()
-        return f"<{digest[:40]}.meshkit-chaos@{self.sender.domain}>"
+        return f"<{digest[:32]}@{self.sender.domain}>"

@@ -68,11 +68,16 @@ def deciding(connection: Connection) -> None:
     writing.hold_outbox(connection)
 
 
-def told(connection: Connection, *, since: int | None = None, now: Now = database_ns) -> tuple[Told, ...]:
-    """What was decided in every thread that was not silent since (wall-clock ns), in the order of deciding."""
+def told(connection: Connection, *, about: str = "", since: int | None = None, now: Now = database_ns) -> tuple[Told, ...]:
+    """What was decided in every thread that was not silent since (wall-clock ns), in the order of deciding.
+
+    What is superseded is left out, unless it tells ``about`` this invocation: in a storm there may be thousands.
+    """
     begin = now(connection) - REMEMBERED.ns if since is None else since
     threads = sa.select(t.outbox.c.thread).where(t.outbox.c.at >= begin)
     query = sa.select(t.outbox).where(t.outbox.c.thread.in_(threads)).order_by(t.outbox.c.position, t.outbox.c.key)
+    stands = t.outbox.c.state != "superseded"
+    query = query.where(sa.or_(stands, t.outbox.c.action.contains(f'"{about}"', autoescape=True)) if about else stands)
     return tuple(told_of(row) for row in connection.execute(query).mappings())
 
 

@@ -32,6 +32,7 @@ class _Progress:
     given_up: bool = False
     outcome: Outcome | None = None
     socket: socket.socket | None = None
+    smtp: smtplib.SMTP | None = None
 
 
 class _Smtp(smtplib.SMTP):
@@ -66,7 +67,7 @@ class SmtpExchange:
         if progress.outcome is not None:
             return progress.outcome
         progress.given_up = True
-        hang_up(progress.socket)
+        _cut(progress.socket)
         return _after(f"no whole exchange within {self.timeout}", begun=progress.begun)
 
     def _tried(self, mail: bytes, sender: str, recipients: Sequence[str], progress: _Progress) -> None:
@@ -80,8 +81,8 @@ class SmtpExchange:
         except Exception as broken:  # noqa: BLE001  # whatever a server makes of the exchange, it is an answer that is missing
             progress.outcome = _after(f"the exchange broke: {self._said(broken)}", begun=progress.begun)
         finally:
-            hang_up(progress.socket)
             progress.done.set()
+            _closed(progress)
 
     def _delivered(self, mail: bytes, sender: str, recipients: Sequence[str], progress: _Progress) -> Outcome:
         smtp = self._greeted(progress)
@@ -113,7 +114,7 @@ class SmtpExchange:
         connection = progress.socket = socket.create_connection((self.server, self.port), timeout=self.timeout.seconds)
         if self.security == "tls":
             connection = progress.socket = self.tls.wrap_socket(connection, server_hostname=self.server)
-        smtp = _Smtp(connection, host=self.server, our_name=self.our_name)
+        smtp = progress.smtp = _Smtp(connection, host=self.server, our_name=self.our_name)
         code, said = smtp.getreply()
         if code != 220:
             raise smtplib.SMTPConnectError(code, said)
@@ -152,13 +153,21 @@ class SmtpExchange:
         return plain if len(plain) <= _LONGEST_QUOTE else plain[: _LONGEST_QUOTE - 1] + "…"
 
 
-def hang_up(connection: socket.socket | None) -> None:
-    """Cut a connection, whoever waits on it."""
+def _cut(connection: socket.socket | None) -> None:
+    """End a connection, whoever waits on it."""
     if connection is not None:
         with suppress(OSError):
             connection.shutdown(socket.SHUT_RDWR)
-        with suppress(OSError):
-            connection.close()
+
+
+def _closed(progress: _Progress) -> None:
+    """Close what was opened, by the thread that did."""
+    _cut(progress.socket)
+    with suppress(OSError):
+        if progress.smtp is not None:
+            progress.smtp.close()
+        elif progress.socket is not None:
+            progress.socket.close()
 
 
 def _after(why: str, *, begun: bool) -> Again | Unsure:

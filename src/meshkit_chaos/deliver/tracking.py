@@ -131,12 +131,12 @@ class Tickets:
         """Nothing is kept open."""
 
     def render(self, action: Action, thread: Sequence[Told]) -> Rendered:
-        """The first text that would be written, if the tracker shows what our record says."""
+        """The first text that would be written, if the tracker shows what our record says; ``…`` is a ticket without record."""
         wish = _wish(action)
         known = _recorded(thread)
-        if known is None and wish is not None:
+        if known is None and wish is not None and wish.wish != "clean":
             return self.tracker.drafted(self._draft(action, Step(do="open", reason="it has no ticket")))
-        reference, standing = known or ("", True)
+        reference, standing = known or ("…", True)
         on = Shown(reference=reference, order=0, open=standing)
         step = next_step(wish, [on], rules=self.rules) if wish else Step(do="leave", on=on, reason="it is about no cause")
         return self.tracker.said(reference, answer(action, step))
