@@ -16,7 +16,8 @@ from typing import Any, Final
 import httpcore2
 import httpx2
 
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+from meshkit_chaos.network.lab import Streams
+
 Connect = Callable[[str, int], Awaitable[Streams]]
 _MOST_CONNECTIONS: Final = 1000
 

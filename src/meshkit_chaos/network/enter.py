@@ -1,4 +1,4 @@
-"""Become a program inside a member's network. A script of its own, started as ``python -I -S enter.py``; it imports very little.
+"""Become a program inside a member's network. A script of its own, started as ``python -I -S enter.py``, which imports little.
 
 ``enter.py REPORT NAMESPACES HOSTS PROGRAM ARGUMENT…``: descriptors of a pipe and of namespaces (a user namespace first, where
 there is one), and a file that stands in for ``/etc/hosts``. The pipe is closed when the program has taken this process over;

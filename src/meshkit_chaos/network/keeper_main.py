@@ -22,6 +22,7 @@ from meshkit_chaos.network.kernel import (
     CLONE_NEWNET,
     OWN_NETWORK,
     OWN_USER,
+    TUN,
     be_punctual,
     become_own_administrator,
     leave_for_new,
@@ -60,6 +61,21 @@ def leave_the_machine() -> bool:
     return False
 
 
+def hint_for(error: OSError | ImportError) -> str:
+    """What to do about it; empty where nobody knows."""
+    if isinstance(error, ImportError):
+        return "pip install 'meshkit-chaos[network]'"
+    if error.filename == str(TUN):
+        return f"there must be the device {TUN} (`modprobe tun`), and this user must be able to open it (`chmod 666 {TUN}`)"
+    if error.errno in {errno.EPERM, errno.EACCES, errno.ENOSPC}:
+        return (
+            "run as root, or let this user make user namespaces: `sysctl user.max_user_namespaces=10000`, and where they exist "
+            "`sysctl kernel.unprivileged_userns_clone=1` and `sysctl kernel.apparmor_restrict_unprivileged_userns=0`; in a "
+            "container, add the capabilities SYS_ADMIN and NET_ADMIN"
+        )
+    return ""
+
+
 def main() -> int:
     """Set up, say so, serve for ever; 1 with the reason on standard output where it cannot be set up."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -78,8 +94,8 @@ def main() -> int:
             user=os.open(OWN_USER, os.O_RDONLY | os.O_CLOEXEC) if user else None,
             shaper=_Userspace(switch, clock),
         )
-    except OSError as error:
-        _tell(say.Refused(reason=str(error)))
+    except (OSError, ImportError) as error:
+        _tell(say.Refused(reason=str(error), hint=hint_for(error)))
         return 1
     be_punctual()
     gc.collect()

@@ -25,11 +25,11 @@ from meshkit_chaos.faults import PacketCounts, Shape, Unshape
 from meshkit_chaos.network import enter
 from meshkit_chaos.network import messages as say
 from meshkit_chaos.network.addresses import hosts_file
+from meshkit_chaos.scenario.environment import Network
 from meshkit_chaos.slo.codec import encode
 
 T = TypeVar("T")
-SWITCH: Final = "network-switch"
-"""The name under which its process is seen among the members."""
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 _HOSTS: Final = "network.hosts"
 _LOG: Final = "network.log"
 _UP_WITHIN_S: Final = 15.0
@@ -57,9 +57,9 @@ class Lab:
         self._addresses = dict(addresses)
         self._names = {address: name for name, address in addresses.items()}
 
-    async def start(self, *, mtu: int, variables: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], say.Ready]:
+    async def start(self, network: Network, *, variables: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], say.Ready]:
         """The process, once the network is up. ``variables``: the marker that it bears. Raises EnvironmentProblem."""
-        settings = say.Settings(folder=str(self._folder), addresses=self._addresses, mtu=mtu, backend="auto")
+        settings = say.Settings(folder=str(self._folder), addresses=self._addresses, mtu=network.mtu, backend=network.backend)
         (self._folder / _HOSTS).write_text(hosts_file(self._addresses), encoding="ascii")
         log = self._folder / _LOG
         with log.open("wb") as errors:
@@ -83,14 +83,10 @@ class Lab:
             return process, reply
         process.kill()
         process.wait()
-        said = (
-            reply.reason
-            if isinstance(reply, say.Refused)
-            else log.read_text(errors="replace").strip()[-300:] or "it said nothing"
-        )
-        raise EnvironmentProblem(
-            f"the network of the members cannot be made: {said}", hint="`meshkit-chaos doctor` says what it needs"
-        )
+        if isinstance(reply, say.Refused):
+            raise EnvironmentProblem(f"the network of the members cannot be made: {reply.reason}", hint=reply.hint)
+        words_left = log.read_text(encoding="utf-8", errors="replace").strip()[-300:]
+        raise EnvironmentProblem(f"the network of the members was not made: {words_left or 'nobody says why'}")
 
     async def change(self, call: Shape | Unshape) -> None:
         """Raises EnvironmentProblem."""
@@ -102,7 +98,7 @@ class Lab:
         assert isinstance(reply, say.InForce)
         return reply.layers
 
-    async def connect(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def connect(self, host: str, port: int) -> Streams:
         """To a member by its address or name, from inside its own namespace; to any other host as usual. Raises OSError."""
         name = self._names.get(host, host)
         if name not in self._addresses:

@@ -7,6 +7,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from meshkit_chaos.faults import PacketCounts, Shape, Unshape
+from meshkit_chaos.scenario.environment import Backend
 from meshkit_chaos.slo.codec import decode
 
 LARGEST: Final = 4 * 1024 * 1024
@@ -19,7 +20,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     folder: str
     addresses: dict[str, str]
     mtu: int
-    backend: Literal["auto", "userspace", "netem"]
+    backend: Backend
 
 
 class Ready(Struct, frozen=True, kw_only=True, tag_field="said", tag="ready"):
@@ -61,6 +62,7 @@ class InForce(Struct, frozen=True, kw_only=True, tag_field="said", tag="in-force
 
 class Refused(Struct, frozen=True, kw_only=True, tag_field="said", tag="refused"):
     reason: str
+    hint: str = ""
 
 
 Request = Change | Look | OpenDoor | Enter
