@@ -46,10 +46,11 @@ def become_own_administrator() -> None:
     """
     user, group = os.geteuid(), os.getegid()
     leave_for_new(CLONE_NEWUSER)
-    own = Path("/proc/self")
-    (own / "setgroups").write_text("deny", encoding="ascii")
-    (own / "uid_map").write_text(f"{user} {user} 1", encoding="ascii")
-    (own / "gid_map").write_text(f"{group} {group} 1", encoding="ascii")
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        try:
+            (Path("/proc/self") / name).write_text(text, encoding="ascii")
+        except OSError as error:
+            raise OSError(error.errno, f"{name} of a user namespace: {error.strerror}") from error
 
 
 def open_tun(name: str) -> int:
