@@ -6,11 +6,17 @@ from typing import Literal
 
 from msgspec import Struct
 
-LeverName = Literal["kill", "start", "pause", "resume"]
+LeverName = Literal["kill", "stop", "start", "pause", "resume"]
 
 
 class Kill(Struct, frozen=True, tag_field="lever", tag="kill"):
     """End the member at once (SIGKILL); an already dead member stays dead."""
+
+    member: str
+
+
+class Stop(Struct, frozen=True, tag_field="lever", tag="stop"):
+    """Ask the member to end (SIGTERM) and wait until it has; one that does not end in time is an error. Never a kill."""
 
     member: str
 
@@ -33,13 +39,15 @@ class Resume(Struct, frozen=True, tag_field="lever", tag="resume"):
     member: str
 
 
-LeverCall = Kill | Start | Pause | Resume
+LeverCall = Kill | Stop | Start | Pause | Resume
 
 
 def lever_name(call: LeverCall) -> LeverName:
     match call:
         case Kill():
             return "kill"
+        case Stop():
+            return "stop"
         case Start():
             return "start"
         case Pause():
