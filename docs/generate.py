@@ -23,7 +23,7 @@ import msgspec
 from meshkit_chaos import errors
 from meshkit_chaos.campaign import log as invocation_log
 from meshkit_chaos.cli.app import cli
-from meshkit_chaos.faults import CATALOGUE, Fault, levers
+from meshkit_chaos.faults import CATALOGUE, Fault, LinkPolicy, PacketCounts, levers
 from meshkit_chaos.gate.schema import gate_reference
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.binaries import BinaryFacts
@@ -126,13 +126,14 @@ def journal_page() -> str:
     for line in event_types(invocation_log.Line):
         parts.append(_event(line))
     parts.append("## Values inside events\n")
-    for value in (ev.MemberUp, BinaryFacts, levers.MemberState, invocation_log.AnnouncedScenario):
+    for value in (ev.MemberUp, BinaryFacts, levers.MemberState, LinkPolicy, PacketCounts, invocation_log.AnnouncedScenario):
         parts.append(_value(value))
     parts.append("### lever call\n\nOne of these, told apart by `lever`. Every lever call is idempotent.\n")
     calls = [
-        f"| `{call.__struct_config__.tag}` | `member` | {_cell(_prose(_own(call)))} |" for call in event_types(levers.LeverCall)
+        f"| `{call.__struct_config__.tag}` | {_field_names(call)} | {_cell(_prose(_own(call)))} |"
+        for call in event_types(levers.LeverCall)
     ]
-    parts.append(_table("| lever | field | meaning |", calls))
+    parts.append(_table("| lever | fields | meaning |", calls))
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
@@ -168,6 +169,10 @@ def _event(event: Any) -> str:
     return f"### {event.__struct_config__.tag}\n\n{_prose(_own(event))}\n\n".replace("\n\n\n\n", "\n\n") + _fields(event)
 
 
+def _field_names(struct: Any) -> str:
+    return ", ".join(f"`{field.encode_name}`" for field in msgspec.structs.fields(struct))
+
+
 def _value(value: Any) -> str:
     return f"### {_words(value.__name__)}\n\n{_prose(_own(value))}\n\n".replace("\n\n\n\n", "\n\n") + _fields(value)
 
@@ -178,7 +183,7 @@ def _fields(struct: Any) -> str:
     return _table("| field | type |", rows) if rows else "No fields.\n"
 
 
-_NAMED: Final = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`"}
+_NAMED: Final = {type(None): "`null`", str: "text", int: "whole number", float: "number", bool: "`true` or `false`"}
 
 
 def _type(hint: Any) -> str:
@@ -199,7 +204,7 @@ def _type(hint: Any) -> str:
     return f"[{words}](#{words.replace(' ', '-')})" if words in _LINKED else words
 
 
-_LINKED: Final = {"member up", "binary facts", "member state", "announced scenario"}
+_LINKED: Final = {"member up", "binary facts", "member state", "link policy", "packet counts", "announced scenario"}
 
 
 def _words(name: str) -> str:

@@ -28,7 +28,7 @@ from meshkit_chaos.environments.processes import MarkedProcess
 from meshkit_chaos.environments.secrets import Redactor, Secrets, anchored
 from meshkit_chaos.environments.state import EnvironmentState, MemberSpec, owned_state, save_state
 from meshkit_chaos.errors import EnvironmentProblem
-from meshkit_chaos.faults import Kill, LeverCall, MemberState, Pause, Resume, Start
+from meshkit_chaos.faults import Kill, LeverCall, MemberState, Pause, Resume, Shape, Start, Unshape
 from meshkit_chaos.journal.events import MemberUp
 from meshkit_chaos.plan import Capabilities
 from meshkit_chaos.scenario.environment import EnvironmentDescription
@@ -190,6 +190,10 @@ class ProcessEnvironment:
                     self._refuse_hidden([spec.name])
                     self._spawn(spec)
                 await self._until_ready(spec)
+            case Shape() | Unshape():
+                raise EnvironmentProblem(
+                    f"environment {self._description.name} has no network of its own whose links could be shaped"
+                )
 
     async def observe(self) -> dict[str, MemberState]:
         """What is not found is down, unless it runs and may not be looked into: then that is a problem, never a state."""

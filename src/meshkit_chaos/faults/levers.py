@@ -6,7 +6,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-LeverName = Literal["kill", "stop", "start", "pause", "resume"]
+from meshkit_chaos.faults.links import LinkPolicy, PacketCounts
+from meshkit_chaos.slo.quantities import Duration
+
+LeverName = Literal["kill", "stop", "start", "pause", "resume", "shape", "unshape"]
 
 
 class Kill(Struct, frozen=True, tag_field="lever", tag="kill"):
@@ -39,7 +42,27 @@ class Resume(Struct, frozen=True, tag_field="lever", tag="resume"):
     member: str
 
 
-LeverCall = Kill | Stop | Start | Pause | Resume
+class Shape(Struct, frozen=True, kw_only=True, tag_field="lever", tag="shape"):
+    """Let what the member sends to each of ``towards`` suffer a policy, until it is lifted or ``lasting`` is over.
+
+    ``layer`` names it: the same layer of the same member is replaced, other layers add up. It outlives a restart of the member.
+    """
+
+    member: str
+    towards: tuple[str, ...]
+    policy: LinkPolicy
+    layer: str
+    lasting: Duration
+
+
+class Unshape(Struct, frozen=True, kw_only=True, tag_field="lever", tag="unshape"):
+    """Lift a layer from the member's links; one that is not there is left alone."""
+
+    member: str
+    layer: str
+
+
+LeverCall = Kill | Stop | Start | Pause | Resume | Shape | Unshape
 
 
 def lever_name(call: LeverCall) -> LeverName:
@@ -54,13 +77,18 @@ def lever_name(call: LeverCall) -> LeverName:
             return "pause"
         case Resume():
             return "resume"
+        case Shape():
+            return "shape"
+        case Unshape():
+            return "unshape"
 
 
 class MemberState(Struct, frozen=True, kw_only=True):
-    """What can be seen of a member: the invariants of its fingerprint, and ``identity``, which is not one.
+    """What can be seen of a member: the invariants of its fingerprint, and ``identity`` and ``counts``, which are none.
 
     ``identity`` changes when the process is replaced (pid and start time, for processes). Digests are of the executable that
-    really runs and of the command and configuration it was started with; empty while the member is down.
+    really runs and of the command and configuration it was started with; empty while the member is down. ``layers``: the names
+    of those in force on what the member sends, in alphabetical order; ``counts``: by layer, what happened to its packets.
     """
 
     up: bool
@@ -68,3 +96,5 @@ class MemberState(Struct, frozen=True, kw_only=True):
     identity: str = ""
     binary_digest: str = ""
     configuration_digest: str = ""
+    layers: tuple[str, ...] = ()
+    counts: dict[str, PacketCounts] = {}

@@ -187,6 +187,8 @@ def differences(before: dict[str, MemberState], after: dict[str, MemberState]) -
             out.append(f"{name} runs another binary")
         if was.up and now.up and was.configuration_digest != now.configuration_digest:
             out.append(f"{name} was started with other arguments")
+        out += [f"the links of {name} are still under {layer}" for layer in now.layers if layer not in was.layers]
+        out += [f"the links of {name} are no longer under {layer}" for layer in was.layers if layer not in now.layers]
     return tuple(sorted(out))
 
 
