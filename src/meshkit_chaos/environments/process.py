@@ -27,8 +27,9 @@ from meshkit_chaos.environments.permission import NOTHING, Allowed
 from meshkit_chaos.environments.processes import MarkedProcess
 from meshkit_chaos.environments.secrets import Redactor, Secrets, anchored
 from meshkit_chaos.environments.state import EnvironmentState, MemberSpec, owned_state, save_state
+from meshkit_chaos.environments.stopping import stop
 from meshkit_chaos.errors import EnvironmentProblem
-from meshkit_chaos.faults import Kill, LeverCall, MemberState, Pause, Resume, Shape, Start, Unshape
+from meshkit_chaos.faults import Kill, LeverCall, MemberState, Pause, Resume, Shape, Start, Stop, Unshape
 from meshkit_chaos.journal.events import MemberUp
 from meshkit_chaos.plan import Capabilities
 from meshkit_chaos.scenario.environment import EnvironmentDescription
@@ -45,7 +46,7 @@ def capabilities_of(description: EnvironmentDescription) -> Capabilities:
     """What local processes can do; asks nothing of them."""
     return Capabilities(
         members=tuple(member.name for member in description.members),
-        levers=("kill", "start", "pause", "resume"),
+        levers=("kill", "stop", "start", "pause", "resume"),
         roles=tuple(description.roles),
     )
 
@@ -181,6 +182,9 @@ class ProcessEnvironment:
         match call:
             case Kill():
                 await self._signal(spec, signal.SIGKILL)
+            case Stop():
+                await stop(spec.name, lambda: self._running().get(spec.name, ()), within=self._description.stop_within)
+                self._refuse_hidden([spec.name])
             case Pause():
                 await self._signal(spec, signal.SIGSTOP)
             case Resume():

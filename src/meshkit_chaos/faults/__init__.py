@@ -1,7 +1,7 @@
 """Faults and the levers they pull. Pure data and pure functions."""
 
 from meshkit_chaos.faults.catalogue import CATALOGUE, nearest
-from meshkit_chaos.faults.fault import Aim, Calls, Effect, Fault
+from meshkit_chaos.faults.fault import Aim, Calls, Effect, Fault, States
 from meshkit_chaos.faults.levers import (
     Kill,
     LeverCall,
@@ -39,6 +39,7 @@ __all__ = [
     "Resume",
     "Shape",
     "Start",
+    "States",
     "Stop",
     "Unshape",
     "lever_name",

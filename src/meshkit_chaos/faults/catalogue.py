@@ -11,9 +11,10 @@ from types import MappingProxyType
 from typing import Final
 
 from meshkit_chaos.faults.fault import Fault
+from meshkit_chaos.faults.network import NETWORK_FAULTS
 from meshkit_chaos.faults.processes import PROCESS_FAULTS
 
-CATALOGUE: Final[Mapping[str, Fault]] = MappingProxyType({fault.kind: fault for fault in (*PROCESS_FAULTS,)})
+CATALOGUE: Final[Mapping[str, Fault]] = MappingProxyType({fault.kind: fault for fault in (*PROCESS_FAULTS, *NETWORK_FAULTS)})
 
 
 def nearest(kind: str) -> str | None:

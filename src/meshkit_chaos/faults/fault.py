@@ -22,22 +22,19 @@ NO_LIMIT: Final = Duration(0)
 class Aim:
     """One injection as its fault sees it.
 
-    ``node`` names it, uniquely in the run. ``targets`` are hit, in their declared order; ``members`` are all that the mesh has.
-    ``parameters`` are complete. ``seed`` decides what is drawn. ``lasting`` is how long levers that can expire by themselves may
-    stay at most.
+    ``node`` names it, uniquely in the run. ``targets`` are hit, in their declared order; ``members`` are all that the mesh has,
+    ``clients`` what uses it.
+    ``parameters`` are complete. ``seed`` decides what is drawn. ``lasting``: how long levers that can expire by themselves may
+    stay.
     """
 
     node: str
     targets: tuple[str, ...]
     members: tuple[str, ...]
+    clients: tuple[str, ...] = ()
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
     seed: int = 0
     lasting: Duration = NO_LIMIT
-
-    @property
-    def rest(self) -> tuple[str, ...]:
-        """The members that are not hit."""
-        return tuple(member for member in self.members if member not in self.targets)
 
     def duration(self, name: str) -> Duration:
         return Duration.parse(str(self.parameters[name]))
@@ -49,8 +46,11 @@ class Aim:
         """Bits a second."""
         return parse_rate(str(self.parameters[name]))
 
+    def number(self, name: str) -> float:
+        return float(self.parameters[name])
+
     def integer(self, name: str) -> int:
-        return int(float(self.parameters[name]))
+        return int(self.number(name))
 
     def text(self, name: str) -> str:
         return str(self.parameters[name])
@@ -66,22 +66,26 @@ class Aim:
 
 
 Calls = Callable[[Aim], tuple[LeverCall, ...]]
-Effect = Callable[[Aim, str, MemberState, MemberState], str | None]
-"""Compares one target (its name, before the injection, after it): None when the fault bit, else what was seen instead."""
+States = Mapping[str, MemberState]
+"""What was seen of everybody at one moment."""
+Effect = Callable[[Aim, str, States, States], str | None]
+"""Looks at one target, before the injection and after it: None when the fault bit, else what was seen instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """One kind of fault.
 
-    ``inject`` and ``revert`` give the lever calls of an aim; ``pulls`` and ``undone_by`` say which levers those may be. Revert is
-    right after a fault that was only half injected, and when it is done twice.
-    ``effect`` must be seen of every target soon after the injection; ``toll``, where there is one, once more before it is undone:
-    what can only be told over time (that one packet of a hundred was lost).
+    ``inject`` and ``revert`` give the lever calls of an aim; ``pulls`` and ``undone_by`` say which levers those may be. Revert
+    is right after a fault that was only half injected, and when it is done twice.
+    ``effect`` must be seen of every target soon after the injection; ``toll``, where there is one, before it is undone: what
+    can only be told over time (that one packet of a hundred was lost).
+    ``check`` refuses (ValueError) parameters that do not go together, whatever the mesh is.
     ``momentary`` faults are over once injected (a restart): holding them means nothing. ``by_identity``: the effect is that
     another process is there, which only an environment that tells processes apart can see.
     ``in_turn``: the targets are hit one after another, each one undone before the next.
-    ``exclusive``: no second exclusive fault may hold the same member; others may be laid over it.
+    ``silences``: its members are down or frozen while it is held. Then their silence is a fact, and no second fault of the kind
+    may hold the same member; what does not silence a member may be laid over anything.
     """
 
     kind: str
@@ -94,12 +98,13 @@ class Fault:
     effect_doc: str
     example: str
     parameters: tuple[Parameter, ...] = ()
+    check: Callable[[Aim], object] | None = None
     toll: Effect | None = None
     toll_doc: str = ""
     momentary: bool = False
     by_identity: bool = False
     in_turn: bool = False
-    exclusive: bool = True
+    silences: bool = True
 
     @property
     def levers(self) -> frozenset[LeverName]:

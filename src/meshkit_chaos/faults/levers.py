@@ -66,6 +66,7 @@ LeverCall = Kill | Stop | Start | Pause | Resume | Shape | Unshape
 
 
 def lever_name(call: LeverCall) -> LeverName:
+    """The name under which environments and faults know the lever."""
     match call:
         case Kill():
             return "kill"

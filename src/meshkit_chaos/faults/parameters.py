@@ -1,7 +1,7 @@
 """A fault's parameters: their kinds, units and limits, and the one place where a written value is read.
 
-Takes a value as a document has it (``100ms``, ``5%``, ``10mbit``, a number, a word); gives a number in the parameter's own unit,
-or refuses (ValueError) with what was expected. Used by lint, by the faults themselves, and by ramps.
+Takes a value as a document has it (``100ms``, ``5%``, ``10mbit``, a number, a word); gives a number in the parameter's own
+unit, or refuses (ValueError) with what was expected. Used by lint, by the faults themselves, and by ramps.
 """
 
 from __future__ import annotations

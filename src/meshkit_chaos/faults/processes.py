@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from meshkit_chaos.faults.fault import Aim, Calls, Effect, Fault
+from meshkit_chaos.faults.fault import Aim, Calls, Effect, Fault, States
 from meshkit_chaos.faults.levers import Kill, LeverCall, MemberState, Pause, Resume, Start, Stop
 from meshkit_chaos.faults.parameters import Parameter
 
@@ -18,9 +18,9 @@ def each(*levers: Callable[[str], LeverCall]) -> Calls:
 def of_member(compare: Callable[[MemberState, MemberState], str | None]) -> Effect:
     """An effect that asks nothing but how the member was and how it is."""
 
-    def effect(aim: Aim, member: str, before: MemberState, after: MemberState) -> str | None:
-        del aim, member
-        return compare(before, after)
+    def effect(aim: Aim, member: str, before: States, after: States) -> str | None:
+        del aim
+        return compare(before[member], after[member])
 
     return effect
 
