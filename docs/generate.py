@@ -229,14 +229,21 @@ A fault that did not bite makes its run `invalid`: nothing was tested.
 """
 
 
+_BESIDE: Final = {
+    True: "its members are its own: no other fault takes them away meanwhile",
+    False: "may be laid over other faults on the same member",
+}
+
+
 def _fault(fault: Fault) -> str:
-    inject = ", then ".join(f"`{levers.lever_name(call)}`" for call in fault.inject("member"))
-    revert = ", then ".join(f"`{levers.lever_name(call)}`" for call in fault.revert("member"))
+    inject = ", then ".join(f"`{name}`" for name in fault.pulls)
+    revert = ", then ".join(f"`{name}`" for name in fault.undone_by)
     rows = [
         f"| inject | {inject} |",
         f"| undo | {revert} |",
-        f"| it bit when | {fault.effect_doc} |",
+        f"| it bit when | {fault.effect_doc}{'; and before it is undone: ' + fault.toll_doc if fault.toll else ''} |",
         f"| can be held | {'no: it is over once injected' if fault.momentary else 'yes'} |",
+        f"| beside others | {_BESIDE[fault.silences]} |",
     ]
     parameters = [_parameter(parameter) for parameter in fault.parameters]
     told = _table("| parameter | type | default | limits | meaning |", parameters) if parameters else "No parameters.\n"
@@ -245,9 +252,12 @@ def _fault(fault: Fault) -> str:
 
 
 def _parameter(parameter: Any) -> str:
-    ends = [str(end) for end in (parameter.minimum, parameter.maximum) if end is not None]
-    default = f"`{parameter.default}`" if parameter.default is not None else ""
-    return f"| `{parameter.name}` | {parameter.type} | {default} | {' to '.join(ends)} | {_cell(parameter.doc)} |"
+    default = "**needed**" if parameter.default is None else f"`{_shown(parameter.default)}`"
+    return f"| `{parameter.name}` | {parameter.type} | {default} | {parameter.limits} | {_cell(parameter.doc)} |"
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def promql_page() -> str:

@@ -32,8 +32,9 @@ from meshkit_chaos.environments.reach import FROM_HERE, FromInside
 from meshkit_chaos.environments.secrets import Secrets, anchored
 from meshkit_chaos.environments.spawning import log_tail, marks, obeyed, spawn, state_of
 from meshkit_chaos.environments.state import EnvironmentState, MemberSpec, owned_state, save_state
+from meshkit_chaos.environments.stopping import stop
 from meshkit_chaos.errors import EnvironmentProblem
-from meshkit_chaos.faults import Kill, LeverCall, MemberState, Pause, Resume, Shape, Start, Unshape
+from meshkit_chaos.faults import Kill, LeverCall, MemberState, Pause, Resume, Shape, Start, Stop, Unshape
 from meshkit_chaos.journal.events import MemberUp
 from meshkit_chaos.network.doors import DoorTransport
 from meshkit_chaos.network.lab import Lab, Streams
@@ -52,7 +53,7 @@ def capabilities_of(description: EnvironmentDescription) -> Capabilities:
     """What local processes can do; asks nothing of them."""
     return Capabilities(
         members=tuple(member.name for member in description.members),
-        levers=("kill", "start", "pause", "resume", *(("shape", "unshape") if description.network else ())),
+        levers=("kill", "stop", "start", "pause", "resume", *(("shape", "unshape") if description.network else ())),
         roles=tuple(description.roles),
     )
 
@@ -199,6 +200,9 @@ class ProcessEnvironment:
         match call:
             case Kill():
                 await self._signal(spec, signal.SIGKILL)
+            case Stop():
+                await stop(spec.name, lambda: self._running().get(spec.name, ()), within=self._description.stop_within)
+                self._refuse_hidden([spec.name])
             case Pause():
                 await self._signal(spec, signal.SIGSTOP)
             case Resume():

@@ -22,7 +22,7 @@ from meshkit_chaos.environments.secrets import reference
 from meshkit_chaos.environments.simulated_links import SimulatedLinks
 from meshkit_chaos.environments.templates import render, render_check
 from meshkit_chaos.errors import EnvironmentProblem
-from meshkit_chaos.faults import Kill, LeverCall, LeverName, MemberState, Pause, Resume, Shape, Start, Unshape, lever_name
+from meshkit_chaos.faults import Kill, LeverCall, LeverName, MemberState, Pause, Resume, Shape, Start, Stop, Unshape, lever_name
 from meshkit_chaos.journal.events import MemberUp
 from meshkit_chaos.plan import Capabilities
 from meshkit_chaos.scenario.environment import EnvironmentDescription, SimulatedMesh
@@ -107,7 +107,7 @@ class Mesh:
         self.advance(now)
         member = self.members[call.member]
         match call:
-            case Kill():
+            case Kill() | Stop():
                 member.up = member.paused = False
                 member.thawed.set()
             case Start():
@@ -177,7 +177,7 @@ class SimulatedEnvironment:
     def capabilities(self) -> Capabilities:
         return Capabilities(
             members=tuple(self.mesh.members),
-            levers=("kill", "start", "pause", "resume", "shape", "unshape"),
+            levers=("kill", "stop", "start", "pause", "resume", "shape", "unshape"),
             roles=tuple(self._description.roles),
         )
 

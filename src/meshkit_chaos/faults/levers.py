@@ -9,11 +9,17 @@ from msgspec import Struct
 from meshkit_chaos.faults.links import LinkPolicy, PacketCounts
 from meshkit_chaos.slo.quantities import Duration
 
-LeverName = Literal["kill", "start", "pause", "resume", "shape", "unshape"]
+LeverName = Literal["kill", "stop", "start", "pause", "resume", "shape", "unshape"]
 
 
 class Kill(Struct, frozen=True, tag_field="lever", tag="kill"):
     """End the member at once (SIGKILL); an already dead member stays dead."""
+
+    member: str
+
+
+class Stop(Struct, frozen=True, tag_field="lever", tag="stop"):
+    """Ask the member to end (SIGTERM) and wait until it has; one that does not end in time is an error. Never a kill."""
 
     member: str
 
@@ -56,13 +62,16 @@ class Unshape(Struct, frozen=True, kw_only=True, tag_field="lever", tag="unshape
     layer: str
 
 
-LeverCall = Kill | Start | Pause | Resume | Shape | Unshape
+LeverCall = Kill | Stop | Start | Pause | Resume | Shape | Unshape
 
 
 def lever_name(call: LeverCall) -> LeverName:
+    """The name under which environments and faults know the lever."""
     match call:
         case Kill():
             return "kill"
+        case Stop():
+            return "stop"
         case Start():
             return "start"
         case Pause():

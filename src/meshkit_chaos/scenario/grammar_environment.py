@@ -245,7 +245,7 @@ class InjectingLeverText(Strict):
     do: ArgumentList = needed(
         "An argument list, never a shell. May hold templates.", examples=[["docker", "kill", "${member.name}"]]
     )
-    undo_with: Literal["start", "resume"] = needed("The lever that undoes it: `start` of `kill`, `resume` of `pause`.")
+    undo_with: Literal["start", "resume"] = needed("What undoes it: `start` of `kill` and `stop`, `resume` of `pause`.")
 
 
 class UndoingLeverText(Strict):
@@ -260,6 +260,7 @@ class LeversText(Strict):
     """What can be done to a member of an attached mesh, each by a program."""
 
     kill: InjectingLeverText | None = key("End the member at once.")
+    stop: InjectingLeverText | None = key("Ask it to end, and wait until it has.")
     start: UndoingLeverText | None = key("Start it again, with its own data.")
     pause: InjectingLeverText | None = key("Freeze it.")
     resume: UndoingLeverText | None = key("Thaw it.")
