@@ -110,8 +110,9 @@ def test_corruption_flips_one_bit() -> None:
 
 def test_a_rate_spaces_packets_out() -> None:
     """Packets leave one after another, each for as long as its bits take, and wait for those before."""
-    late, _ = treated(LinkPolicy(rate=1_000_000), every=0, count=5, size=125)
+    late, tally = treated(LinkPolicy(rate=1_000_000), every=0, count=5, size=125)
     assert late == [MS, 2 * MS, 3 * MS, 4 * MS, 5 * MS]
+    assert tally.delayed == 4  # the first one waits for nobody
 
 
 def test_a_rate_that_is_not_used_up_costs_only_the_packet_itself() -> None:
