@@ -22,9 +22,9 @@ class LinkPolicy(Struct, frozen=True, kw_only=True):
 
     ``jitter`` varies ``delay`` by ``distribution``, never below zero. ``loss_burst``: the mean number of packets lost in a row
     (Gilbert's model); 1 means that each is lost or not by itself. ``duplicate``, ``reorder`` and ``corrupt`` are shares of
-    packets; one that is reordered is spared the ``delay``, which there must be, and so overtakes those that are. ``rate``: bits of IP packets in a second, 0
-    for no limit. ``only``: which packets; all others pass untouched. ``seed``: the same packets with the same seed suffer the
-    same.
+    packets; one that is reordered is spared the ``delay``, which there must be, and so overtakes the others. ``rate``: bits of
+    IP packets in a second, 0 for no limit. ``only``: which packets; all others pass untouched. ``seed``: the same packets with
+    the same seed suffer the same.
     """
 
     cut: bool = False
