@@ -1,6 +1,6 @@
 """The process that a lab's network is: it holds the namespaces and forwards the packets. An environment starts it, not people.
 
-Takes its settings as one line of standard input; prints one line when all is up, or why it cannot be. It ignores what a
+Takes its settings as its argument; prints one line when all is up, or why it cannot be. It ignores what a
 terminal sends: it ends with its environment, by SIGKILL, and everything that it made ends with it.
 """
 
@@ -82,7 +82,7 @@ def main() -> int:
     """Set up, say so, serve for ever; 1 with the reason on standard output where it cannot be set up."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    settings = decode(sys.stdin.buffer.readline(), say.Settings)
+    settings = decode(sys.argv[1], say.Settings)
     clock = SystemClock()
     try:
         user = leave_the_machine()

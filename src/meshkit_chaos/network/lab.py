@@ -64,25 +64,25 @@ class Lab:
         log = self._folder / _LOG
         with log.open("wb") as errors:
             process = subprocess.Popen(  # noqa: ASYNC220  # what takes its time is awaited below
-                [sys.executable, "-P", "-m", "meshkit_chaos.network.keeper_main"],
+                [sys.executable, "-P", "-m", "meshkit_chaos.network.keeper_main", encode(settings).decode()],
                 env={**os.environ, **variables},
                 cwd=self._folder,
-                stdin=subprocess.PIPE,
+                stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 start_new_session=True,
             )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        with process.stdin as words, process.stdout as out:
-            words.write(encode(settings) + b"\n")
-            words.flush()
-            line = await _readable(out.fileno(), out.readline, _UP_WITHIN_S)
-        reply = _read_reply(line or b"")
+        reply = None
+        try:
+            assert process.stdout is not None
+            with process.stdout as out:
+                reply = _read_reply(await _readable(out.fileno(), out.readline, _UP_WITHIN_S) or b"")
+        finally:
+            if not isinstance(reply, say.Ready):
+                process.kill()
+                process.wait()
         if isinstance(reply, say.Ready):
             return process, reply
-        process.kill()
-        process.wait()
         if isinstance(reply, say.Refused):
             raise EnvironmentProblem(f"the network of the members cannot be made: {reply.reason}", hint=reply.hint)
         words_left = log.read_text(encoding="utf-8", errors="replace").strip()[-300:]

@@ -16,7 +16,7 @@ SOCKET: Final = "network.socket"
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What a lab is made of; the first line that its switch reads."""
+    """What a lab is made of: the argument of its process."""
 
     folder: str
     addresses: dict[str, str]
