@@ -58,9 +58,9 @@ def open_tun(name: str) -> int:
     descriptor = os.open(TUN, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         fcntl.ioctl(descriptor, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TUN_NO_PI))
-    except OSError:
+    except OSError as error:
         os.close(descriptor)
-        raise
+        raise OSError(error.errno, error.strerror, str(TUN)) from error
     return descriptor
 
 
