@@ -32,7 +32,7 @@ T = TypeVar("T")
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 _HOSTS: Final = "network.hosts"
 _LOG: Final = "network.log"
-_UP_WITHIN_S: Final = 15.0
+_UP_WITHIN_S: Final = 60.0
 _ANSWER_WITHIN_S: Final = 1.0
 _ENTER_WITHIN_S: Final = 5.0
 _HAS_HOSTS: Final = Path("/etc/hosts").is_file()
@@ -85,8 +85,8 @@ class Lab:
             return process, reply
         if isinstance(reply, say.Refused):
             raise EnvironmentProblem(f"the network of the members cannot be made: {reply.reason}", hint=reply.hint)
-        words_left = log.read_text(encoding="utf-8", errors="replace").strip()[-300:]
-        raise EnvironmentProblem(f"the network of the members was not made: {words_left or 'nobody says why'}")
+        words = log.read_text(encoding="utf-8", errors="replace").strip()[-300:] or f"it was not up within {_UP_WITHIN_S:g} s"
+        raise EnvironmentProblem(f"the network of the members was not made: {words}")
 
     @property
     def control(self) -> Path:

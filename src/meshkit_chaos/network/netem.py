@@ -8,6 +8,7 @@ has left it already. Counts are those of the link: where several layers are on i
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -231,8 +232,8 @@ def _add(netlink: Any, index: int, number: int, netem: Netem, filters: list[list
 
 def _remove(netlink: Any, index: int, number: int, *, filters: int) -> None:
     for which in range(filters):
-        netlink.tc("del-filter", "u32", index, parent=_ROOT, prio=_priority(number, which), protocol=_IPV4, handle=0, info=0)
-    netlink.tc("del-class", "htb", index, _class_of(number), parent=_ROOT)
+        netlink.tc("del-filter", index=index, parent=_ROOT, info=_priority(number, which) << 16 | socket.htons(_IPV4), handle=0)
+    netlink.tc("del-class", index=index, handle=_class_of(number), parent=_ROOT)
 
 
 def _parameters(netem: Netem) -> dict[str, Any]:
