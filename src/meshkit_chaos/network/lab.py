@@ -1,8 +1,8 @@
 """A lab's network as seen from outside: start its process, change its links, look at them, and reach members behind them.
 
 Whoever knows the folder in which the control socket lies can use it: the runner, its watchdog, a later ``recover``. What is
-asked is answered within a second, or that is a problem. The way to a member for those who observe it is a socket inside the
-member's own namespace: what they send never passes the switch, so no link policy touches it.
+asked is answered within three seconds, or that is a problem. The way to a member for those who observe it is a socket inside
+the member's own namespace: what they send never passes the switch, so no link policy touches it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 _HOSTS: Final = "network.hosts"
 _LOG: Final = "network.log"
 _UP_WITHIN_S: Final = 60.0
-_ANSWER_WITHIN_S: Final = 1.0
+_ANSWER_WITHIN_S: Final = 3.0
 _ENTER_WITHIN_S: Final = 5.0
 _HAS_HOSTS: Final = Path("/etc/hosts").is_file()
 _MOST_DESCRIPTORS: Final = 2
