@@ -14,6 +14,7 @@ from meshkit_chaos.journal import events as ev
 from meshkit_chaos.plan import InjectNode, Plan
 from meshkit_chaos.run import commands as do
 from meshkit_chaos.run.machine import State, step
+from meshkit_chaos.scenario.environment import SWITCH
 
 BEFORE = ev.FingerprintTaken(when="before", members={"node-1": MemberState(up=True, paused=False)})
 TWO_FAULTS = """[{fault: kill, id: first, target: {names: [node-1]}}, {fault: pause, id: second, target: {names: [node-2]}}]"""
@@ -63,6 +64,15 @@ def at_steps(plan: Plan, *, deploys: bool = True) -> State:
     state = State(plan=plan, deploys=deploys)
     begun = (do.Begin(), ev.DeployDone(members=())) if deploys else (do.Begin(),)
     return fed(state, *begun, do.PrerequisitesSettled(held=True), do.SteadyStateSettled(held=True), BEFORE)[0]
+
+
+def test_a_dead_member_is_the_judges_and_a_dead_network_ends_the_run() -> None:
+    """A mesh must cope with a member that dies, and is watched doing so; without its network it is not what is tested."""
+    begun = at_steps(PLANS["held"])
+    state, _ = fed(begun, ev.MemberDied(member="node-2", detail="gone"))
+    assert state.abort == ""
+    state, _ = fed(begun, ev.MemberDied(member=SWITCH, detail="gone"))
+    assert "its switch ended" in state.abort
 
 
 def intended(node: str, *members: str) -> ev.FaultIntended:
