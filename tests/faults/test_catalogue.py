@@ -139,7 +139,7 @@ def counted(**counts: int | None) -> dict[str, MemberState]:
     ],
 )
 def test_only_packets_that_suffered_prove_a_fault(kind: str, good: dict[str, int], bad: dict[str, int]) -> None:
-    """A layer in force proves nothing: something must have happened to a packet. Where nobody can tell, they must have met it."""
+    """A layer in force proves nothing: something must have happened to a packet. Where nobody can tell, they met it."""
     fault, aimed = CATALOGUE[kind], aim(kind, "a")
 
     def said(after: dict[str, MemberState]) -> str | None:
