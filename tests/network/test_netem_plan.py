@@ -18,7 +18,7 @@ def test_layers_become_one_setting() -> None:
     one = LinkPolicy(delay=ms(10), jitter=ms(2), loss=Ratio(0.5), rate=8_000_000)
     other = LinkPolicy(delay=ms(5), loss=Ratio(0.5), duplicate=Ratio(0.1), rate=1_000_000)
     assert settings([one, other]) == {
-        "all": Netem(delay_us=15_000, jitter_us=2000, loss=0.75, duplicate=pytest.approx(0.1), rate=1_000_000)  # type: ignore[arg-type]  # a float
+        "all": Netem(delay_us=15_000, jitter_us=2000, loss=0.75, duplicate=pytest.approx(0.1), rate=1_000_000)  # type: ignore[arg-type]  # pytest compares it as a float
     }
     assert settings([]) == {}
 

@@ -80,19 +80,19 @@ class Keeper:
 
     def _reply(self, data: bytes) -> tuple[say.Reply, list[int]]:
         try:
-            return self._do(say.request_of(data))
+            request = say.request_of(data)
+            for name in say.members_of(request):
+                if name not in self._namespaces:
+                    return say.Refused(reason=f"there is no member {name!r} in this network"), []
+            return self._do(request)
         except (msgspec.MsgspecError, ValueError, OSError) as error:
             return say.Refused(reason=str(error)), []
-        except KeyError as error:
-            return say.Refused(reason=f"there is no member {error} in this network"), []
 
     def _do(self, request: say.Request) -> tuple[say.Reply, list[int]]:
         match request:
             case say.Look():
                 return say.InForce(layers=self._shaper.in_force()), []
             case say.Change(call=call):
-                for name in (call.member, *(call.towards if isinstance(call, Shape) else ())):
-                    self._namespaces[name]
                 self._shaper.change(call)
                 return say.Done(), []
             case say.OpenDoor(member=member, kind=kind):
