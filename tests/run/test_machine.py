@@ -34,6 +34,16 @@ PLANS = {
         "[{fault: kill, id: it, target: {count: 1}}, {until: one-leader, timeout: 5s}, {revert: it},"
         " {fault: restart, target: {count: 1}}, {wait: 1s}]"
     ),
+    "little by little": plan_with(
+        "[{parallel: [{fault: latency, id: it, target: {count: 1}, with: {delay: 1ms},"
+        " ramp: {parameter: delay, to: 9ms, over: 2s, steps: 2}}, {fault: kill, target: {count: 1}, hold: 1s}]},"
+        " {wait: 1s}, {revert: it}]"
+    ),
+    "again and again": plan_with(
+        "[{repeat: 3, every: 2s, jitter: 1s, steps: [{fault: partition, id: it, target: {count: 1}, hold: 1s}]},"
+        " {fault: kill, id: second, target: {count: 1}, when: {until: one-leader, is: bad, timeout: 5s}}]"
+    ),
+    "one by one": plan_with("[{fault: rolling-restart, id: it, target: {count: 3}, with: {pause: 2s}}]", members=1),
     "over the radius": plan_with(
         "[{parallel: [{fault: kill, target: {count: 1}, hold: 3s}, {fault: pause, target: {count: 1}, hold: 4s}]}]", members=1
     ),
@@ -323,7 +333,7 @@ def _check_order(commands: list[do.Command | do.Input]) -> None:
 
 def test_a_quiet_world_completes() -> None:
     """Where everything goes well, every plan within its blast radius completes."""
-    for name in ("held", "two at once", "until the rollback", "by a step"):
+    for name in PLANS.keys() - {"over the radius"}:
         world = World(PLANS[name], lambda ways: ways - 1, in_turn=True)
         world.run()
         assert world.seen(do.Finish) == [do.Finish("completed")], name

@@ -50,10 +50,11 @@ _SEEN_LOOKS: Final = 40
 
 
 def capabilities_of(description: EnvironmentDescription) -> Capabilities:
-    """What local processes can do; asks nothing of them."""
+    """What local processes, or simulated ones, can do; asks nothing of them."""
+    linked = description.network is not None or description.kind == "simulated"
     return Capabilities(
         members=tuple(member.name for member in description.members),
-        levers=("kill", "stop", "start", "pause", "resume", *(("shape", "unshape") if description.network else ())),
+        levers=("kill", "stop", "start", "pause", "resume", *(("shape", "unshape") if linked else ())),
         roles=tuple(description.roles),
     )
 
