@@ -159,7 +159,7 @@ def main() -> int:
     gc.freeze()
     gc.disable()  # nothing here refers to itself, and a packet must not wait for a collection
     _tell(say.Ready(backend=built.backend, user=user))
-    built.serve(keeper.listener.fileno(), keeper.answer_all)
+    built.serve(keeper.fileno(), keeper.answer_all)
     return 0
 
 
