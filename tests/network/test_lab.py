@@ -339,6 +339,24 @@ def test_nonsense_is_refused_and_harms_nobody(with_lab: WithLab) -> None:
     with_lab(work)
 
 
+def test_a_caller_who_says_nothing_holds_nothing_up(with_lab: WithLab) -> None:
+    """Others are answered and packets pass while somebody calls and hangs; the longest silent of too many is hung up on."""
+
+    async def work(lab: Lab) -> tuple[int, bytes]:
+        silent = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(300)]
+        for one in silent:
+            one.connect(str(lab.control))
+            await lab.in_force()
+        arrived = len(await sent(lab, 20, all_come=True))
+        silent[0].settimeout(2)
+        hung_up = silent[0].recv(100)
+        for one in silent:
+            one.close()
+        return arrived, hung_up
+
+    assert with_lab(work) == (20, b"")
+
+
 def test_labs_do_not_meet(with_lab: WithLab) -> None:
     """Two labs at once have segments of their own, and nothing passes from one to the other."""
 
