@@ -15,9 +15,11 @@ from meshkit_chaos.scenario.build_metrics import built_metrics, lint_metrics
 from meshkit_chaos.scenario.build_native import built_binaries, built_clients, lint_command, lint_native
 from meshkit_chaos.scenario.checks import lint_check, lint_template
 from meshkit_chaos.scenario.environment import (
+    SWITCH,
     EnvironmentDescription,
     Joined,
     MemberDescription,
+    Network,
     Ready,
     SecretSource,
     SimulatedMesh,
@@ -56,11 +58,13 @@ def built_environment(text: EnvironmentText, *, at: At, path: str, digest: str) 
         lever_timeout=text.lever_timeout or Duration.parse(defaults.LEVER_TIMEOUT),
         binaries=built_binaries(text.binaries),
         clients=built_clients(text.clients),
+        network=_network(text),
     )
     _lint_kind(text, at)
     _lint_members(text, description, at)
     _lint_templates(text, description, at)
     _lint_checks(text, description, at)
+    _lint_network(description, at)
     lint_attached(text, description, at)
     lint_secrets(text, at)
     lint_native(text, description, at)
@@ -85,6 +89,15 @@ def _simulated(text: EnvironmentText) -> SimulatedMesh | None:
         election=(given.election if given else None) or Duration.parse(defaults.ELECTION),
         rejoin=(given.rejoin if given else None) or Duration.parse(defaults.REJOIN),
     )
+
+
+def _network(text: EnvironmentText) -> Network | None:
+    if text.network is None or text.kind != "process":
+        return None
+    usual = Network()
+    if isinstance(text.network, str):
+        return usual
+    return Network(mtu=text.network.mtu or usual.mtu, backend=text.network.backend or usual.backend)
 
 
 def _members(text: EnvironmentText, at: At) -> Iterator[MemberDescription]:
@@ -178,6 +191,18 @@ def _lint_own(members: list[str | MemberText], description: EnvironmentDescripti
         lint_command(written.command or (), at=place.below("command"), known=known, binaries=binaries)
         for name, value in (written.env or {}).items():
             lint_template(value, at=place.below("env", name), known=known)
+
+
+def _lint_network(description: EnvironmentDescription, at: At) -> None:
+    if description.network is None:
+        return
+    if SWITCH in {member.name for member in description.members} | {client.name for client in description.clients}:
+        at.below("network").say(
+            "MC110", f"{SWITCH!r} is also the name of the network's own process", hint="rename it", of_key=True
+        )
+    if description.metrics is not None and description.metrics.external is not None:
+        said = "no server outside can scrape members that are in a network of their own"
+        at.below("metrics").say("MC122", said, hint="name their own pages: metrics: {url: …}", of_key=True)
 
 
 def _lint_checks(text: EnvironmentText, description: EnvironmentDescription, at: At) -> None:
