@@ -213,6 +213,18 @@ def test_a_standing_network_whose_switch_died_is_dirty(standing: Corner) -> None
 
 
 @pytest.mark.slow
+def test_pages_of_a_standing_network_are_read_from_inside(standing: Corner) -> None:
+    """Lint asks the members themselves; this machine's network may know their addresses as somebody else's."""
+    code, told, said = standing.command("lint", "--target", "--env", ID, str(standing.folder / "chaos-scenarios.yaml"))
+    assert code == 0, told + said
+    text = (standing.folder / "chaos-scenarios.yaml").read_text(encoding="utf-8")
+    (standing.folder / "wrong.yaml").write_text(text.replace("etcd_server_is_leader", "etcd_server_is_lader"), encoding="utf-8")
+    code, told, said = standing.command("lint", "--target", "--env", ID, str(standing.folder / "wrong.yaml"))
+    assert code == 4, told + said
+    assert "etcd_server_is_leader" in told + said
+
+
+@pytest.mark.slow
 def test_two_labs_at_once_do_not_meet(networked: Corner) -> None:
     """Each has members, addresses and a switch of its own, and both pass."""
     runs = [networked.run("leader-isolated", out=f"out-{number}") for number in range(2)]

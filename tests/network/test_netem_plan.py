@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshkit_chaos.faults import LinkPolicy
+from meshkit_chaos.network.netem import queue_of
 from meshkit_chaos.network.netem_plan import Netem, keys, settings, why_not
 from meshkit_chaos.slo import Duration, Ratio
 
@@ -66,3 +67,11 @@ def test_filters_compare_sender_protocol_and_port() -> None:
         [sender, "0x0011/0x00ff+8", "0x0035/0xffff+20"],
         [sender, "0x0011/0x00ff+8", "0x0035/0xffff+22"],
     ]
+
+
+def test_a_rate_bounds_the_queue_in_time() -> None:
+    """As on the switch: two hundred milliseconds of usual packets and what the delay holds, never fewer than ten packets."""
+    assert queue_of(Netem()) == 100_000
+    assert queue_of(Netem(rate=12_000_000)) == 200
+    assert queue_of(Netem(rate=12_000_000, delay_us=100_000)) == 300
+    assert queue_of(Netem(rate=64_000)) == 10

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from meshkit_chaos.environments.processes import find_marked
+from meshkit_chaos.environments.processes import find_marked, stat_of
 from meshkit_chaos.network.namespaces import DEVICE
 
 WITHIN_S = 5.0
@@ -20,6 +20,8 @@ class Traces:
 
     marker: str
     namespaces: frozenset[str]
+    newest: int
+    """When the last of its processes was started: who came later and is in a namespace of the same number is of another lab."""
     links: frozenset[str]
     mounts: int
 
@@ -30,7 +32,7 @@ class Traces:
             str(Path("/proc/self/ns/net").readlink())
         }
         assert own, "the lab has no namespace"
-        return cls(marker, frozenset(own), *_machine())
+        return cls(marker, frozenset(own), max(process.started for process in find_marked(marker)), *_machine())
 
     def assert_gone(self) -> None:
         """No process bears the marker, none is in a namespace of the lab or holds one; the machine is as it was meanwhile."""
@@ -44,7 +46,8 @@ class Traces:
     def _left(self) -> list[str]:
         processes = [f"process {process.pid} ({process.member})" for process in find_marked(self.marker)]
         everyone = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
-        return processes + [f"{name} in {pid}" for pid in everyone for name in _namespaces(pid) if name in self.namespaces]
+        older = [pid for pid in everyone if (stat := stat_of(pid)) is not None and stat[1] <= self.newest]
+        return processes + [f"{name} in {pid}" for pid in older for name in _namespaces(pid) if name in self.namespaces]
 
 
 def _machine() -> tuple[frozenset[str], int]:

@@ -20,11 +20,16 @@ from meshkit_chaos.network.addresses import PREFIX_LENGTH, packed
 from meshkit_chaos.network.kernel import CLONE_NEWNET, OWN_NETWORK, enter, leave_for_new
 from meshkit_chaos.network.namespaces import DEVICE, MANY
 from meshkit_chaos.network.netem_plan import Netem, PacketClass, keys, settings, why_not
+from meshkit_chaos.network.treatment import LONGEST_QUEUE_NS
 
 BRIDGE: Final = "bridge0"
 _ROOT: Final = 0x10000
-_UNLIMITED: Final = "32gbit"
+_UNLIMITED: Final = "32gbit", 1 << 20
+_LEAST_BURST: Final = 1600
+_TIMES_A_SECOND: Final = 250
 _QUEUE: Final = 100_000
+_LEAST_QUEUE: Final = 10
+_USUAL_BITS: Final = 12_000
 _IPV4: Final = 0x0800
 _NUMBERS: Final[dict[PacketClass, int]] = {"udp-dns": 0, "tcp-dns": 1, "udp": 2, "tcp": 3, "rest": 4, "all": 5}
 _PER_SENDER: Final = 8
@@ -220,7 +225,8 @@ def _priority(number: int, which: int) -> int:
 
 
 def _add(netlink: Any, index: int, number: int, netem: Netem, filters: list[list[str]]) -> None:
-    netlink.tc("add-class", "htb", index, _class_of(number), parent=_ROOT, rate=_UNLIMITED, burst=1 << 20)
+    rate, burst = (f"{netem.rate}bit", max(_LEAST_BURST, netem.rate // 8 // _TIMES_A_SECOND)) if netem.rate else _UNLIMITED
+    netlink.tc("add-class", "htb", index, _class_of(number), parent=_ROOT, rate=rate, burst=burst)
     netlink.tc("add", "netem", index, _handle(number), parent=_class_of(number), **_parameters(netem))
     for which, compared in enumerate(filters):
         netlink.tc(
@@ -242,9 +248,9 @@ def _remove(netlink: Any, index: int, number: int, *, filters: int) -> None:
 
 
 def _parameters(netem: Netem) -> dict[str, Any]:
-    """In the library's units: percent, microseconds, and a rate as text."""
-    out: dict[str, Any] = {
-        "limit": _QUEUE,
+    """In the library's units: percent and microseconds. The rate is that of the class above."""
+    return {
+        "limit": queue_of(netem),
         "delay": netem.delay_us,
         "jitter": netem.jitter_us,
         "loss": netem.loss * 100,
@@ -252,4 +258,11 @@ def _parameters(netem: Netem) -> dict[str, Any]:
         "prob_reorder": netem.reorder * 100,
         "prob_corrupt": netem.corrupt * 100,
     }
-    return out | ({"rate": f"{netem.rate}bit"} if netem.rate else {})
+
+
+def queue_of(netem: Netem) -> int:
+    """How many packets of usual size may be under way or wait: with a rate, for no longer than on the switch."""
+    if not netem.rate:
+        return _QUEUE
+    seconds = LONGEST_QUEUE_NS / 1e9 + netem.delay_us / 1e6
+    return max(_LEAST_QUEUE, round(netem.rate * seconds / _USUAL_BITS))
