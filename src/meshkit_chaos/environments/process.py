@@ -21,10 +21,10 @@ from msgspec import structs
 from meshkit_chaos.clock import boot_id
 from meshkit_chaos.environments import permission, processes
 from meshkit_chaos.environments.checks import run_secretly
-from meshkit_chaos.environments.data_folder import make_data, remove_data
+from meshkit_chaos.environments.data_folder import make_data, make_member_folder, remove_data
 from meshkit_chaos.environments.own_binaries import opened_program, placed, refuse_other_binaries
 from meshkit_chaos.environments.permission import NOTHING, Allowed
-from meshkit_chaos.environments.processes import MarkedProcess
+from meshkit_chaos.environments.processes import DATA_PREFIX, MarkedProcess
 from meshkit_chaos.environments.secrets import Redactor, Secrets, anchored
 from meshkit_chaos.environments.state import EnvironmentState, MemberSpec, owned_state, save_state
 from meshkit_chaos.errors import EnvironmentProblem
@@ -34,7 +34,6 @@ from meshkit_chaos.plan import Capabilities
 from meshkit_chaos.scenario.environment import EnvironmentDescription
 from meshkit_chaos.slo import Check, CheckResult, Duration
 
-DATA_PREFIX: Final = "meshkit-chaos-"
 _ROLE_TIMEOUT: Final = Duration(500 * 10**6)
 _SIGNAL_WITHIN_S: Final = 2.0
 _READY_EVERY_S: Final = 0.025
@@ -245,15 +244,14 @@ class ProcessEnvironment:
             child.returncode = child.returncode if child.returncode is not None else 0  # they may outlive us: no complaint
 
     def _spawn(self, spec: MemberSpec) -> None:
-        folder = Path(spec.folder)
         variables = {processes.MARKER_VARIABLE: self.marker, processes.MEMBER_VARIABLE: spec.name}
         try:
-            folder.mkdir(exist_ok=True, mode=0o700)
+            make_member_folder(Path(spec.folder), {name: self.secrets.reveal(text) for name, text in spec.files.items()})
             with Path(spec.log).open("ab") as log, opened_program(spec, self.state.binaries) as program:
                 child = subprocess.Popen(
                     [self.secrets.reveal(text) for text in spec.argv],
                     env={**{name: self.secrets.reveal(text) for name, text in spec.env.items()}, **variables},
-                    cwd=folder,
+                    cwd=spec.folder,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -349,7 +347,7 @@ class ProcessEnvironment:
             raise EnvironmentProblem(
                 f"member {process.member} runs (pid {process.pid}) and this user may not look into it, so that nothing can be "
                 "told of its state and it could not be found again to be undone",
-                hint="start it without setuid or capabilities of its own, and dumpable (see PR_SET_DUMPABLE)",
+                hint="start it in the foreground, dumpable (see PR_SET_DUMPABLE), without setuid or capabilities of its own",
             )
 
 
