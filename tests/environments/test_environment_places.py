@@ -78,7 +78,7 @@ def test_every_text_of_a_check_is_filled() -> None:
 def test_members_are_resolved(tmp_path: Path) -> None:
     """Each member has its own ports, folder and number, and all know the same text about all."""
     members = resolve_members(
-        described(LAB), given={"extra": "more"}, data=str(tmp_path), seen={"PATH": "/bin", "TOKEN": "s3cret"}
+        described(LAB), marker="M", given={"extra": "more"}, data=str(tmp_path), seen={"PATH": "/bin", "TOKEN": "s3cret"}
     )
     ports = [port for member in members for name, port in member.values.items() if name.startswith("member.port.")]
     assert len(set(ports)) == len(ports) == 6

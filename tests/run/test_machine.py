@@ -109,10 +109,10 @@ def test_whatever_ends_a_run_rolls_it_back(given_: do.Input, said: str) -> None:
     assert out[:2] == [do.Write(ev.AbortDecided(reason=expected)), do.StopActing()]
     assert not any(isinstance(one, do.Revert) for one in out), "nothing is reverted while something may still inject"
     state, out = fed(state, do.ActingStopped())
-    assert do.Revert("second") in out
+    assert do.Revert("second", at_once=True) in out
     state, out = fed(state, ev.RevertDone(node="second"))
     left = isinstance(given_, ev.RevertFailed)
-    assert out[0] == (do.Write(ev.RollbackFinished(left=("first",))) if left else do.Revert("first"))
+    assert out[0] == (do.Write(ev.RollbackFinished(left=("first",))) if left else do.Revert("first", at_once=True))
     state, out = fed(state, ev.RevertDone(node="first"), ev.EnvironmentVerified(clean=True, differences=()))
     _, end = fed(state, ev.TeardownDone(left=()))
     assert end == [do.Finish("aborted")]
@@ -141,7 +141,7 @@ def test_an_intent_written_in_the_instant_of_the_abort_is_undone() -> None:
     """A fault whose intent is told only after the abort was decided is reverted like every other."""
     state = at_steps(PLANS["held"])
     _, out = fed(state, ev.SignalReceived(signal="SIGTERM"), intended("leader-dies", "node-1"), do.ActingStopped())
-    assert do.Revert("leader-dies") in out
+    assert do.Revert("leader-dies", at_once=True) in out
     assert not any(isinstance(one, do.Verify) for one in out)
 
 
@@ -158,7 +158,7 @@ def test_targets_are_resolved_one_at_a_time() -> None:
     )
     assert [one.node for one in out if isinstance(one, do.Inject)] == [first]
     _, out = fed(state, intended(first, "node-2"))
-    assert out == [do.Inject(second, 1, frozenset({"node-2"}))]
+    assert out == [do.Inject(second, 1, frozenset({"node-2"}), under=frozenset({"node-2"}))]
 
 
 @pytest.mark.parametrize(

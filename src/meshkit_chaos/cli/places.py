@@ -34,6 +34,7 @@ from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.store import Reader
 from meshkit_chaos.measure.annotations import Annotator
 from meshkit_chaos.measure.sampler import Sampler
+from meshkit_chaos.network.needs import refuse_where_impossible
 from meshkit_chaos.plan import Capabilities, Plan
 from meshkit_chaos.run.engine import CollectLogs
 from meshkit_chaos.run.recovery import close_books, read_facts, settled
@@ -135,6 +136,7 @@ class DeployedPlace:
         self._given = given
         self._talk = talk
         self._refusal = refusal
+        self._has_network = False
         self._may_run: Allowed = NOTHING
         merged_vars(description, given)  # a wrong --var is an error before anything starts
         secrets = Secrets.of(description)
@@ -147,6 +149,9 @@ class DeployedPlace:
     def execute(self, plan: Plan, run: RunOf) -> None:
         if self._refusal is not None:
             raise self._refusal
+        if self.description.network is not None and not self._has_network:
+            refuse_where_impossible(self.description.network)
+            self._has_network = True
         clock = SystemClock()
         environment = ProcessEnvironment.planned(
             run.folder / "environment",

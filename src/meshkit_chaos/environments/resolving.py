@@ -19,6 +19,7 @@ from meshkit_chaos.environments.state import MemberSpec
 from meshkit_chaos.environments.templates import render
 from meshkit_chaos.errors import EnvironmentProblem, UsageError
 from meshkit_chaos.native.placing import placed_at
+from meshkit_chaos.network.addresses import addresses
 from meshkit_chaos.scenario.build_native import binary_of
 from meshkit_chaos.scenario.environment import ClientDescription, EnvironmentDescription, MemberDescription
 
@@ -84,19 +85,30 @@ def merged_vars(description: EnvironmentDescription, given: Mapping[str, str]) -
 
 
 def resolve_members(
-    description: EnvironmentDescription, *, given: Mapping[str, str], data: str, seen: Mapping[str, str] | None = None
+    description: EnvironmentDescription,
+    *,
+    marker: str,
+    given: Mapping[str, str],
+    data: str,
+    seen: Mapping[str, str] | None = None,
 ) -> tuple[MemberSpec, ...]:
-    """Fill every template but those of secrets. ``seen``: environment variables to pass on from (default: this process's)."""
+    """Fill every template but those of secrets. ``seen``: environment variables to pass on from (default: this process's).
+
+    On loopback ports are found that are free; in a network of their own, members have addresses of their own and all ports.
+    """
     variables = _of_document(description, given)
     variables |= {f"binary.{name}": str(placed_at(data, name)) for name in description.binaries}
     everyone: tuple[MemberDescription | ClientDescription, ...] = (*description.members, *description.clients)
-    ports = iter(free_ports(sum(len(member.ports) for member in everyone)))
+    names = [member.name for member in everyone]
+    count = sum(len(member.ports) for member in everyone)
+    ports = iter(range(_PORTS.start, _PORTS.start + count) if description.network else free_ports(count))
+    hosts = addresses(marker, names) if description.network else dict.fromkeys(names, HOST)
     values = {
         member.name: {
             **variables,
             "member.name": member.name,
             "member.index": str(index),
-            "member.host": HOST,
+            "member.host": hosts[member.name],
             "member.dir": str(Path(data) / member.name),
             **{f"member.port.{name}": str(next(ports)) for name in member.ports},
         }

@@ -15,9 +15,11 @@ from meshkit_chaos.scenario.build_metrics import built_metrics, lint_metrics
 from meshkit_chaos.scenario.build_native import built_binaries, built_clients, lint_command, lint_native
 from meshkit_chaos.scenario.checks import lint_check, lint_template
 from meshkit_chaos.scenario.environment import (
+    SWITCH,
     EnvironmentDescription,
     Joined,
     MemberDescription,
+    Network,
     Ready,
     SecretSource,
     SimulatedMesh,
@@ -57,6 +59,7 @@ def built_environment(text: EnvironmentText, *, at: At, path: str, digest: str) 
         lever_timeout=text.lever_timeout or Duration.parse(defaults.LEVER_TIMEOUT),
         binaries=built_binaries(text.binaries),
         clients=built_clients(text.clients),
+        network=_network(text),
     )
     _lint_kind(text, at)
     _lint_members(text, description, at)
@@ -86,6 +89,15 @@ def _simulated(text: EnvironmentText) -> SimulatedMesh | None:
         election=(given.election if given else None) or Duration.parse(defaults.ELECTION),
         rejoin=(given.rejoin if given else None) or Duration.parse(defaults.REJOIN),
     )
+
+
+def _network(text: EnvironmentText) -> Network | None:
+    if text.network is None or text.kind != "process":
+        return None
+    usual = Network()
+    if isinstance(text.network, str):
+        return usual
+    return Network(mtu=text.network.mtu or usual.mtu, backend=text.network.backend or usual.backend)
 
 
 def _members(text: EnvironmentText, at: At) -> Iterator[MemberDescription]:
@@ -156,6 +168,10 @@ def _lint_members(text: EnvironmentText, description: EnvironmentDescription, at
             where = at.below("ports") if member.ports == tuple(text.ports or ()) else place.below("ports")
             return where.say("MC110", f"a port of {member.name} is named twice", hint="name each port once")
         seen.add(member.name)
+    if description.network is not None and SWITCH in seen | {client.name for client in description.clients}:
+        at.below("network").say(
+            "MC110", f"{SWITCH!r} is also the name of the network's own process", hint="rename it", of_key=True
+        )
     return None
 
 

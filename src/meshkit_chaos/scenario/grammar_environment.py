@@ -167,6 +167,28 @@ class SimulatedText(Strict):
     rejoin: Span | None = key("How long a member needs to come back.", default=defaults.REJOIN)
 
 
+class NetworkText(Strict):
+    """The members' own network, where something about it is to be said."""
+
+    mtu: Annotated[int, Field(ge=576, le=65_521)] | None = key("The largest packet of every link, in bytes.", default=1500)
+    backend: Literal["auto", "userspace", "netem"] | None = key(
+        "What shapes links: the tool's own switch (`userspace`), or the kernel's `netem`. `auto` takes the switch.",
+        default="auto",
+    )
+
+
+def _network_form(value: Any) -> str | None:
+    return TAG_MARK + ("settings" if isinstance(value, dict) else "word") if isinstance(value, dict | str) else None
+
+
+AnyNetwork = Annotated[
+    Annotated[Literal["isolated"], Tag(TAG_MARK + "word")] | Annotated[NetworkText, Tag(TAG_MARK + "settings")],
+    Discriminator(
+        _network_form, custom_error_type="union", custom_error_message="a network is the word isolated, or a mapping"
+    ),
+]
+
+
 class SecretText(Strict):
     """Where a secret's value is read, each time it is needed. It is never written down."""
 
@@ -231,7 +253,7 @@ class InjectingLeverText(Strict):
     do: ArgumentList = needed(
         "An argument list, never a shell. May hold templates.", examples=[["docker", "kill", "${member.name}"]]
     )
-    undo_with: Literal["start", "resume"] = needed("The lever that undoes it: `start` of `kill`, `resume` of `pause`.")
+    undo_with: Literal["start", "resume"] = needed("What undoes it: `start` of `kill` and `stop`, `resume` of `pause`.")
 
 
 class UndoingLeverText(Strict):
@@ -246,6 +268,7 @@ class LeversText(Strict):
     """What can be done to a member of an attached mesh, each by a program."""
 
     kill: InjectingLeverText | None = key("End the member at once.")
+    stop: InjectingLeverText | None = key("Ask it to end, and wait until it has.")
     start: UndoingLeverText | None = key("Start it again, with its own data.")
     pause: InjectingLeverText | None = key("Freeze it.")
     resume: UndoingLeverText | None = key("Thaw it.")
@@ -305,6 +328,11 @@ class EnvironmentText(Strict):
     )
     clients: Annotated[list[ClientText], Field(max_length=MOST_CLIENTS)] | None = key(
         "Programs that use the mesh while it is broken, deployed with it."
+    )
+    network: AnyNetwork | None = key(
+        "Each member in a network of its own, whose links can be shaped (only `kind: process`): `isolated`, or with settings. "
+        "`${member.host}` is then the member's own address.",
+        examples=["isolated"],
     )
     levers: LeversText | None = key("What can be done to a member (only `kind: attached`).")
     observe: ObserveText | None = key("How a member is seen (only `kind: attached`).")

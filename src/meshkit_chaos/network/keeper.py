@@ -1,0 +1,110 @@
+"""The control socket of a lab: requests in, replies and descriptors out. The process around it is ``keeper_main``.
+
+Only processes of this user get through: the socket lies in a folder that is theirs, and the kernel says who asks.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+
+from meshkit_chaos.faults import PacketCounts, Shape, Unshape
+from meshkit_chaos.network import messages as say
+from meshkit_chaos.network.namespaces import inside
+from meshkit_chaos.slo.codec import encode
+
+_BACKLOG: Final = 64
+_ASK_WITHIN_S: Final = 1.0
+
+
+class Shaper(Protocol):
+    """What keeps link policies: the userspace switch, or the kernel."""
+
+    def change(self, call: Shape | Unshape) -> None:
+        """Raises OSError, ValueError."""
+        ...
+
+    def in_force(self) -> dict[str, dict[str, PacketCounts]]: ...
+
+
+class Keeper:
+    """Answers requests. ``namespaces`` by name; ``user``: the user namespace that they are of, if not the machine's."""
+
+    def __init__(self, path: Path, *, namespaces: Mapping[str, int], home: int, user: int | None, shaper: Shaper) -> None:
+        self._namespaces = dict(namespaces)
+        self._home = home
+        self._user = user
+        self._shaper = shaper
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        at_folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+        try:  # by way of the folder: an address of this family holds no long path
+            self.listener.bind(f"/proc/self/fd/{at_folder}/{path.name}")
+        finally:
+            os.close(at_folder)
+        self.listener.listen(_BACKLOG)
+        self.listener.setblocking(False)
+
+    def answer_all(self) -> None:
+        """Everyone who is waiting. Whoever asks and then hangs holds up the packets no longer than a moment."""
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except BlockingIOError:
+                return
+            with connection:
+                connection.settimeout(_ASK_WITHIN_S)
+                try:
+                    self._answer(connection)
+                except OSError:
+                    continue  # it went away
+
+    def _answer(self, connection: socket.socket) -> None:
+        reply, descriptors = self._reply(connection.recv(say.LARGEST)) if _is_ours(connection) else (_FOREIGN, [])
+        try:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, say.LARGEST)
+            socket.send_fds(connection, [encode(reply)], descriptors)
+        finally:
+            for descriptor in descriptors:
+                if descriptor not in self._kept:
+                    os.close(descriptor)
+
+    @property
+    def _kept(self) -> set[int]:
+        return {*self._namespaces.values(), *(() if self._user is None else (self._user,))}
+
+    def _reply(self, data: bytes) -> tuple[say.Reply, list[int]]:
+        try:
+            return self._do(say.request_of(data))
+        except (msgspec.MsgspecError, ValueError, OSError) as error:
+            return say.Refused(reason=str(error)), []
+        except KeyError as error:
+            return say.Refused(reason=f"there is no member {error} in this network"), []
+
+    def _do(self, request: say.Request) -> tuple[say.Reply, list[int]]:
+        match request:
+            case say.Look():
+                return say.InForce(layers=self._shaper.in_force()), []
+            case say.Change(call=call):
+                for name in (call.member, *(call.towards if isinstance(call, Shape) else ())):
+                    self._namespaces[name]
+                self._shaper.change(call)
+                return say.Done(), []
+            case say.OpenDoor(member=member):
+                with inside(self._namespaces[member], home=self._home):
+                    return say.Done(), [socket.socket(socket.AF_INET, socket.SOCK_STREAM).detach()]
+            case say.Enter(member=member):
+                return say.Done(), [*(() if self._user is None else (self._user,)), self._namespaces[member]]
+
+
+_FOREIGN: Final = say.Refused(reason="this network belongs to another user")
+
+
+def _is_ours(connection: socket.socket) -> bool:
+    _, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    return bool(user == os.geteuid())

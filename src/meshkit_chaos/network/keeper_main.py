@@ -1,0 +1,115 @@
+"""The process that a lab's network is: it holds the namespaces and forwards the packets. An environment starts it, not people.
+
+Takes its settings as one line of standard input; prints one line when all is up, or why it cannot be. It ignores what a
+terminal sends: it ends with its environment, by SIGKILL, and everything that it made ends with it.
+"""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+from meshkit_chaos.clock import SystemClock
+from meshkit_chaos.faults import PacketCounts, Shape, Unshape
+from meshkit_chaos.network import messages as say
+from meshkit_chaos.network.keeper import Keeper
+from meshkit_chaos.network.kernel import (
+    CLONE_NEWNET,
+    OWN_NETWORK,
+    OWN_USER,
+    TUN,
+    be_punctual,
+    become_own_administrator,
+    leave_for_new,
+)
+from meshkit_chaos.network.namespaces import make_places
+from meshkit_chaos.network.switch import Switch
+from meshkit_chaos.slo.codec import decode, encode
+
+_NOT_PERMITTED: Final = frozenset({errno.EPERM, errno.EACCES})
+
+
+class _Userspace:
+    """The switch's own fabric as a ``Shaper``."""
+
+    def __init__(self, switch: Switch, clock: SystemClock) -> None:
+        self._switch = switch
+        self._clock = clock
+
+    def change(self, call: Shape | Unshape) -> None:
+        self._switch.fabric.change(call, self._clock.monotonic_ns())
+
+    def in_force(self) -> dict[str, dict[str, PacketCounts]]:
+        return self._switch.fabric.in_force(self._clock.monotonic_ns())
+
+
+def leave_the_machine() -> bool:
+    """Into a network of our own; whether that took a user namespace. Raises OSError where the kernel allows neither."""
+    try:
+        leave_for_new(CLONE_NEWNET)
+    except OSError as error:
+        if error.errno not in _NOT_PERMITTED:
+            raise
+        become_own_administrator()
+        leave_for_new(CLONE_NEWNET)
+        return True
+    return False
+
+
+def hint_for(error: OSError | ImportError) -> str:
+    """What to do about it; empty where nobody knows."""
+    if isinstance(error, ImportError):
+        return "pip install 'meshkit-chaos[network]'"
+    if error.filename == str(TUN):
+        return f"there must be the device {TUN} (`modprobe tun`), and this user must be able to open it (`chmod 666 {TUN}`)"
+    if error.errno in {errno.EPERM, errno.EACCES, errno.ENOSPC}:
+        return (
+            "run as root, or let this user make user namespaces: `sysctl user.max_user_namespaces=10000`, and where they exist "
+            "`sysctl kernel.unprivileged_userns_clone=1` and `sysctl kernel.apparmor_restrict_unprivileged_userns=0`; in a "
+            "container, add the capabilities SYS_ADMIN and NET_ADMIN"
+        )
+    return ""
+
+
+def main() -> int:
+    """Set up, say so, serve for ever; 1 with the reason on standard output where it cannot be set up."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    settings = decode(sys.stdin.buffer.readline(), say.Settings)
+    clock = SystemClock()
+    try:
+        user = leave_the_machine()
+        home = os.open(OWN_NETWORK, os.O_RDONLY | os.O_CLOEXEC)
+        places = make_places(settings.addresses, mtu=settings.mtu, home=home)
+        switch = Switch(settings.addresses, {name: place.wire for name, place in places.items()}, clock)
+        keeper = Keeper(
+            Path(settings.folder) / say.SOCKET,
+            namespaces={name: place.namespace for name, place in places.items()},
+            home=home,
+            user=os.open(OWN_USER, os.O_RDONLY | os.O_CLOEXEC) if user else None,
+            shaper=_Userspace(switch, clock),
+        )
+    except (OSError, ImportError) as error:
+        _tell(say.Refused(reason=str(error), hint=hint_for(error)))
+        return 1
+    be_punctual()
+    gc.collect()
+    gc.freeze()
+    gc.disable()  # nothing here refers to itself, and a packet must not wait for a collection
+    _tell(say.Ready(backend="userspace", user=user))
+    switch.serve(keeper.listener.fileno(), keeper.answer_all)
+    return 0
+
+
+def _tell(reply: say.Reply) -> None:
+    sys.stdout.buffer.write(encode(reply) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""The switch: reads packets from the members' devices and writes them to those they are for, by way of the fabric.
+
+Takes the places of a lab; serves until its process is ended. One thread; control requests come first.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from meshkit_chaos.clock import Clock
+from meshkit_chaos.network.addresses import packed
+from meshkit_chaos.network.fabric import Fabric
+from meshkit_chaos.network.packets import destination, goes_to_many
+
+_BATCH: Final = 64
+_LARGEST: Final = 65_536
+
+
+def drawing(name: str) -> Callable[[], float]:
+    """Chance that is the same for the same name, on every machine and in every version of Python."""
+    return random.Random(name).random  # noqa: S311  # repeatable on purpose
+
+
+class Switch:
+    """``wires``: each member's device. ``serve`` a control descriptor with ``on_control`` beside them."""
+
+    def __init__(self, addresses: Mapping[str, str], wires: Mapping[str, int], clock: Clock) -> None:
+        self.fabric = Fabric(drawing)
+        self._clock = clock
+        self._wires = dict(wires)
+        self._senders = {wire: name for name, wire in wires.items()}
+        self._receivers = {packed(address): name for name, address in addresses.items()}
+        self._poll = select.epoll()
+        for wire in wires.values():
+            self._poll.register(wire, select.EPOLLIN)
+
+    def serve(self, control: int, on_control: Callable[[], None]) -> None:
+        """For ever."""
+        self._poll.register(control, select.EPOLLIN)
+        while True:
+            self._wait()
+            ready = [descriptor for descriptor, _ in self._poll.poll(0)]
+            self._deliver_due()
+            if control in ready:
+                on_control()
+            for wire in ready:
+                if wire != control:
+                    self._forward(wire)
+
+    def _wait(self) -> None:
+        """Until something is there to be read or is due, to the microsecond: epoll itself counts in milliseconds."""
+        at = self.fabric.next_at()
+        timeout = None if at is None else max(0, at - self._clock.monotonic_ns()) / 1e9
+        select.select([self._poll], [], [], timeout)
+
+    def _deliver_due(self) -> None:
+        for receiver, packet in self.fabric.due(self._clock.monotonic_ns()):
+            self._write(receiver, packet)
+
+    def _forward(self, wire: int) -> None:
+        sender, now = self._senders[wire], self._clock.monotonic_ns()
+        for _ in range(_BATCH):
+            try:
+                packet = os.read(wire, _LARGEST)
+            except BlockingIOError:
+                return
+            address = destination(packet)
+            receiver = self._receivers.get(address)
+            if receiver is not None:
+                self._send(sender, receiver, packet, now)
+            elif address and goes_to_many(address):
+                for other in self._wires.keys() - {sender}:
+                    self._send(sender, other, packet, now)
+
+    def _send(self, sender: str, receiver: str, packet: bytes, now: int) -> None:
+        link = sender, receiver
+        if not self.fabric.is_shaped(link):
+            self._write(receiver, packet)
+            return
+        for arrived in self.fabric.send(link, packet, now):
+            self._write(receiver, arrived)
+
+    def _write(self, receiver: str, packet: bytes) -> None:
+        try:
+            os.write(self._wires[receiver], packet)
+        except OSError:
+            return  # the receiver's kernel does not take it, as a card drops a frame that makes no sense
