@@ -24,6 +24,9 @@ CLOCKS = {
 }
 PURE_ROOMS = {"slo", "promql", "faults", "scenario", "plan", "judge", "report", "pipelines"}
 PURE_MODULES = {
+    "campaign/reducing.py",
+    "campaign/sequential.py",
+    "campaign/shrinking.py",
     "gate/comparing.py",
     "gate/decide.py",
     "gate/decision.py",

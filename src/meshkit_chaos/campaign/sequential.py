@@ -23,13 +23,14 @@ _LEAST_FAILURES: Final = 2
 """One failure is never enough, whatever the rates: it may be the one lucky run."""
 _MOST_RUNS: Final = 400
 _HALVINGS: Final = 60
+_TURNS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SequentialTest:
     """``still``: the rate of failures that must hardly ever be missed. ``seldom``: one that must hardly ever be taken for it.
 
-    ``error``: how often either may happen at most, before the cut at ``longest`` runs.
+    ``error``: how often either may happen, by Wald's bounds, before the cut at ``longest`` runs; ``kept`` says it exactly.
     """
 
     still: float
@@ -84,14 +85,21 @@ class SequentialTest:
 def suited_to(rate: float, *, error: float) -> SequentialTest:
     """The test for reductions of a scenario that fails at this rate: they may fail a fifth less often, not five times less.
 
-    It is cut off where more runs would hardly change what it sees any more.
+    Wald's bounds hold nearly; they are drawn in until the exact rates are as stated, as far as a bounded number of runs allows.
     """
     still = min(0.8 * rate, 0.9)
-    longest = _LEAST_FAILURES
-    test = SequentialTest(still=still, seldom=still / 5, error=error, longest=longest)
-    while test.kept(still) < 1 - error and longest < _MOST_RUNS:
-        longest += 1 + longest // 8
-        test = replace(test, longest=longest)
+    test = _long_enough(SequentialTest(still=still, seldom=still / 5, error=error, longest=_LEAST_FAILURES), error)
+    for _ in range(_TURNS):
+        if test.kept(test.seldom) <= error and test.kept(still) >= 1 - error:
+            break
+        test = _long_enough(replace(test, error=0.8 * test.error, longest=_LEAST_FAILURES), error)
+    return test
+
+
+def _long_enough(test: SequentialTest, error: float) -> SequentialTest:
+    """Cut off where more runs would hardly change any more what it sees."""
+    while test.kept(test.still) < 1 - error and test.longest < _MOST_RUNS:
+        test = replace(test, longest=test.longest + 1 + test.longest // 8)
     return test
 
 
