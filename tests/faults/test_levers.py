@@ -40,6 +40,7 @@ def test_a_state_recorded_before_there_were_links_has_no_layers() -> None:
         ({"delay": Duration(-1)}, "expected none below 0"),
         ({"jitter": Duration(-1)}, "expected none below 0"),
         ({"rate": -1}, "expected 0"),
+        ({"reorder": Ratio(0.1)}, "no delay holds those back"),
         ({"loss_burst": 0.5}, "too few for a loss of 0%"),
         ({"loss": Ratio(0.8), "loss_burst": 2}, "at least 4"),
     ],

@@ -67,6 +67,12 @@ PURE_MODULES = {
     "native/pe.py",
     "native/results.py",
     "native/source.py",
+    "network/addresses.py",
+    "network/fabric.py",
+    "network/messages.py",
+    "network/netem_plan.py",
+    "network/packets.py",
+    "network/treatment.py",
     "run/deaths.py",
     "run/machine.py",
 }

@@ -75,7 +75,7 @@ def _network() -> Iterator[Finding]:
     try:
         ready = refuse_where_impossible(Network())
     except CannotRun as error:
-        yield "network of members", True, f"not possible here: {error.message} ({error.hint or 'no hint'})"
+        yield "network of members", True, f"not possible here: {error.message}"
         return
     where = "a user namespace of their own" if ready.user else "namespaces made as root"
     yield "network of members", True, f"links can be shaped ({ready.backend}), in {where}"

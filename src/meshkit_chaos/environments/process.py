@@ -34,7 +34,7 @@ from meshkit_chaos.environments.spawning import log_tail, marks, obeyed, spawn, 
 from meshkit_chaos.environments.state import EnvironmentState, MemberSpec, owned_state, save_state
 from meshkit_chaos.environments.stopping import stop
 from meshkit_chaos.errors import EnvironmentProblem
-from meshkit_chaos.faults import Kill, LeverCall, MemberState, Pause, Resume, Shape, Start, Stop, Unshape
+from meshkit_chaos.faults import Kill, LeverCall, MemberState, PacketCounts, Pause, Resume, Shape, Start, Stop, Unshape
 from meshkit_chaos.journal.events import MemberUp
 from meshkit_chaos.network.doors import DoorTransport
 from meshkit_chaos.network.lab import Lab, Streams
@@ -49,10 +49,11 @@ _SEEN_LOOKS: Final = 40
 
 
 def capabilities_of(description: EnvironmentDescription) -> Capabilities:
-    """What local processes can do; asks nothing of them."""
+    """What local processes, or simulated ones, can do; asks nothing of them."""
+    linked = description.network is not None or description.kind == "simulated"
     return Capabilities(
         members=tuple(member.name for member in description.members),
-        levers=("kill", "stop", "start", "pause", "resume", *(("shape", "unshape") if description.network else ())),
+        levers=("kill", "stop", "start", "pause", "resume", *(("shape", "unshape") if linked else ())),
         roles=tuple(description.roles),
     )
 
@@ -226,11 +227,22 @@ class ProcessEnvironment:
 
     async def observe(self) -> dict[str, MemberState]:
         """What is not found is down, unless it runs and may not be looked into: then that is a problem, never a state."""
+        in_force = await self._in_force()
         running = self._running()
         self._refuse_hidden(running.keys() ^ self._specs.keys())
-        in_force = await self._lab.in_force() if self._lab is not None and SWITCH in running else {}
         names = (*self._specs, *(() if self._lab is None else (SWITCH,)))
         return {name: state_of(running.get(name), in_force.get(name, {})) for name in names}
+
+    async def _in_force(self) -> dict[str, dict[str, PacketCounts]]:
+        """The layers of each member; none where the switch is gone. Raises EnvironmentProblem where it is there and silent."""
+        if self._lab is None or SWITCH not in self._running():
+            return {}
+        try:
+            return await self._lab.in_force()
+        except EnvironmentProblem:
+            if SWITCH in self._running():
+                raise
+            return {}
 
     async def holders(self, role: str) -> frozenset[str]:
         check = self._description.roles.get(role)

@@ -22,9 +22,9 @@ class LinkPolicy(Struct, frozen=True, kw_only=True):
 
     ``jitter`` varies ``delay`` by ``distribution``, never below zero. ``loss_burst``: the mean number of packets lost in a row
     (Gilbert's model); 1 means that each is lost or not by itself. ``duplicate``, ``reorder`` and ``corrupt`` are shares of
-    packets; one that is reordered is not delayed and so overtakes those that are. ``rate``: bits of IP packets in a second, 0
-    for no limit. ``only``: which packets; all others pass untouched. ``seed``: the same packets with the same seed suffer the
-    same.
+    packets; one that is reordered is spared the ``delay``, which there must be, and so overtakes the others. ``rate``: bits of
+    IP packets in a second, 0 for no limit. ``only``: which packets; all others pass untouched. ``seed``: the same packets with
+    the same seed suffer the same.
     """
 
     cut: bool = False
@@ -45,6 +45,8 @@ class LinkPolicy(Struct, frozen=True, kw_only=True):
             raise ValueError(f"the delay is {self.delay} with a jitter of {self.jitter}; expected none below 0")
         if self.rate < 0:
             raise ValueError(f"the rate is {self.rate} bit/s; expected 0 (no limit) or more")
+        if self.reorder.value and not self.delay.ns:
+            raise ValueError(f"{self.reorder} of packets shall overtake others, and no delay holds those back")
         least = self.loss.value / (1 - self.loss.value) if self.loss.value < 1 else 1.0
         if self.loss_burst != 1 and self.loss_burst < max(1.0, least):
             raise ValueError(
@@ -56,7 +58,8 @@ class LinkPolicy(Struct, frozen=True, kw_only=True):
 class PacketCounts(Struct, frozen=True, kw_only=True):
     """What happened to a member's packets under one layer since it was put there; None where nobody can tell.
 
-    ``seen``: those the layer applies to. ``dropped``: cut, lost, or too many for the rate.
+    ``seen``: those the layer applies to. ``dropped``: cut, lost, or too many for the rate. ``delayed``: by the delay, or behind
+    others where there is a rate.
     """
 
     seen: int

@@ -95,13 +95,14 @@ class Keeper:
                     self._namespaces[name]
                 self._shaper.change(call)
                 return say.Done(), []
-            case say.OpenDoor(member=member):
+            case say.OpenDoor(member=member, kind=kind):
                 with inside(self._namespaces[member], home=self._home):
-                    return say.Done(), [socket.socket(socket.AF_INET, socket.SOCK_STREAM).detach()]
+                    return say.Done(), [socket.socket(socket.AF_INET, _KINDS[kind]).detach()]
             case say.Enter(member=member):
                 return say.Done(), [*(() if self._user is None else (self._user,)), self._namespaces[member]]
 
 
+_KINDS: Final = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 _FOREIGN: Final = say.Refused(reason="this network belongs to another user")
 
 

@@ -46,10 +46,11 @@ def become_own_administrator() -> None:
     """
     user, group = os.geteuid(), os.getegid()
     leave_for_new(CLONE_NEWUSER)
-    own = Path("/proc/self")
-    (own / "setgroups").write_text("deny", encoding="ascii")
-    (own / "uid_map").write_text(f"{user} {user} 1", encoding="ascii")
-    (own / "gid_map").write_text(f"{group} {group} 1", encoding="ascii")
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        try:
+            (Path("/proc/self") / name).write_text(text, encoding="ascii")
+        except OSError as error:
+            raise OSError(error.errno, f"{name} of a user namespace: {error.strerror}") from error
 
 
 def open_tun(name: str) -> int:
@@ -57,9 +58,9 @@ def open_tun(name: str) -> int:
     descriptor = os.open(TUN, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         fcntl.ioctl(descriptor, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TUN_NO_PI))
-    except OSError:
+    except OSError as error:
         os.close(descriptor)
-        raise
+        raise OSError(error.errno, error.strerror, str(TUN)) from error
     return descriptor
 
 

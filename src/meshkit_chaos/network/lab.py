@@ -54,39 +54,44 @@ class Lab:
 
     def __init__(self, folder: Path, addresses: Mapping[str, str]) -> None:
         self._folder = folder
-        self._addresses = dict(addresses)
+        self.addresses = dict(addresses)
         self._names = {address: name for name, address in addresses.items()}
 
     async def start(self, network: Network, *, variables: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], say.Ready]:
         """The process, once the network is up. ``variables``: the marker that it bears. Raises EnvironmentProblem."""
-        settings = say.Settings(folder=str(self._folder), addresses=self._addresses, mtu=network.mtu, backend=network.backend)
-        (self._folder / _HOSTS).write_text(hosts_file(self._addresses), encoding="ascii")
+        settings = say.Settings(folder=str(self._folder), addresses=self.addresses, mtu=network.mtu, backend=network.backend)
+        (self._folder / _HOSTS).write_text(hosts_file(self.addresses), encoding="ascii")
         log = self._folder / _LOG
         with log.open("wb") as errors:
             process = subprocess.Popen(  # noqa: ASYNC220  # what takes its time is awaited below
-                [sys.executable, "-P", "-m", "meshkit_chaos.network.keeper_main"],
+                [sys.executable, "-P", "-m", "meshkit_chaos.network.keeper_main", encode(settings).decode()],
                 env={**os.environ, **variables},
                 cwd=self._folder,
-                stdin=subprocess.PIPE,
+                stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 start_new_session=True,
             )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        with process.stdin as words, process.stdout as out:
-            words.write(encode(settings) + b"\n")
-            words.flush()
-            line = await _readable(out.fileno(), out.readline, _UP_WITHIN_S)
-        reply = _read_reply(line or b"")
+        reply = None
+        try:
+            assert process.stdout is not None
+            with process.stdout as out:
+                reply = _read_reply(await _readable(out.fileno(), out.readline, _UP_WITHIN_S) or b"")
+        finally:
+            if not isinstance(reply, say.Ready):
+                process.kill()
+                process.wait()
         if isinstance(reply, say.Ready):
             return process, reply
-        process.kill()
-        process.wait()
         if isinstance(reply, say.Refused):
             raise EnvironmentProblem(f"the network of the members cannot be made: {reply.reason}", hint=reply.hint)
         words_left = log.read_text(encoding="utf-8", errors="replace").strip()[-300:]
         raise EnvironmentProblem(f"the network of the members was not made: {words_left or 'nobody says why'}")
+
+    @property
+    def control(self) -> Path:
+        """Where it is asked: a socket."""
+        return self._folder / say.SOCKET
 
     async def change(self, call: Shape | Unshape) -> None:
         """Raises EnvironmentProblem."""
@@ -101,20 +106,25 @@ class Lab:
     async def connect(self, host: str, port: int) -> Streams:
         """To a member by its address or name, from inside its own namespace; to any other host as usual. Raises OSError."""
         name = self._names.get(host, host)
-        if name not in self._addresses:
+        if name not in self.addresses:
             return await asyncio.open_connection(host, port)
         try:
-            _, (descriptor,) = await self._ask(say.OpenDoor(member=name))
+            door = await self.door(name)
         except EnvironmentProblem as error:
             raise ConnectionError(error.message) from None
-        door = socket.socket(fileno=descriptor)
         try:
-            door.setblocking(False)
-            await asyncio.get_running_loop().sock_connect(door, (self._addresses[name], port))
+            await asyncio.get_running_loop().sock_connect(door, (self.addresses[name], port))
             return await asyncio.open_connection(sock=door)
         except BaseException:
             door.close()
             raise
+
+    async def door(self, member: str, kind: say.Transport = "tcp") -> socket.socket:
+        """A socket inside a member's namespace, not connected yet. Raises EnvironmentProblem."""
+        _, (descriptor,) = await self._ask(say.OpenDoor(member=member, kind=kind))
+        door = socket.socket(fileno=descriptor)
+        door.setblocking(False)
+        return door
 
     @asynccontextmanager
     async def way_in(self, member: str) -> AsyncIterator[Way]:

@@ -10,12 +10,13 @@ from meshkit_chaos.faults import PacketCounts, Shape, Unshape
 from meshkit_chaos.scenario.environment import Backend
 from meshkit_chaos.slo.codec import decode
 
+Transport = Literal["tcp", "udp"]
 LARGEST: Final = 4 * 1024 * 1024
 SOCKET: Final = "network.socket"
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What a lab is made of; the first line that its switch reads."""
+    """What a lab is made of: the argument of its process."""
 
     folder: str
     addresses: dict[str, str]
@@ -39,9 +40,10 @@ class Look(Struct, frozen=True, kw_only=True, tag_field="asked", tag="look"):
 
 
 class OpenDoor(Struct, frozen=True, kw_only=True, tag_field="asked", tag="door"):
-    """A TCP socket inside a member's namespace: it reaches the member without passing the switch."""
+    """A socket inside a member's namespace: it reaches the member without passing the switch, and others as the member does."""
 
     member: str
+    kind: Transport = "tcp"
 
 
 class Enter(Struct, frozen=True, kw_only=True, tag_field="asked", tag="enter"):

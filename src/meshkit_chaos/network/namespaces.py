@@ -17,7 +17,7 @@ from meshkit_chaos.network.kernel import CLONE_NEWNET, OWN_NETWORK, enter, leave
 
 DEVICE: Final = "mesh0"
 _QUEUE: Final = 1000
-_MANY: Final = "224.0.0.0/4"
+MANY: Final = "224.0.0.0/4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,6 @@ def _set_up(address: str, mtu: int) -> None:
             netlink.link("set", index=loopback, state="up")
             netlink.link("set", index=device, mtu=mtu, txqlen=_QUEUE, state="up")
             netlink.addr("add", index=device, address=address, prefixlen=PREFIX_LENGTH)
-            netlink.route("add", dst=_MANY, oif=device)
+            netlink.route("add", dst=MANY, oif=device)
     except NetlinkError as error:
         raise OSError(error.code, f"netlink: {error}") from error

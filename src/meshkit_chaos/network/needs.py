@@ -28,7 +28,7 @@ async def _try(network: Network) -> Ready:
         try:
             process, ready = await Lab(Path(folder), _TRIAL).start(network, variables={})
         except EnvironmentProblem as error:
-            raise CannotRun(error.message, hint=error.hint) from None
+            raise CannotRun(f"{error.message}; {error.hint}" if error.hint else error.message) from None
         process.kill()
         process.wait()
     return ready

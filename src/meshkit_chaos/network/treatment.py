@@ -84,7 +84,7 @@ class Treatment:
         return self._losing
 
     def _carry(self, packet: bytes, at: int) -> Arrival | None:
-        policy, tally = self.policy, self.tally
+        policy, tally, waits = self.policy, self.tally, False
         if policy.corrupt.value and self._draw() < policy.corrupt.value:
             tally.corrupted += 1
             packet = with_flipped_bit(packet, int(self._draw() * len(packet) * 8))
@@ -93,13 +93,15 @@ class Treatment:
             if self._free_at - at > max(LONGEST_QUEUE_NS, _LEAST_QUEUE * own_time):
                 tally.dropped += 1
                 return None
+            waits = self._free_at > at
             at = self._free_at = max(self._free_at, at) + own_time
         if policy.delay.ns or policy.jitter.ns:
             if policy.reorder.value and self._draw() < policy.reorder.value:
                 tally.reordered += 1
                 return at, packet
-            tally.delayed += 1
+            waits = True
             at += self._delay()
+        tally.delayed += waits
         return at, packet
 
     def _delay(self) -> int:

@@ -22,6 +22,8 @@ _EFFECT_WITHIN_NS: Final = 10**9
 _LOOK_EVERY_S: Final = 0.02
 _RETRY_EVERY_S: Final = 0.2
 _TOLL_WITHIN_S: Final = 1.0
+_NEVER_S: Final = 300.0
+"""An environment promises to be bounded in time. Of one that is not, a run with nothing in force would have no deadline."""
 
 
 class Fact(Protocol):
@@ -277,11 +279,14 @@ def differences(before: dict[str, MemberState], after: dict[str, MemberState]) -
 async def compared(
     environment: Environment, before: dict[str, MemberState] | None
 ) -> tuple[dict[str, MemberState] | None, tuple[str, ...]]:
-    """The environment now, and how it differs from before; that it cannot be seen is a difference too."""
+    """The environment now, and how it differs from before; that it cannot be seen, or never answers, is a difference too."""
     try:
-        after = await environment.observe()
+        async with asyncio.timeout(_NEVER_S):
+            after = await environment.observe()
     except EnvironmentProblem as error:
         return None, (f"it could not be observed: {error.message}",)
+    except TimeoutError:
+        return None, (f"it could not be observed within {_NEVER_S:g} s",)
     return after, differences(before, after) if before is not None else ("there is no fingerprint from before",)
 
 

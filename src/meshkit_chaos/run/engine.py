@@ -70,6 +70,7 @@ class Engine:
         )
         self._before: dict[str, MemberState] | None = None
         self._deaths: Deaths | None = None
+        self._unheard: dict[str, tuple[str, ...]] = {}
         self._lost = ""
         self._outcome: ev.Outcome | None = None
 
@@ -81,6 +82,8 @@ class Engine:
             while self._outcome is None:
                 given, now = await self._inputs.get()
                 self._state, commands = step(self._state, given, now)
+                if isinstance(given, ev.FaultIntended):
+                    self._unheard.pop(given.node, None)
                 for command in commands:
                     self._perform(command)
         finally:
@@ -99,8 +102,10 @@ class Engine:
         """
         if self.over and isinstance(event, _BEFORE_EFFECTS):
             raise JournalUnwritable("the run is over: nothing can be announced in its record any more")
-        if isinstance(event, ev.FaultIntended) and self._deaths is not None and CATALOGUE[event.fault].silences:
-            self._deaths.expect(event.members)
+        if isinstance(event, ev.FaultIntended) and CATALOGUE[event.fault].silences:
+            self._unheard[event.node] = event.members
+            if self._deaths is not None:
+                self._deaths.expect(event.members)
         if not self.over:
             self._inputs.put_nowait((event, self._append(event, sync=sync)))
 
@@ -227,7 +232,8 @@ class Engine:
         self._tell(do.EngineFailed(f"{type(error).__name__}: {error}"))
 
     def _held(self) -> frozenset[str]:
-        return taken(self._state)
+        """Those too whose intent the machine has not heard of yet: their levers may be pulled already."""
+        return taken(self._state).union(*self._unheard.values())
 
     def _changed(self, reading: Reading) -> None:
         self._append(ev.IndicatorChanged(indicator=reading.indicator, state=reading.state, detail=reading.detail))

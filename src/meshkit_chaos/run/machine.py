@@ -19,6 +19,7 @@ from meshkit_chaos.faults import CATALOGUE
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.plan import AdjustNode, HoldNode, InjectNode, Node, Plan, RevertNode, UntilNode, step_of
 from meshkit_chaos.run import commands as do
+from meshkit_chaos.scenario.environment import SWITCH
 from meshkit_chaos.slo import Objective, PhaseName
 
 Stage = Literal[
@@ -100,6 +101,8 @@ def step(state: State, given: do.Input, now: int) -> Steps:  # noqa: C901, PLR09
             return _abort(state, f"{given.signal} received")
         case ev.WatchdogDied():
             return _abort(state, "the watchdog died: undoing would depend on this process alone")
+        case ev.MemberDied(member=member) if member == SWITCH:
+            return _abort(state, "the network of the members is gone: its switch ended")
         case do.RecordLost() | do.EngineFailed():
             return _abort(state, given.reason)
         case do.ActingStopped() if state.stage == "stopping":
