@@ -54,4 +54,4 @@ def test_the_etcd_pack_keeps_the_rules_of_a_run_on_a_simulated_mesh(tmp_path: Pa
         effects = [event for _, event in record.of(ev.EffectObserved)]
         assert effects
         assert all(effect.bit for effect in effects), verdict.scenario
-        assert len(record.of(ev.RevertDone)) == len(record.of(ev.FaultIntended))
+        assert len(list(record.of(ev.RevertDone))) == len(list(record.of(ev.FaultIntended)))
