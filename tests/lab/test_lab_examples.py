@@ -72,7 +72,7 @@ def judged(corner: Corner, case: Case, *more: str) -> str:
     return verdict
 
 
-@pytest.mark.parametrize("case", cases(), ids=str)
+@pytest.mark.parametrize("case", list(cases()), ids=str)
 def test_a_scenario_comes_to_what_its_readme_says(corner: Corner, case: Case, request: pytest.FixtureRequest) -> None:
     """The verdict is the one in the table, the mesh was left clean, and no process of it is left."""
     if case.example == "etcd":
