@@ -21,6 +21,8 @@ from meshkit_chaos.errors import EnvironmentProblem
 from meshkit_chaos.slo import Check, CheckResult, CommandCheck, Duration, HttpCheck, TcpCheck
 
 _LARGEST_ANSWER: Final = 1024 * 1024
+_PIECE: Final = 65536
+_QUOTED: Final = 60
 _ABSENT: Final = object()
 
 
@@ -129,13 +131,36 @@ async def _tcp(check: TcpCheck, reach: Reach) -> CheckResult:
     if not port.isdecimal():
         return CheckResult(False, f"{check.address!r} is not host:port")
     try:
-        _, writer = await reach.connect(host.strip("[]"), int(port))
+        reader, writer = await reach.connect(host.strip("[]"), int(port))
     except (OSError, OverflowError) as error:
         return CheckResult(False, str(error))
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-    return CheckResult(True, "connected")
+    try:
+        return CheckResult(True, "connected") if check.expect is None else await _talk(check, reader, writer)
+    except OSError as error:
+        return CheckResult(False, f"the connection broke: {error}")
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+async def _talk(check: TcpCheck, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> CheckResult:
+    """Say what is to be said; read until the expected text is there, the other end closes, or it said far too much."""
+    assert check.expect is not None
+    if check.send is not None:
+        writer.write(check.send.encode())
+        await writer.drain()
+    expected, over, answer = check.expect.encode(), (check.until or "").encode(), bytearray()
+    while len(answer) <= _LARGEST_ANSWER:
+        piece = await reader.read(_PIECE)
+        before = max(0, len(answer) - max(len(expected), len(over)))
+        answer += piece
+        found, end = answer.find(expected, before), answer.find(over, before) if over else -1
+        if found >= 0 and (end < 0 or found + len(expected) <= end + len(over)):
+            return CheckResult(True, f"the answer has {check.expect!r}")
+        if end >= 0 or not piece:
+            return CheckResult(False, f"the answer has no {check.expect!r}: {bytes(answer[:_QUOTED])!r}")
+    return CheckResult(False, f"the first {_LARGEST_ANSWER} bytes of the answer have no {check.expect!r}")
 
 
 async def _command(check: CommandCheck, marker: str, reach: Reach) -> CheckResult:

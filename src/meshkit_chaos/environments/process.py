@@ -27,7 +27,7 @@ from meshkit_chaos.environments.checks import run_secretly
 from meshkit_chaos.environments.data_folder import make_data, remove_data
 from meshkit_chaos.environments.own_binaries import placed, refuse_other_binaries
 from meshkit_chaos.environments.permission import NOTHING, Allowed
-from meshkit_chaos.environments.processes import MarkedProcess
+from meshkit_chaos.environments.processes import DATA_PREFIX, MarkedProcess
 from meshkit_chaos.environments.reach import FROM_HERE, FromInside
 from meshkit_chaos.environments.secrets import Secrets, anchored
 from meshkit_chaos.environments.spawning import log_tail, marks, obeyed, spawn, state_of
@@ -42,7 +42,6 @@ from meshkit_chaos.plan import Capabilities
 from meshkit_chaos.scenario.environment import SWITCH, EnvironmentDescription
 from meshkit_chaos.slo import Check, CheckResult, Duration
 
-DATA_PREFIX: Final = "meshkit-chaos-"
 _ROLE_TIMEOUT: Final = Duration(500 * 10**6)
 _SIGNAL_WITHIN_S: Final = 2.0
 _READY_EVERY_S: Final = 0.025
@@ -387,5 +386,5 @@ class ProcessEnvironment:
             raise EnvironmentProblem(
                 f"member {process.member} runs (pid {process.pid}) and this user may not look into it, so that nothing can be "
                 "told of its state and it could not be found again to be undone",
-                hint="start it without setuid or capabilities of its own, and dumpable (see PR_SET_DUMPABLE)",
+                hint="start it in the foreground, dumpable (see PR_SET_DUMPABLE), without setuid or capabilities of its own",
             )

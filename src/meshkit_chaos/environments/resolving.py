@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
+from meshkit_chaos.environments.processes import log_name
 from meshkit_chaos.environments.secrets import reference
 from meshkit_chaos.environments.state import MemberSpec
 from meshkit_chaos.environments.templates import render
@@ -126,7 +127,9 @@ def _of_document(description: EnvironmentDescription, given: Mapping[str, str]) 
 
 def _joined(description: EnvironmentDescription, values: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     return {
-        f"joined.{name}": text.separator.join(render(text.item, values[member.name]) for member in description.members)
+        f"joined.{name}": text.separator.join(
+            render(text.item, values[member]) for member in text.of or [member.name for member in description.members]
+        )
         for name, text in description.joined.items()
     }
 
@@ -174,6 +177,7 @@ def _spec(
     argv = tuple(render(text, values) for text in member.command)
     binary = binary_of(member.command)
     client = isinstance(member, ClientDescription)
+    files = {} if isinstance(member, ClientDescription) else member.files
     common = description.metrics.url if description.metrics else ""
     folder = values["member.dir"]
     passed_on = {name: seen[name] for name in _PASSED_ON if name in seen}
@@ -182,11 +186,12 @@ def _spec(
         argv=(argv[0] if binary else find_binary(argv[0]), *argv[1:]),
         env={"PATH": os.defpath, **passed_on, **{name: render(text, values) for name, text in member.env.items()}},
         folder=folder,
-        log=str(Path(folder) / f"{member.name}.log"),
+        log=str(Path(folder) / log_name(member.name)),
         values=values,
         metrics=render(member.metrics if isinstance(member, ClientDescription) else common, values),
         binary=binary,
         client=client,
+        files={path: render(text, values) for path, text in files.items()},
     )
 
 

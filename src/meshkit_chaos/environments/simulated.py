@@ -240,6 +240,8 @@ class SimulatedEnvironment:
         if isinstance(check, CommandCheck):
             return CheckResult(False, "a simulated mesh runs no command")
         if isinstance(check, TcpCheck):
+            if check.expect is not None:
+                return CheckResult(False, "a simulated mesh speaks HTTP only")
             return CheckResult(self.mesh.members[member].up, "simulated")
         return await run_check(render_check(check, self._values[member]), client=self._client, timeout=timeout)
 

@@ -73,7 +73,7 @@ def _counted(policy: LinkPolicy, seen: int) -> PacketCounts:
     return PacketCounts(
         seen=seen,
         dropped=dropped,
-        delayed=passed if policy.delay.ns or policy.jitter.ns else 0,
+        delayed=passed if policy.delay.ns or policy.jitter.ns or policy.rate else 0,
         duplicated=round(passed * policy.duplicate.value),
         reordered=round(passed * policy.reorder.value),
         corrupted=round(passed * policy.corrupt.value),

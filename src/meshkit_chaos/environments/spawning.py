@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from meshkit_chaos.environments import processes
+from meshkit_chaos.environments.data_folder import make_member_folder
 from meshkit_chaos.environments.own_binaries import opened_program
 from meshkit_chaos.environments.processes import MarkedProcess
 from meshkit_chaos.environments.secrets import Redactor, Secrets
@@ -32,7 +33,7 @@ def spawn(
     """Start it in its own folder and session, its output in its log. On a way in, the program stands after the way's words."""
     folder = Path(spec.folder)
     try:
-        folder.mkdir(exist_ok=True, mode=0o700)
+        make_member_folder(folder, {name: secrets.reveal(text) for name, text in spec.files.items()})
         with Path(spec.log).open("ab") as log, opened_program(spec, binaries) as program:
             argv = [secrets.reveal(text) for text in spec.argv]
             return subprocess.Popen(

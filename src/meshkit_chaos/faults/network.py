@@ -243,6 +243,7 @@ PARTITION: Final = _fault(
             default=0.0,
             minimum=0,
             maximum=1000,
+            gentler="more",
             doc="How many of the other members still reach both sides; drawn by the plan's seed.",
         ),
     ),
@@ -330,7 +331,7 @@ BANDWIDTH: Final = _fault(
     "Limit how much the member sends in a second, as a slow or crowded link does.",
     lambda aim: LinkPolicy(rate=aim.rate("rate")),
     (
-        Parameter(name="rate", type="rate", minimum=8_000, maximum=100e9, doc="Bits of packets in a second."),
+        Parameter(name="rate", type="rate", minimum=8_000, maximum=100e9, gentler="more", doc="Bits of packets in a second."),
         OUT_WAY,
         LINKS,
     ),

@@ -49,7 +49,7 @@ class Parameter:
 
     Its type says how it is written: ``duration`` (``5s``), ``ratio`` (``5%``), ``rate`` (``10mbit``, bits a second),
     ``integer``, ``number``, or ``choice`` (one of ``choices``). Limits are inclusive, in seconds, 0 to 1, or bits a second.
-    Without a default it must be given.
+    Without a default it must be given. ``gentler``: whether less or more of it does less harm.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Parameter:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
+    gentler: Literal["less", "more"] = "less"
 
     def number(self, value: ParameterValue) -> float:
         """The value as one number: seconds, 0 to 1, bits a second, or as it is; of a choice, its place. Raises ValueError."""

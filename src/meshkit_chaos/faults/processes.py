@@ -113,6 +113,7 @@ ROLLING_RESTART: Final = Fault(
             default="1s",
             minimum=0,
             maximum=3600,
+            gentler="more",
             doc="How long to wait between one target and the next.",
         ),
     ),

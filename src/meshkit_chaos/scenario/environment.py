@@ -26,22 +26,25 @@ Demand = Literal["required", "embeds-interpreter", "any"]
 class MemberDescription(Struct, frozen=True, kw_only=True):
     """One member: an argument list (never a shell), environment variables, and the names of the ports it needs.
 
+    ``files``: what is written below its folder when it is deployed, by path.
     Of an attached mesh: ``host``, where it is reached, and ``numbers``, its ports as they are.
     """
 
     name: str
     command: tuple[str, ...]
     env: dict[str, str] = {}
+    files: dict[str, str] = {}
     ports: tuple[str, ...] = ()
     host: str = ""
     numbers: dict[str, int] = {}
 
 
 class Joined(Struct, frozen=True, kw_only=True):
-    """A text made of one item a member: how one member is told of all (``--initial-cluster``)."""
+    """A text made of one item a member: how one member is told of all (``--initial-cluster``), or of those in ``of``."""
 
     item: str
     separator: str = ","
+    of: tuple[str, ...] = ()
 
 
 class Ready(Struct, frozen=True, kw_only=True):

@@ -33,6 +33,7 @@ from meshkit_chaos.scenario.grammar_values import (
 
 MOST_MEMBERS = 200
 MOST_PORTS = 20
+MOST_FILES = 20
 MOST_CLIENTS = 20
 PORT_NUMBERS = range(1, 65_536)
 
@@ -87,6 +88,9 @@ Ports = Annotated[
 ]
 
 
+Files = Annotated[dict[Line, Text], Field(max_length=MOST_FILES)]
+
+
 class CountedMembers(Strict):
     """Members that are alike."""
 
@@ -100,6 +104,7 @@ class MemberText(Strict):
     name: Identifier = needed("Its name.")
     command: ArgumentList | None = key("Its command, instead of the common one.")
     env: dict[VariableName, Text] | None = key("Environment variables, besides the common ones.")
+    files: Files | None = key("Its files, besides the common ones.")
     ports: Ports | None = key("Its ports, instead of the common ones.")
     host: Line | None = key("Where it is reached, instead of the common `host` (only `kind: attached`).", examples=["10.0.0.1"])
 
@@ -126,9 +131,12 @@ MembersText = Annotated[
 
 
 class JoinedText(Strict):
-    """A text made of one item a member: how one member is told of all."""
+    """A text made of one item a member: how one member is told of all, or of some."""
 
     item: Text = needed("The item. May hold templates.", examples=["${member.name}=http://${member.host}:${member.port.peer}"])
+    of: Annotated[list[Line], Field(min_length=1)] | None = key(
+        "Only these members, in this order. By default all.", examples=[["redis-1"]]
+    )
     separator: Text | None = key("What stands between items.", default=",")
 
 
@@ -295,6 +303,11 @@ class EnvironmentText(Strict):
     command: ArgumentList | None = key("How a member is started: an argument list, never a shell. May hold templates.")
     env: dict[VariableName, Text] | None = key(
         "Environment variables of each member; of an attached mesh, of its commands. May hold templates."
+    )
+    files: Files | None = key(
+        "Files of each member, by their paths below its folder: written when it is deployed, and then the member's own. A "
+        "restarted member finds them as it left them. May hold templates.",
+        examples=[{"mesh.conf": "listen ${member.host}:${member.port.client}\n"}],
     )
     secrets: dict[VariableName, SecretText] | None = key(
         "Values that must not be seen: `${secret.NAME}` in `env`, `command`, `do`, and in checks.",
