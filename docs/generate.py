@@ -25,7 +25,6 @@ from meshkit_chaos.campaign import log as invocation_log
 from meshkit_chaos.cli.app import cli
 from meshkit_chaos.deliver.schema import notify_reference
 from meshkit_chaos.deliver.webhook import webhook_schema_json
-from meshkit_chaos.faults import CATALOGUE, Fault, levers
 from meshkit_chaos.faults import CATALOGUE, Fault, LinkPolicy, PacketCounts, levers
 from meshkit_chaos.gate.schema import gate_reference
 from meshkit_chaos.journal import events as ev
