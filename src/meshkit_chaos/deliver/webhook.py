@@ -124,6 +124,15 @@ def webhook_document(action: Action) -> tuple[dict[str, Any], tuple[str, ...]]:
     return msgspec.to_builtins(document), dropped
 
 
+def webhook_schema_json() -> bytes:
+    """The JSON Schema of the document, as it is published."""
+    schema = msgspec.json.schema(Document)
+    return (
+        msgspec.json.format(msgspec.json.encode({"title": "What the webhook of meshkit-chaos is sent", **schema}), indent=2)
+        + b"\n"
+    )
+
+
 def header_value(text: str) -> str:
     """A text as one header can hold it."""
     return "".join(character if "!" <= character <= "~" else "-" for character in text[:500])
