@@ -24,6 +24,7 @@ from meshkit_chaos import errors
 from meshkit_chaos.campaign import log as invocation_log
 from meshkit_chaos.cli.app import cli
 from meshkit_chaos.deliver.schema import notify_reference
+from meshkit_chaos.deliver.webhook import webhook_schema_json
 from meshkit_chaos.faults import CATALOGUE, Fault, levers
 from meshkit_chaos.gate.schema import gate_reference
 from meshkit_chaos.journal import events as ev
@@ -388,6 +389,7 @@ PAGES: Final[dict[str, Callable[[], str | bytes]]] = {
     "reference/promql.md": promql_page,
     "reference/rules.md": rules_reference,
     "reference/verdict.schema.json": verdict_schema_json,
+    "reference/webhook.schema.json": webhook_schema_json,
     **PICTURES,
 }
 
