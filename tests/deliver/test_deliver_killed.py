@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -9,10 +10,11 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,7 @@ from tracker_world import TOKEN, action
 from meshkit_chaos.clock import SystemClock
 from meshkit_chaos.deliver.action import Action
 from meshkit_chaos.deliver.outbox import Entry, Outbox, enqueue
+from meshkit_chaos.measure.loopback import Answer, Request
 
 ROUTES = """
 version: 1
@@ -45,7 +48,7 @@ class Forge:
     process: subprocess.Popen[str]
     last: int = 0
 
-    def run(self, *arguments: object, kill_after: float | None = None) -> int:
+    def run(self, *arguments: object, kill_after: float | None = None, kill_at: threading.Event | None = None) -> int:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps([str(one) for one in arguments]) + "\n")
@@ -53,6 +56,9 @@ class Forge:
         pid = json.loads(self.process.stdout.readline())["pid"]
         if kill_after is not None:
             time.sleep(kill_after)  # the moment of its death is what is drawn
+        if kill_at is not None:
+            assert kill_at.wait(60)
+        if kill_after is not None or kill_at is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         status = int(json.loads(self.process.stdout.readline())["status"])
@@ -94,6 +100,7 @@ class Trial:
     fake: FakeGitHub | FakeSlack
     forge: Forge
     killed: int = 0
+    trap: threading.Event | None = None
 
     def put(self, *numbers: int) -> None:
         """New causes. GitHub's hour is forgotten: rates are kept by other tests, and two hundred deaths need no two of them."""
@@ -101,9 +108,9 @@ class Trial:
             enqueue(connection, tuple(cause(number) for number in numbers))
             connection.exec_driver_sql("DELETE FROM rates")
 
-    def flush(self, *, wait: str, kill_after: float | None = None) -> int:
+    def flush(self, *, wait: str, kill_after: float | None = None, kill_at: threading.Event | None = None) -> int:
         options = ("--routes", self.folder / "routes.yaml", "--history", self.folder / "h", "--lease", "1s", "--wait", wait)
-        status = self.forge.run("notify", "flush", *options, kill_after=kill_after)
+        status = self.forge.run("notify", "flush", *options, kill_after=kill_after, kill_at=kill_at)
         self.killed += status == -signal.SIGKILL
         return status
 
@@ -125,16 +132,38 @@ class Trial:
         return Counter(name for issue in self.fake.issues.values() for name in named if name in issue.body)
 
 
+@dataclass
+class Trap:
+    """Before a tracker: at the first request to create something it says so, and never answers. ``processed``: after it did
+    it.
+    """
+
+    fake: FakeGitHub
+    processed: bool
+    sprung: threading.Event = field(default_factory=threading.Event)
+
+    async def __call__(self, request: Request) -> Answer:
+        if request.method != "POST" or self.sprung.is_set():
+            return await self.fake(request)
+        if self.processed:
+            await self.fake(request)
+        self.sprung.set()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
+
+
 @contextlib.contextmanager
-def trial(folder: Path, *, listed_after: float, lag: str) -> Iterator[Trial]:
+def trial(folder: Path, *, listed_after: float, lag: str, trap: bool | None = None) -> Iterator[Trial]:
     fake = FakeGitHub(token=TOKEN, lag_s=listed_after)
-    with served(fake) as api, forging() as forge:
+    handler = fake if trap is None else Trap(fake, processed=trap)
+    with served(handler) as api, forging() as forge:
         (folder / "routes.yaml").write_text(ROUTES.format(api=api, lag=lag), encoding="utf-8")
-        yield Trial(folder, fake, forge)
+        yield Trial(folder, fake, forge, trap=handler.sprung if isinstance(handler, Trap) else None)
 
 
 def kill_often(found: Trial, times: int, *, wait: str) -> int:
-    """So many deaths: a new cause and a sender each time, which dies within the time that a whole one takes, or was done before.
+    """So many deaths: a new cause and a sender each time, which dies within the time that a whole one takes, or was done
+    before.
 
     How many causes there were.
     """
@@ -222,7 +251,25 @@ def test_one_ticket_for_each_cause_whenever_the_sender_dies(tmp_path: Path, time
         assert found.fake.wrong == []
 
 
-@pytest.mark.parametrize("times", [4, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize("processed", [True, False])
+@pytest.mark.parametrize("lag", ["1s", "10m"])
+def test_killed_in_the_middle_of_a_request(tmp_path: Path, processed: bool, lag: str) -> None:
+    """Killed while the tracker has the request, and did or did not do it: one ticket once it may be looked for, else
+    ambiguous.
+    """
+    with trial(tmp_path, listed_after=0.5 if lag == "1s" else 600.0, lag=lag, trap=processed) as found:
+        found.put(0)
+        assert found.flush(wait="0s", kill_at=found.trap) == -signal.SIGKILL
+        assert [one.told.state for one in found.entries()] == ["sending"]
+        assert found.flush(wait="20s" if lag == "1s" else "3s") == (0 if lag == "1s" else 2)
+        (entry,) = found.entries()
+        assert entry.told.state == ("delivered" if lag == "1s" else "ambiguous")
+        assert found.tickets() == ({"cause 000": 1} if processed or lag == "1s" else {})
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("times", [60])
 def test_what_the_tracker_may_still_show_is_left_ambiguous(tmp_path: Path, times: int) -> None:
     """A tracker that may be late by ten minutes, and nobody waits so long: visible rows and a 2, never a second ticket."""
     with trial(tmp_path, listed_after=600.0, lag="10m") as found:
