@@ -24,6 +24,7 @@ from meshkit_chaos import errors
 from meshkit_chaos.campaign import log as invocation_log
 from meshkit_chaos.cli.app import cli
 from meshkit_chaos.deliver.schema import notify_reference
+from meshkit_chaos.deliver.webhook import webhook_schema_json
 from meshkit_chaos.faults import CATALOGUE, Fault, levers
 from meshkit_chaos.gate.schema import gate_reference
 from meshkit_chaos.journal import events as ev
@@ -36,6 +37,7 @@ from meshkit_chaos.scenario.reference import grammar_reference, rules_reference
 
 DOCS: Final = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))
+from noise_page import noise_page  # noqa: E402  # a script beside this one, wherever this one is loaded from
 from pictures import PICTURES  # noqa: E402  # a script beside this one, wherever this one is loaded from
 
 _MADE: Final = "<!-- Made from the code by docs/generate.py; a test holds it current. -->"
@@ -375,6 +377,7 @@ In the library, each error class carries its exit code and who must act:
 """
 
 PAGES: Final[dict[str, Callable[[], str | bytes]]] = {
+    "concepts/notification-noise.md": noise_page,
     "reference/cli.md": cli_page,
     "reference/decision.schema.json": decision_schema_json,
     "reference/exit-codes.md": exit_codes_page,
@@ -386,6 +389,7 @@ PAGES: Final[dict[str, Callable[[], str | bytes]]] = {
     "reference/promql.md": promql_page,
     "reference/rules.md": rules_reference,
     "reference/verdict.schema.json": verdict_schema_json,
+    "reference/webhook.schema.json": webhook_schema_json,
     **PICTURES,
 }
 

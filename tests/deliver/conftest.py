@@ -7,3 +7,4 @@ from pathlib import Path
 
 for room in ("gate", "history", "run"):
     sys.path.insert(0, str(Path(__file__).parents[1] / room))
+sys.path.append(str(Path(__file__).parents[2] / "docs"))

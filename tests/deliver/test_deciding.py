@@ -7,6 +7,7 @@ from notify_worlds import DAY, SECOND, START, Shown, World, occasions, routes
 
 from meshkit_chaos.deliver.cause import Cause
 from meshkit_chaos.deliver.deciding import decide, night_of
+from meshkit_chaos.deliver.explaining import explained
 
 FAILS = Shown("leader-killed", "fail")
 PASSES = Shown("leader-killed")
@@ -49,7 +50,7 @@ def test_what_goes_on_is_a_digest_and_no_repetition() -> None:
     assert [one.occasion for one in world.sent("chat") if one.occasion != "summary"] == ["first-failure", "still-failing"]
     digest = world.sent("chat", "still-failing")[0]
     assert digest.not_before == START + 1800 * SECOND + 7 * DAY
-    assert "shows in 7 of 7 results" in digest.message.lead
+    assert "it shows in 7 of 7 results since" in digest.message.lead
     assert len([one for one in world.told if one.state == "pending"]) == 2
     assert len(world.sent("chat", "summary")) == 10
 
@@ -75,8 +76,14 @@ def test_three_passes_in_a_row_end_it() -> None:
     world = World()
     world.night(0, FAILS)
     world.night(1, FAILS)
-    assert occasions(world.night(2, PASSES)) == ["summary"]
-    assert occasions(world.night(3, PASSES)) == ["summary"]
+    for day in (2, 3):
+        actions = world.night(day, PASSES)
+        assert occasions(actions) == ["still-failing", "summary"]
+        assert actions[0].not_before == START + 1800 * SECOND + 7 * DAY
+        assert (actions[0].message.title, actions[0].message.tone) == (
+            "Clean so far: MeshKit: leader-killed, converge",
+            "unsure",
+        )
     actions = world.night(4, PASSES)
     assert occasions(actions) == ["recovered", "summary"]
     assert actions[0].message.tone == "good"
@@ -298,3 +305,39 @@ def test_a_channel_that_is_new_is_told_what_goes_on() -> None:
     world.routing = routes()
     assert occasions(world.night(1, FAILS), "issues") == ["first-failure"]
     assert structs.asdict(world.sent("issues")[0])["episode"] == 1
+
+
+def test_a_preview_says_why_each_route_takes_something_or_not() -> None:
+    """Every route answers in words, what is quiet says so, and what no route takes is known as untold."""
+    world = World(
+        routes(
+            routes="[{id: high, to: [chat], severity: high, occasions: [first-failure]},"
+            " {id: shards, to: [issues], modules: [shards], subject: {branch: main}}]"
+        )
+    )
+    shown = (FAILS, Shown("gossip-slow", "fail", severity="low"), Shown("raft-stuck", "invalid"))
+    invocation, results = world.came(0, *shown)
+    found = {one.what: one for one in explained(invocation, results, history=world.history, routing=world.routing)}
+    answers = {one.route: (one.taken, one.why) for one in found["leader-killed, converge: missed"].matches}
+    assert answers == {
+        "high": (True, "severity high ≥ high; route high"),
+        "shards": (False, "no scenario of it has a module like shards"),
+    }
+    assert found["gossip-slow, converge: missed"].untold
+    assert found["raft-stuck: nothing was tested (invalid)"].quiet == "1 result of the 3 in a row that are told"
+    assert [(one.taken, one.why) for one in found["the night"].matches] == [
+        (False, "it takes first-failure"),
+        (False, "no scenario of it has a module like shards"),
+    ]
+
+
+def test_a_new_branch_looks_back_on_the_nightlies() -> None:
+    """A first failure on a branch without results of its own says when the nightlies were last good, and shows their times."""
+    world = World(routes(more="nightly: {trigger: nightly}"))
+    for day in range(4):
+        world.night(day, PASSES, trigger="nightly")
+    message = world.night(3.3, FAILS, branch="change")[0].message
+    facts = {fact.label: fact.value for fact in message.facts}
+    assert facts["last good"].startswith("2026-10-04 02:00Z")
+    assert message.trend is not None
+    assert (message.trend.values, message.trend.limit) == ((2.0, 2.0, 2.0, 2.0, 9.0), 5.0)

@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from notify_worlds import DAY, START, Shown, World, routes
 
@@ -15,6 +15,8 @@ from meshkit_chaos.deliver.course import causes_of, clean
 from meshkit_chaos.deliver.deciding import decide, night_of
 from meshkit_chaos.history.model import PastInvocation, PastScenario
 
+LAW = settings(max_examples=40, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate), print_blob=False)
+"""Shrinking a story takes minutes and hides more than it shows: one that breaks a law is printed night by night."""
 VERDICTS = st.sampled_from(("pass", "pass", "pass", "fail", "fail", "inconclusive", "invalid", "not-run"))
 MISSED = st.sampled_from((("converge",), ("stay",), ("converge", "stay")))
 
@@ -51,7 +53,7 @@ def stories(draw: st.DrawFn) -> tuple[World, list[tuple[PastInvocation, tuple[Pa
     return world, story
 
 
-@settings(max_examples=40, deadline=None)
+@LAW
 @given(stories())
 def test_deciding_again_adds_nothing(lived: Any) -> None:
     """Every invocation of a story, decided again at its end, gives no action that is not there."""
@@ -61,7 +63,7 @@ def test_deciding_again_adds_nothing(lived: Any) -> None:
         assert [(one.key, one.reason) for one in again] == []
 
 
-@settings(max_examples=40, deadline=None)
+@LAW
 @given(stories(), st.randoms(use_true_random=False))
 def test_order_makes_no_difference(lived: Any, chance: random.Random) -> None:
     """Results and earlier deliveries in another order give the same actions, and so the same keys."""
@@ -75,7 +77,7 @@ def test_order_makes_no_difference(lived: Any, chance: random.Random) -> None:
     assert len({one.key for one in plain}) == len(plain)
 
 
-@settings(max_examples=40, deadline=None)
+@LAW
 @given(stories())
 def test_whatever_did_not_pass_is_told(lived: Any) -> None:
     """Each result that is no pass stands in the last summary of its night and branch, and that is not good."""
@@ -93,7 +95,7 @@ def test_whatever_did_not_pass_is_told(lived: Any) -> None:
         assert results or message.tone != "good"
 
 
-@settings(max_examples=40, deadline=None)
+@LAW
 @given(stories())
 def test_good_news_has_a_pass_in_evidence(lived: Any) -> None:
     """Recovered follows a failure on the same channel and thread, and what it says is gone passed in that very invocation."""
@@ -111,13 +113,15 @@ def test_good_news_has_a_pass_in_evidence(lived: Any) -> None:
                         assert any(result.environment == "clean" for result in results)
                     elif cause.scenario in ran:
                         assert clean(ran[cause.scenario], cause)
+                        verdicts = {ran[cause.scenario].verdict, ran[cause.scenario].objectives.get(cause.objective)}
+                        assert "pass" in verdicts or one.message.tone != "good"
             elif one.occasion in ("first-failure", "environment-dirty"):
                 assert place not in open_threads
                 open_threads.add(place)
                 assert one.message.tone in ("bad", "unsure")
 
 
-@settings(max_examples=40, deadline=None)
+@LAW
 @given(stories())
 def test_no_cause_is_told_more_than_it_changes(lived: Any) -> None:
     """In each episode: one beginning, at most one end, a change for a cause at most once, and digests as seldom as promised."""
@@ -137,7 +141,7 @@ def test_no_cause_is_told_more_than_it_changes(lived: Any) -> None:
         assert len(news) == len(set(news))
 
 
-@settings(max_examples=40, deadline=None)
+@LAW
 @given(stories())
 def test_what_is_told_first_was_seen(lived: Any) -> None:
     """A first failure and a change name causes that a result of that very invocation shows."""

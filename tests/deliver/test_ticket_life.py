@@ -127,7 +127,7 @@ NIGHTS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(nights=NIGHTS, close_after=st.integers(1, 5), window=st.integers(0, 20), flapping_after=st.integers(1, 5))
 def test_the_laws_of_a_ticket(nights: list[tuple[str, str]], close_after: int, window: int, flapping_after: int) -> None:
     """Never two open tickets, never a refused one reopened or replaced, never closed without enough clean nights in a row."""

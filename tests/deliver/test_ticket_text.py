@@ -156,7 +156,7 @@ def tokens(text: str) -> Iterator[Token]:
         yield from token.children or ()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(told=MESSAGES, reason=WORDS)
 @example(told=message(lead="<script>", command="x\n```\n<script>"), reason="-->")
 def test_no_content_becomes_markup_on_github(told: Message, reason: str) -> None:
@@ -179,7 +179,7 @@ def test_no_content_becomes_markup_on_github(told: Message, reason: str) -> None
     assert not marks_ticket(text, "00112233aabbccdd")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(told=MESSAGES, reason=WORDS)
 def test_every_content_is_a_document_for_jira(told: Message, reason: str) -> None:
     """The document holds to Atlassian's schema, links lead to http and https only, and no marker can be slipped in."""
@@ -194,7 +194,7 @@ def test_every_content_is_a_document_for_jira(told: Message, reason: str) -> Non
     assert not re.search(r"[\x00-\x08\x0b-\x1f\u202e\ud800]", text)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     count=st.integers(0, 300),
     filler=st.sampled_from(["x", "😀", "&", "@", "`", '"', "\\", "\N{COMBINING ACUTE ACCENT}"]),

@@ -26,20 +26,28 @@ PURE_ROOMS = {"slo", "promql", "faults", "scenario", "plan", "judge", "report", 
 PURE_MODULES = {
     "deliver/action.py",
     "deliver/adf.py",
+    "deliver/budget.py",
     "deliver/cause.py",
     "deliver/course.py",
     "deliver/deciding.py",
     "deliver/deciding_causes.py",
     "deliver/deciding_gate.py",
     "deliver/deciding_nightly.py",
+    "deliver/escaping.py",
+    "deliver/explaining.py",
     "deliver/grammar.py",
     "deliver/lint.py",
     "deliver/load.py",
+    "deliver/mail_text.py",
     "deliver/message.py",
     "deliver/routing.py",
     "deliver/schema.py",
     "deliver/settings.py",
+    "deliver/signing.py",
+    "deliver/slack_blocks.py",
+    "deliver/sparkline.py",
     "deliver/storms.py",
+    "deliver/teams_card.py",
     "deliver/telling.py",
     "deliver/telling_causes.py",
     "deliver/telling_gate.py",
@@ -302,7 +310,7 @@ def test_pure_rooms_touch_nothing() -> None:
         for source in shipped()
         if is_pure(source)
         for line, name in source.imports()
-        if name.split(".")[0] in SHELL_IMPORTS
+        if name.split(".")[0] in SHELL_IMPORTS and not name.startswith("urllib.parse.")  # which only reads a text
     ]
     assert not reached, f"hand the value in from a room that may touch it:\n{listed(reached)}"
 

@@ -210,9 +210,9 @@ def publish_command(out: Path, to: Platform) -> int:
     """
     from meshkit_chaos.campaign.results import read_results  # noqa: PLC0415  # only here
     from meshkit_chaos.cli.outcome import write_documents  # noqa: PLC0415  # only here
+    from meshkit_chaos.cli.withholding import withhold  # noqa: PLC0415  # only here
     from meshkit_chaos.judge.exit_code import exit_code  # noqa: PLC0415  # only here
     from meshkit_chaos.pipelines.announcing import announcements, summary_upload  # noqa: PLC0415  # only here
-    from meshkit_chaos.pipelines.withholding import withhold  # noqa: PLC0415  # only here
 
     results = read_results(out)
     for sentence in withhold(out, results):

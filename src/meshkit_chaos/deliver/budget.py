@@ -8,12 +8,13 @@ points in their order, and the other links; the last of them go first, and a lis
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct, structs
 
 from meshkit_chaos.deliver.escaping import cut, few_lines, one_line, web_address
-from meshkit_chaos.deliver.message import Fact, Link, Message, Point, Section
+from meshkit_chaos.deliver.message import Fact, Link, Message, Point, Section, Trend
 
 _Kind = Literal["link", "fact", "command", "trend", "point"]
 
@@ -32,6 +33,8 @@ class Room(Struct, frozen=True, kw_only=True):
     points: int = 200
     sections: int = 12
     links: int = 5
+    values: int = 100
+    mentions: int = 50
 
 
 class Fitted(NamedTuple):
@@ -133,19 +136,24 @@ def _plain(message: Message, room: Room) -> tuple[Message, tuple[str, ...]]:
             tone=message.tone,
             facts=tuple(_fact(fact, room) for fact in message.facts[: room.facts]),
             sections=tuple(_section(section, room) for section in message.sections[: room.sections]),
-            trend=None
-            if trend is None
-            else structs.replace(trend, label=one_line(trend.label, room.label), unit=one_line(trend.unit, 10)),
+            trend=None if trend is None else _trend(trend, room),
             command="" if len(message.command) > room.command else few_lines(message.command, room.command),
             links=tuple(_link(link, room) for link in message.links[: room.links]),
             cause=one_line(message.cause, 200),
-            mention=message.mention,
+            mention=tuple(one_line(name, room.label) for name in message.mention[: room.mentions]),
         ),
         (
             *(f"{count} {name}" for name, count in dropped.items() if count > 0),
             *(("the command",) if len(message.command) > room.command else ()),  # half a command is another one
         ),
     )
+
+
+def _trend(trend: Trend, room: Room) -> Trend:
+    """The newest values; what is not finite is no value."""
+    values = tuple(value if value is not None and isfinite(value) else None for value in trend.values[-room.values :])
+    limit = trend.limit if trend.limit is not None and isfinite(trend.limit) else None
+    return Trend(label=one_line(trend.label, room.label), values=values, limit=limit, unit=one_line(trend.unit, 10))
 
 
 def _fact(fact: Fact, room: Room) -> Fact:

@@ -6,12 +6,13 @@ whether it is gone. Results that people invalidated are not there. Pure but for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from meshkit_chaos.deliver.cause import UNPROVEN, Cause, CauseKind
 from meshkit_chaos.history.model import Ask, HistoryReader, PastInvocation, PastScenario
+from meshkit_chaos.slo import Duration
 
 LINE_RESULTS: Final = 40
 """So many results of a scenario on one branch, the newest, are looked at."""
@@ -38,6 +39,7 @@ class Courses:
 
     invocation: PastInvocation
     results: tuple[PastScenario, ...]
+    nightly: dict[str, str]
     line: dict[tuple[str, str], tuple[PastScenario, ...]]
     every: dict[tuple[str, str], tuple[PastScenario, ...]]
 
@@ -45,20 +47,35 @@ class Courses:
         """All results of a cause's scenario and class; with ``line``, only those of the branch of this invocation."""
         return (self.line if line else self.every).get((cause.scenario, cause.environment_class), ())
 
+    def before(self, cause: Cause) -> tuple[PastScenario, ...]:
+        """What to look back on: the branch; where that is new, the nightlies (all branches where none is known) before it."""
+        line = self.of(cause)
+        if {one.invocation for one in line} - {self.invocation.invocation}:
+            return line
+        others = [one for one in self.of(cause, line=False) if self.nightly.items() <= one.subject.items()]
+        return tuple(one for one in merged(line, others) if one.at <= self.invocation.at)
 
-def courses(invocation: PastInvocation, results: Sequence[PastScenario], history: HistoryReader) -> Courses:
-    """Ask history for what went before. The results that are given count instead of what history holds of this invocation."""
+
+def courses(
+    invocation: PastInvocation, results: Sequence[PastScenario], history: HistoryReader, *, nightly: dict[str, str]
+) -> Courses:
+    """Ask history for what went before. The results that are given count instead of what history holds of this invocation.
+
+    ``nightly``: pairs in the subject of a nightly; empty where nothing tells one.
+    """
     names = tuple(sorted({one.scenario for one in results}))
     branch = invocation.subject.get("branch", "")
     every = history.results(Ask(scenarios=names, newest=ALL_RESULTS)) if names else ()
+    nights = history.results(Ask(scenarios=names, subject=nightly, newest=LINE_RESULTS)) if names and nightly else ()
     asked = Ask(scenarios=names, subject={"branch": branch}, newest=LINE_RESULTS)
     line = history.results(asked) if names and branch else every
     counting = tuple(one for one in results if one.counts)
     return Courses(
         invocation=invocation,
         results=counting,
+        nightly=nightly,
         line=_grouped((one for one in line if branch_of(one) == branch), invocation, counting),
-        every=_grouped(every, invocation, counting),
+        every=_grouped((*every, *nights), invocation, counting),
     )
 
 
@@ -130,41 +147,57 @@ def _row(line: Sequence[PastScenario], result: PastScenario) -> int:
 
 
 def clean(result: PastScenario, cause: Cause) -> bool:
-    """Whether a result is evidence that a cause is gone: its objective passed, or, where it has none, the scenario did."""
+    """Whether a result is evidence that a cause is gone: its objective passed, or, where it has none, the scenario did.
+
+    Of what proved nothing, a failure is evidence, too: it is another cause, and this one is over.
+    """
+    if cause.kind in UNPROVEN:
+        return result.verdict in ("pass", "fail")
     if cause.objective:
         return result.objectives.get(cause.objective) == "pass"
     return result.verdict == "pass"
 
 
-def shows(result: PastScenario, causes: Iterable[Cause]) -> bool:
-    return not set(causes_of(result)).isdisjoint(causes)
+def shows(result: PastScenario, cause: Cause) -> bool:
+    """Whether a result shows a cause; what proves nothing shows any that does not either."""
+    shown = causes_of(result)
+    return cause in shown or (cause.kind in UNPROVEN and any(one.kind in UNPROVEN for one in shown))
 
 
-def clean_row(around: Courses, members: Sequence[Cause], invocations: frozenset[str]) -> int:
-    """How many results in a row were clean of all members, over the branches on which any of ``invocations`` showed them.
+def clean_row(around: Courses, members: Sequence[Cause], invocations: frozenset[str], *, gone_after: Duration) -> int:
+    """How many results in a row were clean of all members, since any of them was seen last. Of several members, the least.
 
-    Of several members, the least. Only what passed counts; what proved nothing ends the row, as a failure does.
+    Only what passed counts; what proved nothing ends the row, as a failure does. Where nightlies are known, they count and
+    nothing else. Otherwise the branches count on which ``invocations`` showed a member, and each of them must be clean; one on
+    which nothing was run for ``gone_after`` is gone, and where all are gone any branch counts.
     """
-    return min((_clean_row_of(around, member, invocations) for member in members), default=0)
+    return min((_clean_row_of(around, member, invocations, gone_after) for member in members), default=0)
 
 
-def _clean_row_of(around: Courses, member: Cause, invocations: frozenset[str]) -> int:
+def _clean_row_of(around: Courses, member: Cause, invocations: frozenset[str], gone_after: Duration) -> int:
     every = merged(around.of(member, line=False), around.of(member))
-    branches = {branch_of(one) for one in every if one.invocation in invocations}
-    concerned = [one for one in every if branch_of(one) in (branches or {around.invocation.subject.get("branch", "")})]
-    newest: dict[str, PastScenario] = {}
-    for one in concerned:
-        newest.setdefault(branch_of(one), one)
-    if any(not clean(one, member) for one in newest.values()):
-        return 0
-    return sum(1 for _ in _while_clean(concerned, member))
+    last = next((one for one in every if shows(one, member)), None)
+    if around.nightly:
+        counting = [one for one in every if around.nightly.items() <= one.subject.items()]
+    else:
+        branches = {branch_of(one) for one in every if one.invocation in invocations}
+        newest: dict[str, PastScenario] = {}
+        for one in every:
+            newest.setdefault(branch_of(one), one)
+        there = {name for name in branches if newest[name].at > around.invocation.at - gone_after.ns}
+        if any(not clean(newest[name], member) for name in there):
+            return 0
+        counting = [one for one in every if branch_of(one) in there or not there]
+    return len(_leading_clean(counting, member, after=last))
 
 
-def _while_clean(results: Iterable[PastScenario], cause: Cause) -> Iterator[PastScenario]:
+def _leading_clean(results: Iterable[PastScenario], cause: Cause, *, after: PastScenario | None) -> list[PastScenario]:
+    found: list[PastScenario] = []
     for one in results:
-        if not clean(one, cause):
-            return
-        yield one
+        if not clean(one, cause) or (after is not None and not _newer(one, after)):
+            break
+        found.append(one)
+    return found
 
 
 def merged(*several: Sequence[PastScenario]) -> list[PastScenario]:
@@ -195,6 +228,6 @@ def since(line: Sequence[PastScenario], result: PastScenario, cause: Cause) -> S
         if clean(one, cause):
             return Since(first_bad=first_bad, last_good=one, bad=bad, looked=looked)
         looked += 1
-        if shows(one, (cause,)):
+        if shows(one, cause):
             first_bad, bad = one, bad + 1
     return Since(first_bad=first_bad, last_good=None, bad=max(bad, 1), looked=max(looked, 1))

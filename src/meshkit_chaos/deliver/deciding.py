@@ -41,7 +41,8 @@ def decide(
     ``scenarios`` are its results; ``history`` may hold them already. ``told``: what was decided before, in any order. What is
     superseded may be left out, unless it tells of this very invocation. ``now``: wall-clock ns.
     """
-    around = courses(invocation, scenarios, history)
+    scenarios = sorted(scenarios, key=lambda one: one.scenario)
+    around = courses(invocation, scenarios, history, nightly=routing.nightly)
     seen = sights(around)
     night = _night(invocation, scenarios, history, routing)
     before = _night_before(night, history) if night is not None else {}

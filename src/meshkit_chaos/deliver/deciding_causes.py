@@ -13,15 +13,25 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from meshkit_chaos.deliver.action import Action, Occasion, Ticket, Wish
-from meshkit_chaos.deliver.cause import Cause, digest
+from meshkit_chaos.deliver.cause import UNPROVEN, Cause, digest
 from meshkit_chaos.deliver.course import Courses, Sight, clean, clean_row, merged
 from meshkit_chaos.deliver.message import Message
 from meshkit_chaos.deliver.routing import About, reason
 from meshkit_chaos.deliver.settings import TRACKERS, Alertmanager, Channel, Routing
 from meshkit_chaos.deliver.storms import Storm, belongs, rolled_up
 from meshkit_chaos.deliver.telling import owners
-from meshkit_chaos.deliver.telling_causes import Recovery, Telling, changed, first_failure, named, recovered, still_failing
+from meshkit_chaos.deliver.telling_causes import (
+    Recovery,
+    Telling,
+    changed,
+    clean_so_far,
+    first_failure,
+    named,
+    recovered,
+    still_failing,
+)
 from meshkit_chaos.deliver.threads import Thread, opened
+from meshkit_chaos.history.model import PastScenario
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +56,12 @@ class Here:
     @cached_property
     def shown(self) -> frozenset[Cause]:
         return frozenset(one.cause for one in self.sights)
+
+    @cached_property
+    def known(self) -> frozenset[Cause]:
+        """What was told of this very invocation before, whatever became of it since."""
+        told = (one.action for thread in self.threads.values() for one in thread.told)
+        return frozenset(cause for one in told if self.invocation in one.invocations for cause in one.causes)
 
     def reason(self, occasion: Occasion, sights: Sequence[Sight]) -> str:
         """Why this goes here; empty where it does not. A tracker with a ticket is told how it goes on, whatever routes say."""
@@ -76,7 +92,7 @@ def decide_causes(here: Here) -> Iterator[Action]:
     for storm in (*storms, *(Storm(one.cause, (one,)) for one in alone)):
         yield from _begun(here, storm)
     for key in sorted(here.threads.keys() - going_on.keys() - joining.keys()):
-        yield from _recovered(here, here.threads[key])
+        yield from _not_seen(here, here.threads[key])
 
 
 def _assigned(here: Here) -> tuple[dict[str, list[Sight]], dict[str, list[Sight]], list[Sight]]:
@@ -89,7 +105,7 @@ def _assigned(here: Here) -> tuple[dict[str, list[Sight]], dict[str, list[Sight]
         holder = next((thread for thread in threads if thread.holds(sight.cause)), None)
         if holder is not None:
             going_on.setdefault(holder.key, []).append(sight)
-        elif not sight.quiet(here.routing.rules.unproven_after):
+        elif sight.cause not in here.known and not sight.quiet(here.routing.rules.unproven_after):
             other = next((thread for thread in threads if _moved(here, thread, sight) or _joins(thread, sight)), None)
             if other is None:
                 fresh.append(sight)
@@ -99,7 +115,9 @@ def _assigned(here: Here) -> tuple[dict[str, list[Sight]], dict[str, list[Sight]
 
 
 def _moved(here: Here, thread: Thread, sight: Sight) -> bool:
-    """Whether the same scenario failed otherwise before, and does no more."""
+    """Whether the same scenario failed otherwise before, and does no more. What proves nothing does not tell that."""
+    if sight.cause.kind in UNPROVEN:
+        return False
     same = any(
         (one.scenario, one.environment_class) == (sight.cause.scenario, sight.cause.environment_class) for one in thread.members
     )
@@ -171,7 +189,8 @@ def _still(here: Here, thread: Thread, sights: Sequence[Sight]) -> Iterator[Acti
     news = any(one.result.at > thread.failed_at for one in sights)
     if not why or not news or thread.covers(here.invocation):
         return
-    begun = thread.now[0].action.at
+    begun = thread.now[0].action
+    first = begun.ticket.failed_at if begun.ticket else begun.at
     seen_again = here.tracker and thread.turn == 1
     at_once = seen_again or isinstance(here.channel, Alertmanager)
     due = 0 if at_once else thread.next_due(here.routing.rules.digest_every)
@@ -180,7 +199,7 @@ def _still(here: Here, thread: Thread, sights: Sequence[Sight]) -> Iterator[Acti
         here,
         thread=thread.key,
         occasion="still-failing",
-        message=still_failing(_telling(here, thread.causes[0], sights), begun=begun),
+        message=still_failing(_telling(here, thread.causes[0], sights, thread.members), begun=begun.at, first=first),
         reason=f"{named(thread.causes[0], thread.members)}: still failing; {rule}; {why}",
         causes=(thread.causes[0], *(one.cause for one in sights)),
         episode=thread.episode,
@@ -191,54 +210,58 @@ def _still(here: Here, thread: Thread, sights: Sequence[Sight]) -> Iterator[Acti
     )
 
 
-def _recovered(here: Here, thread: Thread) -> Iterator[Action]:
-    ran = {(one.scenario, one.environment_class): one for one in here.around.results}
+def _not_seen(here: Here, thread: Thread) -> Iterator[Action]:
+    """What an open thread is told that nothing was seen of: that it is over, or that the digest which waits is out of date."""
     members = thread.members
-    if not thread.open or not any((one.scenario, one.environment_class) in ran for one in members):
+    if not thread.open or not any(_is_evidence(one, thread) for one in here.around.results):
         return
+    row = clean_row(here.around, members, thread.invocations, gone_after=here.routing.rules.digest_every)
     needed = here.routing.rules.close_after
-    row = clean_row(here.around, members, thread.invocations)
-    if row < needed:
+    over = row >= needed
+    if not row or (not over and (not thread.waiting or thread.covers(here.invocation))):
         return
     every = merged(*(here.around.of(one, line=False) for one in members), *(here.around.of(one) for one in members))
-    good = [one for one in every if any(clean(one, member) for member in members)][: row * len(members)]
-    sights = [Sight(members[0], one) for one in good]
-    why = here.reason("recovered", sights)
+    good = [one for one in every if any(one.scenario == member.scenario and clean(one, member) for member in members)]
+    occasion: Occasion = "recovered" if over else "still-failing"
+    why = here.reason(occasion, [Sight(members[0], one) for one in good])
     if not why:
         return
-    reopened = thread.reopened(here.routing.rules.reopen_within)
-    begun = thread.now[0].action.at
+    flapping = _flaps(here, thread.reopened(here.routing.rules.reopen_within))
     told = Recovery(
         routing=here.routing,
         cause=thread.causes[0],
         members=members,
-        row=tuple(good),
+        row=tuple(good[: row * len({one.scenario for one in members})]),
         clean=row,
-        begun=begun,
-        flapping=_flaps(here, reopened),
+        begun=thread.now[0].action.at,
+        flapping=flapping,
     )
     yield _action(
         here,
         thread=thread.key,
-        occasion="recovered",
-        message=recovered(told),
-        reason=f"{named(thread.causes[0], members)}: recovered; clean {row} times in a row, {needed} are needed; {why}",
+        occasion=occasion,
+        message=recovered(told) if over else clean_so_far(told, needed=needed),
+        reason=f"{named(thread.causes[0], members)}: clean {row} times in a row, {needed} are needed; {why}",
         causes=thread.causes,
         episode=thread.episode,
         turn=thread.turn,
+        not_before=0 if over else thread.next_due(here.routing.rules.digest_every),
         replaces=tuple(one.key for one in thread.waiting),
         ticket=Ticket(
-            wish="clean",
-            failed_at=thread.failed_at,
-            clean=row,
-            flapping=_flaps(here, reopened),
-            owner=next(iter(owners(good)), ""),
+            wish="clean", failed_at=thread.failed_at, clean=row, flapping=flapping, owner=next(iter(owners(good)), "")
         ),
     )
 
 
-def _telling(here: Here, cause: Cause, sights: Sequence[Sight]) -> Telling:
-    return Telling(routing=here.routing, around=here.around, cause=cause, sights=tuple(sights))
+def _is_evidence(result: PastScenario, thread: Thread) -> bool:
+    """Whether a result is clean of a member, and newer than what was told of the thread."""
+    scope = (result.scenario, result.environment_class)
+    members = [one for one in thread.members if (one.scenario, one.environment_class) == scope]
+    return result.at > thread.failed_at and any(clean(result, one) for one in members)
+
+
+def _telling(here: Here, cause: Cause, sights: Sequence[Sight], members: tuple[Cause, ...] = ()) -> Telling:
+    return Telling(routing=here.routing, around=here.around, cause=cause, sights=tuple(sights), members=members)
 
 
 def _ticket(sights: Sequence[Sight], wish: Wish, *, flapping: bool) -> Ticket:

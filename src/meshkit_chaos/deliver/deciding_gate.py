@@ -128,8 +128,12 @@ def _causes(decision: Decision) -> tuple[Cause, ...]:
 
 
 def _news(here: _Here, thread: Thread, causes: tuple[Cause, ...]) -> bool:
+    """Whether anything blocks that was not told since the gate closed, or it was told long ago. Fewer reasons are no news."""
+    known: set[Cause] = set()
+    for one in thread.valid:
+        known = known | set(one.action.causes) if one.action.occasion == "gate-blocked" else set()
     last = thread.last
-    return last is None or set(last.causes) != set(causes) or here.now >= last.at + here.routing.rules.digest_every.ns
+    return last is None or not known.issuperset(causes) or here.now >= last.at + here.routing.rules.digest_every.ns
 
 
 def _used(here: _Here, decision: Decision) -> Iterator[Action]:

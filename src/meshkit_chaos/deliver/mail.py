@@ -133,7 +133,7 @@ class MailSender:
         if copied := self._copied(action):
             mail["Cc"] = copied
         mail["Subject"] = made.subject
-        mail["Date"] = formatdate(action.at / 10**9)
+        mail["Date"] = formatdate(action.at / 10**9, usegmt=True)
         mail["Message-ID"] = self._id(action.key)
         earlier = [self._id(told.action.key) for told in thread]
         if earlier:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from meshkit_chaos.deliver.budget import Room, fitted
 from meshkit_chaos.deliver.message import Link, Message, Point, Section, Tone
-from meshkit_chaos.deliver.sparkline import sparkline
+from meshkit_chaos.deliver.sparkline import figures
 
 BUDGET: Final = 80_000
 _ROOM: Final = Room(title=160, lead=4000, value=500, point=600, points=150)
@@ -26,7 +26,8 @@ _MONO: Final = "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace
 _DARK: Final = """
 :root{color-scheme:light dark;supported-color-schemes:light dark}
 @media (prefers-color-scheme:dark){
-body,.page{background:#14181d!important}.card{background:#1e242b!important;border-color:#39424d!important}
+body,.page{background:#14181d!important}.card{background:#1e242b!important;border-left-color:#39424d!important;border-right-color:#39424d!important;
+border-bottom-color:#39424d!important}
 .ink{color:#e6eaef!important}.soft{color:#a9b4c0!important}.code{background:#10151a!important;color:#e6eaef!important}
 .good{color:#5dd37c!important}.bad{color:#ff9488!important}.unsure{color:#f0c060!important}a{color:#8ab8ff!important}}
 """
@@ -53,7 +54,7 @@ def _text(message: Message) -> str:
     lines = [message.title, "=" * min(len(message.title), 72), "", *([message.lead, ""] if message.lead else [])]
     lines += [f"{fact.label}: {fact.value}" for fact in message.facts]
     if message.trend is not None:
-        lines.append(sparkline(message.trend))
+        lines.append(f"{message.trend.label}: {figures(message.trend)}")
     for section in message.sections:
         lines += ["", section.heading, "-" * min(len(section.heading), 72)]
         for point in section.points:
@@ -100,14 +101,14 @@ _CELL: Final = "padding:2px 12px 2px 0;font-size:14px;line-height:1.4;vertical-a
 
 
 def _facts(message: Message) -> str:
-    rows = [
-        f'<tr><td class="soft" style="{_CELL};color:#5b6675;width:35%">{escape(fact.label)}</td>'
-        f'<td class="ink" style="{_CELL};color:#1c2430">{escape(fact.value)}</td></tr>'
-        for fact in message.facts
-    ]
+    facts = [(fact.label, fact.value) for fact in message.facts]
     if message.trend is not None:
-        said = f'<td colspan="2" class="ink" style="{_CELL};color:#1c2430">{escape(sparkline(message.trend))}</td>'
-        rows.append(f"<tr>{said}</tr>")
+        facts.append((message.trend.label, figures(message.trend)))
+    rows = [
+        f'<tr><td class="soft" style="{_CELL};color:#5b6675;width:24%">{escape(label)}</td>'
+        f'<td class="ink" style="{_CELL};color:#1c2430">{escape(value)}</td></tr>'
+        for label, value in facts
+    ]
     table = '<table role="presentation" width="100%" cellpadding="0" cellspacing="0" style="margin:0 0 8px">'
     return f"{table}{''.join(rows)}</table>" if rows else ""
 
@@ -130,7 +131,7 @@ def _command(command: str) -> str:
     if not command:
         return ""
     style = (
-        f"margin:0;padding:10px;background:#eef1f5;border-radius:4px;font-size:13px;white-space:pre-wrap;color:#1c2430;{_MONO}"
+        f"margin:0;padding:10px;background:#eef1f5;border-radius:4px;font-size:12px;white-space:pre-wrap;color:#1c2430;{_MONO}"
     )
     return f'<p class="soft" style="{_SMALL}">See it yourself:</p><pre class="code" style="{style}">{escape(command)}</pre>'
 

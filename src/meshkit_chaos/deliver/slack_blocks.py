@@ -19,7 +19,7 @@ from meshkit_chaos.deliver.budget import Room, fitted
 from meshkit_chaos.deliver.escaping import cut, one_line, width
 from meshkit_chaos.deliver.message import Link, Message, Point, Section, Tone
 from meshkit_chaos.deliver.settings import Owner
-from meshkit_chaos.deliver.sparkline import sparkline
+from meshkit_chaos.deliver.sparkline import figures
 
 BUDGET: Final = 12_000
 MARKS: Final[dict[Tone, str]] = {"good": "✅", "bad": "❌", "unsure": "❔", "neutral": "▪️"}
@@ -96,9 +96,10 @@ def _lead(message: Message, people: Sequence[Block]) -> list[Block]:
 
 def _facts(message: Message) -> list[Block]:
     """Facts and trend, a line each."""
-    lines = [[_text(f"{fact.label}: ", bold=True), _text(fact.value)] for fact in message.facts]
+    facts = [(fact.label, fact.value) for fact in message.facts]
     if message.trend is not None:
-        lines.append([_text(sparkline(message.trend))])
+        facts.append((message.trend.label, figures(message.trend)))
+    lines = [[_text(f"{label}: ", bold=True), _text(value)] for label, value in facts]
     elements: list[Block] = []
     for line in lines:
         elements += [_text("\n"), *line]

@@ -18,11 +18,16 @@ MOST: Final = 30
 
 def sparkline(trend: Trend) -> str:
     """Such as ``convergence ▁▁▂·█ 9.8s, limit 5s``."""
+    return f"{trend.label} {figures(trend)}"
+
+
+def figures(trend: Trend) -> str:
+    """The same without its name: bars, newest value, limit."""
     values = tuple(value if value is not None and math.isfinite(value) else None for value in trend.values[-MOST:])
     newest = values[-1] if values else None
     said = "newest: no value" if newest is None else f"{_number(newest)}{trend.unit}"
     limit = f", limit {_number(trend.limit)}{trend.unit}" if trend.limit is not None and math.isfinite(trend.limit) else ""
-    return f"{trend.label} {bars(values)} {said}{limit}"
+    return f"{bars(values)} {said}{limit}"
 
 
 def bars(values: tuple[float | None, ...]) -> str:

@@ -19,12 +19,12 @@ from meshkit_chaos.deliver.budget import Room, fitted
 from meshkit_chaos.deliver.escaping import one_line
 from meshkit_chaos.deliver.message import Message, Point, Section, Tone
 from meshkit_chaos.deliver.settings import Owner
-from meshkit_chaos.deliver.sparkline import sparkline
+from meshkit_chaos.deliver.sparkline import figures
 
 BUDGET: Final = 20_000
 VERSION: Final = "1.4"
 _ROOM: Final = Room(lead=1500, points=60, command=600)
-_MARKS: Final[dict[Tone, str]] = {"good": "✅", "bad": "❌", "unsure": "❔", "neutral": "▪️"}
+_MARKS: Final[dict[Tone, str]] = {"good": "✓", "bad": "✗", "unsure": "?", "neutral": "•"}
 _STYLES: Final[dict[Tone, str]] = {"good": "good", "bad": "attention", "unsure": "warning", "neutral": "emphasis"}
 _MOST_PEOPLE: Final = 10
 Element = dict[str, Any]
@@ -87,10 +87,11 @@ def _body(message: Message, people: Sequence[Owner]) -> list[Element]:
     body = [_line(_run(line)) for line in message.lead.split("\n") if line]
     if people:
         body.append({"type": "TextBlock", "text": " ".join(_at(owner) for owner in people), "wrap": True})
-    for at, fact in enumerate(message.facts):
-        body.append(_line(_run(f"{fact.label}: ", weight="Bolder"), _run(fact.value), spacing="Small" if at else "Medium"))
+    facts = [(fact.label, fact.value) for fact in message.facts]
     if message.trend is not None:
-        body.append(_line(_run(sparkline(message.trend))))
+        facts.append((message.trend.label, figures(message.trend)))
+    for at, (label, value) in enumerate(facts):
+        body.append(_line(_run(f"{label}: ", weight="Bolder"), _run(value), spacing="Small" if at else "Medium"))
     for section in message.sections:
         body += _section(section)
     if message.command:
@@ -107,8 +108,7 @@ def _section(section: Section) -> list[Element]:
 
 
 def _point(point: Point) -> Element:
-    mark = "•" if point.tone == "neutral" else _MARKS[point.tone]
-    run = _run(f"{mark} {point.text}")
+    run = _run(f"{_MARKS[point.tone]} {point.text}")
     return {**run, "selectAction": {"type": "Action.OpenUrl", "url": point.url}} if point.url else run
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from meshkit_chaos.clock import minute
 from meshkit_chaos.deliver.cause import UNPROVEN, WORDS, Cause
-from meshkit_chaos.deliver.course import Courses, Sight, Since, since
+from meshkit_chaos.deliver.course import Courses, Sight, Since, merged, shows, since
 from meshkit_chaos.deliver.message import Message, Point, Section, Tone
 from meshkit_chaos.deliver.routing import weight
 from meshkit_chaos.deliver.settings import Routing
@@ -31,12 +31,16 @@ from meshkit_chaos.judge.phrases import counted, listed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telling:
-    """What every message of a cause needs. ``cause`` is the thread's own: its key stands in each of them."""
+    """What every message of a cause needs. ``cause`` is the thread's own: its key stands in each of them.
+
+    ``sights``: what this invocation shows of it, at least one. ``members``: what was told of a storm before.
+    """
 
     routing: Routing
     around: Courses
     cause: Cause
     sights: tuple[Sight, ...]
+    members: tuple[Cause, ...] = ()
 
     @property
     def worst(self) -> Sight:
@@ -50,7 +54,7 @@ class Telling:
     @property
     def since(self) -> Since:
         sight = self.worst
-        return since(self.around.of(sight.cause), sight.result, sight.cause)
+        return since(self.around.before(sight.cause), sight.result, sight.cause)
 
 
 def first_failure(told: Telling, *, reopened: int, loud: bool = True) -> Message:
@@ -59,11 +63,12 @@ def first_failure(told: Telling, *, reopened: int, loud: bool = True) -> Message
     return _message(told, title=_title(told), lead=_lead(told) + again, loud=loud)
 
 
-def still_failing(told: Telling, *, begun: int) -> Message:
-    """It goes on. ``begun``: wall-clock ns of when it was first told."""
-    found = told.since
-    often = f"{found.bad} of {counted(found.looked, 'result')}" if found.looked > 1 else "1 result"
-    lead = f"Told first on {minute(begun)}; since then it shows in {often}. {_lead(told)}"
+def still_failing(told: Telling, *, begun: int, first: int) -> Message:
+    """It goes on. ``begun``: wall-clock ns of when it was first told; ``first``: of the result that was told then."""
+    cause = told.worst.cause
+    since_then = [one for one in merged(told.around.of(cause, line=False), told.around.of(cause)) if one.at >= first]
+    bad = sum(shows(one, cause) for one in since_then)
+    lead = f"Told first on {minute(begun)}; it shows in {bad} of {counted(len(since_then), 'result')} since. {_lead(told)}"
     return _message(told, title=f"Still: {_title(told)}", lead=lead, loud=False)
 
 
@@ -78,15 +83,40 @@ def changed(told: Telling, *, before: Sequence[Cause]) -> Message:
 
 
 def recovered(told: Recovery) -> Message:
-    """It is gone: so many passes in a row say so."""
-    newest, oldest = told.row[0], told.row[-1]
+    """It is gone: so many clean results in a row say so."""
     note = " It came back too often: a person should look before its ticket is closed." if told.flapping else ""
-    number = "1 pass" if told.clean == 1 else f"{told.clean} passes"
-    lead = f"{number} in a row since {seen(oldest)}; first told on {minute(told.begun)}.{note}"
+    lead = f"{_row(told)} in a row since {seen(told.row[-1])}; first told on {minute(told.begun)}.{note}"
+    title = f"Recovered: {told.routing.project}: {named(told.cause, told.members)}"
+    return _over(told, title=title, lead=lead, tone="good" if _all_passed(told) else "neutral")
+
+
+def clean_so_far(told: Recovery, *, needed: int) -> Message:
+    """It was not seen any more, and not for long enough: what a digest says instead of "still"."""
+    lead = f"{_row(told)} in a row since {seen(told.row[-1])}; {needed} end it. First told on {minute(told.begun)}."
+    title = f"Clean so far: {told.routing.project}: {named(told.cause, told.members)}"
+    return _over(told, title=title, lead=lead, tone="unsure")
+
+
+def _all_passed(told: Recovery) -> bool:
+    return all(
+        one.verdict == "pass" or one.objectives.get(cause.objective) == "pass"
+        for one in told.row
+        for cause in told.members
+        if cause.scenario == one.scenario
+    )
+
+
+def _row(told: Recovery) -> str:
+    passes = "1 pass" if told.clean == 1 else f"{told.clean} passes"
+    return passes if _all_passed(told) else f"{counted(told.clean, 'result')} with evidence"
+
+
+def _over(told: Recovery, *, title: str, lead: str, tone: Tone) -> Message:
+    newest, oldest = told.row[0], told.row[-1]
     return Message(
-        title=line(f"Recovered: {told.routing.project}: {named(told.cause, told.members)}", 200),
+        title=line(title, 200),
         lead=lead,
-        tone="good",
+        tone=tone,
         facts=facts(
             (
                 ("commit", short(commit_of(newest))),
@@ -102,7 +132,7 @@ def recovered(told: Recovery) -> Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """What is known of a cause that is gone. ``row``: the clean results, newest first; there is at least one."""
+    """What is known of a cause that is gone, or seems so. ``row``: the clean results, newest first; there is at least one."""
 
     routing: Routing
     cause: Cause
@@ -123,7 +153,7 @@ def named(cause: Cause, members: Sequence[Cause]) -> str:
 
 def _title(told: Telling) -> str:
     kind = told.worst.cause.kind
-    causes = [one.cause for one in told.sights]
+    causes = [*told.members, *(one.cause for one in told.sights)]
     about = named(told.cause, causes) if told.cause.storm else named(told.worst.cause, causes)
     return line(f"{told.routing.project}: {about}: {WORDS[kind]}", 200)
 
@@ -157,7 +187,7 @@ def _message(told: Telling, *, title: str, lead: str, loud: bool) -> Message:
             )
         ),
         sections=_sections(told),
-        trend=trend(told.around.of(sight.cause), sight.cause),
+        trend=trend(told.around.before(sight.cause), sight.cause),
         command=command(result, sight.cause),
         links=links(told.routing.links, result=result, found=found),
         cause=told.cause.key,
@@ -170,7 +200,7 @@ def _sections(told: Telling) -> tuple[Section, ...]:
     ordered = sorted(told.sights, key=lambda one: (-weight(one.result.severity), one.cause.words))
     if len(ordered) > 1:
         points = tuple(
-            Point(text=f"{line(one.cause.words, 120)}: {why(one.result, one.cause)}", tone=tone(one)) for one in ordered
+            Point(text=f"{line(one.cause.words, 120)}: {why(one.result, one.cause)}", tone=tone_of(one)) for one in ordered
         )
         return (Section(heading=f"{counted(len(points), 'cause')}", points=points),)
     runs = ordered[0].result.runs
@@ -187,5 +217,5 @@ def _sections(told: Telling) -> tuple[Section, ...]:
     return (Section(heading="runs", points=points),)
 
 
-def tone(sight: Sight) -> Tone:
+def tone_of(sight: Sight) -> Tone:
     return "unsure" if sight.cause.kind in UNPROVEN else "bad"

@@ -12,7 +12,7 @@ from meshkit_chaos.deliver.telling_nights import dashboard
 from meshkit_chaos.gate.decision import EVIDENCE, Decision, Item, OverrideUse
 from meshkit_chaos.gate.overrides import Override
 from meshkit_chaos.judge.phrases import counted, listed
-from meshkit_chaos.report.gate_words import build, name, ordered
+from meshkit_chaos.report.gate_words import name, ordered, pairs
 
 
 def blocked(routing: Routing, decision: Decision, *, mention: Sequence[str]) -> Message:
@@ -25,7 +25,7 @@ def blocked(routing: Routing, decision: Decision, *, mention: Sequence[str]) -> 
         Section(heading="overrides that do not count", points=tuple(_use(use) for use in refused)),
     )
     return Message(
-        title=line(f"{routing.project}: the gate is closed for {build(decision.subject)}", 200),
+        title=line(f"{routing.project}: the gate is closed for {_build(decision.subject)}", 200),
         lead=line(decision.sentence, 600),
         tone="bad" if any(item.code in EVIDENCE for item in items) else "unsure",
         facts=facts(
@@ -48,7 +48,7 @@ def opened_gate(routing: Routing, decision: Decision) -> Message:
     used = [use for use in decision.overrides if not use.refusal]
     exceptions = (Section(heading="by exception", points=tuple(_use(use) for use in used)),) if used else ()
     return Message(
-        title=line(f"{routing.project}: the gate is open for {build(decision.subject)}", 200),
+        title=line(f"{routing.project}: the gate is open for {_build(decision.subject)}", 200),
         lead=line(decision.sentence, 600),
         tone="unsure" if used else "good",
         facts=facts((*_subject(decision.subject), ("policy", decision.policy))),
@@ -60,7 +60,7 @@ def opened_gate(routing: Routing, decision: Decision) -> Message:
 def override_used(routing: Routing, decision: Decision, use: OverrideUse) -> Message:
     """Something that did not pass was let through on somebody's word."""
     return Message(
-        title=line(f"{routing.project}: the exception {use.id} was used for {build(decision.subject)}", 200),
+        title=line(f"{routing.project}: the exception {use.id} was used for {_build(decision.subject)}", 200),
         lead=line(use.sentence, 600),
         tone="unsure",
         facts=facts(
@@ -81,7 +81,9 @@ def override_expiring(routing: Routing, entry: Override, *, now: int) -> Message
     left = counted(hours // 24, "day") if hours >= 48 else counted(hours, "hour")
     return Message(
         title=line(f"{routing.project}: the exception {entry.id} ends in {left}", 200),
-        lead=line(f"From {minute(entry.expires)} on it accepts {entry.accept} no more. {entry.reason}", 600),
+        lead=line(
+            f"From {minute(entry.expires)} on {entry.accept} is accepted no more. It was granted because: {entry.reason}", 600
+        ),
         tone="unsure",
         facts=facts(
             (
@@ -97,6 +99,12 @@ def override_expiring(routing: Routing, entry: Override, *, now: int) -> Message
     )
 
 
+def _build(subject: Mapping[str, str]) -> str:
+    """The shortest name of what is to be released."""
+    named = next((f"{key} {short(subject[key])}" for key in ("version", "commit") if key in subject), "")
+    return named or pairs(subject)
+
+
 def _subject(subject: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     first = [key for key in ("version", "commit", "branch") if key in subject]
     rest = listed(f"{key}={value}" for key, value in subject.items() if key not in first)
@@ -105,7 +113,7 @@ def _subject(subject: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 def _sighted(item: Item | None, which: str) -> str:
     sighting = getattr(item, which, None)
-    return f"{minute(sighting.at)}, {build(sighting.subject)}" if sighting is not None else ""
+    return f"{minute(sighting.at)}, {_build(sighting.subject)}" if sighting is not None else ""
 
 
 def _point(item: Item) -> Point:

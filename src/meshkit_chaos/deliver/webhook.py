@@ -108,7 +108,6 @@ def webhook_document(action: Action) -> tuple[dict[str, Any], tuple[str, ...]]:
     found, dropped = fitted(
         action.message, budget=BUDGET - 32 * 2**10, size=lambda one: len(msgspec.json.encode(one)), room=_ROOM
     )
-    found = msgspec.structs.replace(found, mention=tuple(one_line(name, 100) for name in found.mention[:50]))
     document = Document(
         key=plain(action.key[:500]),
         occasion=action.occasion,
@@ -123,6 +122,15 @@ def webhook_document(action: Action) -> tuple[dict[str, Any], tuple[str, ...]]:
         ticket=None if action.ticket is None else _ticket(action.ticket),
     )
     return msgspec.to_builtins(document), dropped
+
+
+def webhook_schema_json() -> bytes:
+    """The JSON Schema of the document, as it is published."""
+    schema = msgspec.json.schema(Document)
+    return (
+        msgspec.json.format(msgspec.json.encode({"title": "What the webhook of meshkit-chaos is sent", **schema}), indent=2)
+        + b"\n"
+    )
 
 
 def header_value(text: str) -> str:
