@@ -50,7 +50,7 @@ def test_what_goes_on_is_a_digest_and_no_repetition() -> None:
     assert [one.occasion for one in world.sent("chat") if one.occasion != "summary"] == ["first-failure", "still-failing"]
     digest = world.sent("chat", "still-failing")[0]
     assert digest.not_before == START + 1800 * SECOND + 7 * DAY
-    assert "shows in 7 of 7 results" in digest.message.lead
+    assert "it shows in 7 of 7 results since" in digest.message.lead
     assert len([one for one in world.told if one.state == "pending"]) == 2
     assert len(world.sent("chat", "summary")) == 10
 
@@ -329,3 +329,15 @@ def test_a_preview_says_why_each_route_takes_something_or_not() -> None:
         (False, "it takes first-failure"),
         (False, "no scenario of it has a module like shards"),
     ]
+
+
+def test_a_new_branch_looks_back_on_the_nightlies() -> None:
+    """A first failure on a branch without results of its own says when the nightlies were last good, and shows their times."""
+    world = World(routes(more="nightly: {trigger: nightly}"))
+    for day in range(4):
+        world.night(day, PASSES, trigger="nightly")
+    message = world.night(3.3, FAILS, branch="change")[0].message
+    facts = {fact.label: fact.value for fact in message.facts}
+    assert facts["last good"].startswith("2026-10-04 02:00Z")
+    assert message.trend is not None
+    assert (message.trend.values, message.trend.limit) == ((2.0, 2.0, 2.0, 2.0, 9.0), 5.0)

@@ -125,6 +125,19 @@ def test_preview_shows_it_and_does_nothing(place: Place) -> None:
     assert "0 messages would be sent" in again.err
 
 
+def test_preview_explains_what_no_route_takes(place: Place) -> None:
+    """With ``--explain`` every route answers for everything that was seen, also for what is sent nowhere."""
+    out = place.results(FAILING)
+    ended = place.notify("preview", out, "--explain")
+    assert ended.code == 0, ended
+    assert "summary: the night (no route takes it)" in ended.out
+    assert "does not  gate: it takes gate-blocked" in ended.out
+    assert "takes it  what-goes-wrong: route what-goes-wrong" in ended.out
+    told = place.notify("preview", out, "--explain", "--format", "json").data
+    assert len(told["messages"]) == 1
+    assert [one["occasion"] for one in told["explained"]] == ["first-failure", "summary"]
+
+
 def test_a_channel_can_be_tried_out(place: Place) -> None:
     """A test ticket is opened and closed again; a wrong token is told with who must act, and is 2."""
     ended = place.notify("test", "tickets")

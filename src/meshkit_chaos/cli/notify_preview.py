@@ -18,10 +18,13 @@ from meshkit_chaos.cli.notify_sending import known_invocation
 from meshkit_chaos.cli.options import FORMAT, json_text
 from meshkit_chaos.errors import CannotRun, HistoryProblem, UsageError
 from meshkit_chaos.judge.phrases import counted
+from meshkit_chaos.slo.codec import builtins
 
 if TYPE_CHECKING:
     from meshkit_chaos.deliver.action import Action, Told
+    from meshkit_chaos.deliver.explaining import Explained
     from meshkit_chaos.deliver.sending import Rendered, Sender
+    from meshkit_chaos.deliver.settings import Routing
     from meshkit_chaos.history.index import Derived, History
     from meshkit_chaos.scenario.metric_sources import SecretRef
 
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 @OVERRIDES_OPTION
 @ROUTES_OPTION
 @placed
+@click.option("--explain", is_flag=True, help="Also say of each route whether it takes what was seen, and why not.")
 @FORMAT
 def preview_command(
     results: tuple[str, ...],
@@ -40,6 +44,7 @@ def preview_command(
     routes: Path,
     history: str,
     artifacts: str | None,
+    explain: bool,
     form: str,
 ) -> int:
     """Show what `notify send` with the same arguments would send: to which channel, why, and how much of its budget it takes.
@@ -56,12 +61,16 @@ def preview_command(
         folders = [_derived(Path(one)) for one in results if Path(one).is_dir()]
         known = [known_invocation(opened, one) for one in results if not Path(one).is_dir()]
         decided, threads = rehearsed(opened, folders, known, by_results(ways.routing), later)
+        answers = _explained(opened, folders, known, ways.routing) if explain else ()
     shown = _rendered(ways, decided.new, threads)
     if form == "json":
-        click.echo(json_text([_data(action, rendered, why) for action, rendered, why in shown]))
+        messages = [_data(action, rendered, why) for action, rendered, why in shown]
+        click.echo(json_text({"messages": messages, "explained": builtins(answers)} if explain else messages))
     else:
         for action, rendered, why in shown:
             click.echo("\n".join(_lines(action, rendered, why)) + "\n")
+        for answer in answers:
+            click.echo("\n".join(_answer_lines(answer)))
     say(f"{counted(len(decided.new), 'message')} would be sent, {len(decided.known)} decided before")
     return 0
 
@@ -78,6 +87,23 @@ def _history(location: str, artifacts: str | None) -> Iterator[History]:
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="meshkit-chaos-"))
             opened = stack.enter_context(open_history(f"{scratch}/history", make=True))
         yield opened
+
+
+def _explained(opened: History, folders: Sequence[Derived], known: Sequence[str], routing: Routing) -> tuple[Explained, ...]:
+    from meshkit_chaos.deliver.explaining import explained  # noqa: PLC0415  # start-up time
+
+    held = [whole for name in known if (whole := opened.invocation(name)) is not None]
+    every = [*((one.invocation, one.scenarios) for one in folders), *held]
+    return tuple(one for whole in every for one in explained(*whole, history=opened, routing=routing))
+
+
+def _answer_lines(answer: Explained) -> list[str]:
+    from meshkit_chaos.report.escape import visible  # noqa: PLC0415  # start-up time
+
+    note = f" (quiet: {answer.quiet})" if answer.quiet else " (no route takes it)" if answer.untold else ""
+    head = f"{answer.occasion}: {answer.what}{note}"
+    routes = [f"  {'takes it' if one.taken else 'does not'}  {one.route}: {one.why}" for one in answer.matches]
+    return [visible(line.replace("\n", " ")) for line in (head, *routes)]
 
 
 def _derived(out: Path) -> Derived:
@@ -132,8 +158,6 @@ def _unread(ways: Ways) -> Ways:
 
 
 def _data(action: Action, rendered: Rendered | None, why: str) -> dict[str, Any]:
-    from meshkit_chaos.slo.codec import builtins  # noqa: PLC0415  # start-up time
-
     return {
         "key": action.key,
         "channel": action.channel,

@@ -47,6 +47,14 @@ class Courses:
         """All results of a cause's scenario and class; with ``line``, only those of the branch of this invocation."""
         return (self.line if line else self.every).get((cause.scenario, cause.environment_class), ())
 
+    def before(self, cause: Cause) -> tuple[PastScenario, ...]:
+        """What to look back on: the branch; where that is new, the nightlies (all branches where none is known) before it."""
+        line = self.of(cause)
+        if {one.invocation for one in line} - {self.invocation.invocation}:
+            return line
+        others = [one for one in self.of(cause, line=False) if self.nightly.items() <= one.subject.items()]
+        return tuple(one for one in merged(line, others) if one.at <= self.invocation.at)
+
 
 def courses(
     invocation: PastInvocation, results: Sequence[PastScenario], history: HistoryReader, *, nightly: dict[str, str]

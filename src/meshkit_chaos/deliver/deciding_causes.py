@@ -189,7 +189,8 @@ def _still(here: Here, thread: Thread, sights: Sequence[Sight]) -> Iterator[Acti
     news = any(one.result.at > thread.failed_at for one in sights)
     if not why or not news or thread.covers(here.invocation):
         return
-    begun = thread.now[0].action.at
+    begun = thread.now[0].action
+    first = begun.ticket.failed_at if begun.ticket else begun.at
     seen_again = here.tracker and thread.turn == 1
     at_once = seen_again or isinstance(here.channel, Alertmanager)
     due = 0 if at_once else thread.next_due(here.routing.rules.digest_every)
@@ -198,7 +199,7 @@ def _still(here: Here, thread: Thread, sights: Sequence[Sight]) -> Iterator[Acti
         here,
         thread=thread.key,
         occasion="still-failing",
-        message=still_failing(_telling(here, thread.causes[0], sights, thread.members), begun=begun),
+        message=still_failing(_telling(here, thread.causes[0], sights, thread.members), begun=begun.at, first=first),
         reason=f"{named(thread.causes[0], thread.members)}: still failing; {rule}; {why}",
         causes=(thread.causes[0], *(one.cause for one in sights)),
         episode=thread.episode,

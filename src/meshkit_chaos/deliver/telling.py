@@ -59,7 +59,7 @@ def seen(result: PastScenario | None) -> str:
 
 def last_good(found: Since) -> str:
     """When it was last good, or that nobody knows."""
-    return seen(found.last_good) or f"none in the {counted(found.looked, 'result')} that were looked at"
+    return seen(found.last_good) or f"none in the last {counted(found.looked, 'result')}"
 
 
 def filled(template: str, **fields: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from meshkit_chaos.clock import minute
 from meshkit_chaos.deliver.cause import UNPROVEN, WORDS, Cause
-from meshkit_chaos.deliver.course import Courses, Sight, Since, since
+from meshkit_chaos.deliver.course import Courses, Sight, Since, merged, shows, since
 from meshkit_chaos.deliver.message import Message, Point, Section, Tone
 from meshkit_chaos.deliver.routing import weight
 from meshkit_chaos.deliver.settings import Routing
@@ -54,7 +54,7 @@ class Telling:
     @property
     def since(self) -> Since:
         sight = self.worst
-        return since(self.around.of(sight.cause), sight.result, sight.cause)
+        return since(self.around.before(sight.cause), sight.result, sight.cause)
 
 
 def first_failure(told: Telling, *, reopened: int, loud: bool = True) -> Message:
@@ -63,11 +63,12 @@ def first_failure(told: Telling, *, reopened: int, loud: bool = True) -> Message
     return _message(told, title=_title(told), lead=_lead(told) + again, loud=loud)
 
 
-def still_failing(told: Telling, *, begun: int) -> Message:
-    """It goes on. ``begun``: wall-clock ns of when it was first told."""
-    found = told.since
-    often = f"{found.bad} of {counted(found.looked, 'result')}" if found.looked > 1 else "1 result"
-    lead = f"Told first on {minute(begun)}; since then it shows in {often}. {_lead(told)}"
+def still_failing(told: Telling, *, begun: int, first: int) -> Message:
+    """It goes on. ``begun``: wall-clock ns of when it was first told; ``first``: of the result that was told then."""
+    cause = told.worst.cause
+    since_then = [one for one in merged(told.around.of(cause, line=False), told.around.of(cause)) if one.at >= first]
+    bad = sum(shows(one, cause) for one in since_then)
+    lead = f"Told first on {minute(begun)}; it shows in {bad} of {counted(len(since_then), 'result')} since. {_lead(told)}"
     return _message(told, title=f"Still: {_title(told)}", lead=lead, loud=False)
 
 
@@ -186,7 +187,7 @@ def _message(told: Telling, *, title: str, lead: str, loud: bool) -> Message:
             )
         ),
         sections=_sections(told),
-        trend=trend(told.around.of(sight.cause), sight.cause),
+        trend=trend(told.around.before(sight.cause), sight.cause),
         command=command(result, sight.cause),
         links=links(told.routing.links, result=result, found=found),
         cause=told.cause.key,

@@ -81,7 +81,9 @@ def override_expiring(routing: Routing, entry: Override, *, now: int) -> Message
     left = counted(hours // 24, "day") if hours >= 48 else counted(hours, "hour")
     return Message(
         title=line(f"{routing.project}: the exception {entry.id} ends in {left}", 200),
-        lead=line(f"From {minute(entry.expires)} on it accepts {entry.accept} no more. {entry.reason}", 600),
+        lead=line(
+            f"From {minute(entry.expires)} on {entry.accept} is accepted no more. It was granted because: {entry.reason}", 600
+        ),
         tone="unsure",
         facts=facts(
             (

@@ -76,7 +76,7 @@ def summary(routing: Routing, night: Night, *, before: dict[str, VerdictName]) -
     elif bad:
         title = f"{len(bad)} of {total} did not pass"
     else:
-        title = f"all of {total} passed" if night.verdict == "pass" else f"{total} passed, but not all was proved"
+        title = f"all {total} passed" if night.verdict == "pass" else f"{total} passed, but not all was proved"
     lead = ", ".join(f"{count} {WORD[verdict].lower()}" for verdict, count in tally) or newest.sentence
     if night.verdicts and night.verdict != "pass" and not bad:
         lead = f"{lead}; {'; '.join(dict.fromkeys(one.sentence for one in night.invocations if one.verdict != 'pass'))}"
