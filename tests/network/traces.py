@@ -23,7 +23,7 @@ class Traces:
     newest: int
     """When the last of its processes was started: who came later and is in a namespace of the same number is of another lab."""
     links: frozenset[str]
-    mounts: int
+    mounts: tuple[str, ...]
     settings: tuple[str, ...]
 
     @classmethod
@@ -61,9 +61,11 @@ SETTINGS = _settings()
 """As they were before any lab of this session."""
 
 
-def _machine() -> tuple[frozenset[str], int, tuple[str, ...]]:
+def _machine() -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
+    """Its links, those mounts that a lab would make, and its settings."""
     links = frozenset(link.name for link in Path("/sys/class/net").iterdir())
-    return links, len(Path("/proc/self/mountinfo").read_bytes().splitlines()), _settings()
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
+    return links, tuple(point for point in points if point == "/etc/hosts" or "meshkit-chaos" in point), _settings()
 
 
 def _namespaces(pid: int) -> Iterator[str]:
