@@ -1,4 +1,4 @@
-"""A client that prefers HTTP/3 and falls back to HTTP/2, as browsers do: a line (``answer HTTP/3``) for each request says which."""
+"""A client that prefers HTTP/3 and falls back to HTTP/2, as browsers do; ``answer HTTP/3`` says by which a request went."""
 
 import asyncio
 import ssl
