@@ -46,10 +46,10 @@ class Wire:
     to: tuple[str, int]
 
     @classmethod
-    async def between(cls, lab: Lab, sender: str, receiver: str, *, size: int = 4 * 1024 * 1024) -> Wire:
+    async def between(cls, lab: Lab, sender: str, receiver: str, *, port: int = PORT, size: int = 4 * 1024 * 1024) -> Wire:
         out, into = await lab.door(sender, "udp"), await lab.door(receiver, "udp")
         into.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE if hasattr(socket, "SO_RCVBUFFORCE") else 33, size)
-        to = lab.addresses[receiver], PORT
+        to = lab.addresses[receiver], port
         into.bind(to)
         return cls(out, into, to)
 
@@ -89,7 +89,15 @@ class Wire:
 
 
 async def sent(
-    lab: Lab, count: int, *, sender: str = "a", receiver: str = "b", all_come: bool = False, counted: bool = False, **how: Any
+    lab: Lab,
+    count: int,
+    *,
+    sender: str = "a",
+    receiver: str = "b",
+    all_come: bool = False,
+    counted: bool = False,
+    port: int = PORT,
+    **how: Any,
 ) -> list[tuple[int, float]]:
     """``all_come``: wait for all. ``counted``: wait for as many as the layer x says that it let through."""
 
@@ -102,7 +110,7 @@ async def sent(
         return left if now.seen - before >= count else count * 2
 
     before = (await counts(lab)).seen if counted else 0
-    wire = await Wire.between(lab, sender, receiver)
+    wire = await Wire.between(lab, sender, receiver, port=port)
     try:
         return await wire.send(count, to_come=everyone if all_come else let_through if counted else None, **how)
     finally:
@@ -256,6 +264,17 @@ def test_only_some_packets_can_be_meant(with_lab: WithLab) -> None:
     assert with_lab(work) == 0
 
 
+def test_dns_alone_can_be_lost(with_lab: WithLab) -> None:
+    """What goes to port 53 is lost, other datagrams pass. Any user may listen there: it is the members' own network."""
+
+    async def work(lab: Lab) -> tuple[int, int, int]:
+        before = len(await sent(lab, 10, port=53, all_come=True))
+        await lab.change(shape(cut=True, only="dns"))
+        return before, len(await sent(lab, 10, port=53)), len(await sent(lab, 10, all_come=True))
+
+    assert with_lab(work) == (10, 0, 10)
+
+
 def test_what_observes_does_not_pass_the_switch(with_lab: WithLab) -> None:
     """A member that is cut off in both directions from everybody is still reached, by its address and by its name."""
 
@@ -337,6 +356,24 @@ def test_nonsense_is_refused_and_harms_nobody(with_lab: WithLab) -> None:
         assert await lab.in_force() == {}
 
     with_lab(work)
+
+
+def test_a_caller_who_says_nothing_holds_nothing_up(with_lab: WithLab) -> None:
+    """Others are answered and packets pass while somebody calls and hangs; the longest silent of too many is hung up on."""
+
+    async def work(lab: Lab) -> tuple[int, bytes]:
+        silent = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(300)]
+        for one in silent:
+            one.connect(str(lab.control))
+            await lab.in_force()
+        arrived = len(await sent(lab, 20, all_come=True))
+        silent[0].settimeout(2)
+        hung_up = silent[0].recv(100)
+        for one in silent:
+            one.close()
+        return arrived, hung_up
+
+    assert with_lab(work) == (20, b"")
 
 
 def test_labs_do_not_meet(with_lab: WithLab) -> None:

@@ -18,7 +18,7 @@ from meshkit_chaos.clock import Clock
 from meshkit_chaos.faults import PacketCounts, Shape, Unshape
 from meshkit_chaos.network.addresses import PREFIX_LENGTH, packed
 from meshkit_chaos.network.kernel import CLONE_NEWNET, OWN_NETWORK, enter, leave_for_new
-from meshkit_chaos.network.namespaces import DEVICE, MANY
+from meshkit_chaos.network.namespaces import DEVICE, MANY, allow_low_ports
 from meshkit_chaos.network.netem_plan import Netem, PacketClass, keys, settings, why_not
 from meshkit_chaos.network.treatment import LONGEST_QUEUE_NS
 
@@ -91,6 +91,7 @@ def _set_up(namespace: int, address: str, *, home: int) -> None:
             netlink.link("set", index=device, state="up")
             netlink.addr("add", index=device, address=address, prefixlen=PREFIX_LENGTH)
             netlink.route("add", dst=MANY, oif=device)
+        allow_low_ports()
     finally:
         enter(home, CLONE_NEWNET)
 
