@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -157,3 +161,19 @@ def test_another_search_is_not_mixed_in(failed: Path, capsys: pytest.CaptureFixt
     shrunk(capsys, str(failed), "--out", "small", "--runs", "4", "--confirm", "2", code=2)
     _, said = shrunk(capsys, str(failed), "--out", "small", "--resume", "--error", "0.1", code=4)
     assert "small holds another search" in said
+
+
+def test_ctrl_c_ends_the_search_and_not_what_was_found(failed: Path) -> None:
+    """The best form so far is printed, the exit code is 2, and the search can be taken up again."""
+    words = [sys.executable, "-P", "-m", "meshkit_chaos", "shrink", str(failed), "--out", "small"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as search:
+        for _ in range(3000):
+            if Path("small", TRIES, "0006").exists() or search.poll() is not None:
+                break
+            time.sleep(0.01)
+        search.send_signal(signal.SIGINT)
+        text, said = search.communicate(timeout=60)
+    assert search.returncode == 2, said
+    assert "# The search was cut short: " in text
+    assert load_scenarios(text.encode(), path="smallest.yaml").value is not None
+    assert run(["shrink", str(failed), "--out", "small", "--resume", "--runs", "9", "--confirm", "2"]) == 2

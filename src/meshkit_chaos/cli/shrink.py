@@ -109,9 +109,9 @@ def shrink_command(
             from meshkit_chaos.campaign.shrinking import Asked, shrink  # noqa: PLC0415  # start-up time
 
             asked = Asked(
-                sound=_soundness(scenario, opened, failed.seed),
-                attempt=attempts.search,
-                again=attempts.confirm,
+                sound=_until_interrupted(_soundness(scenario, opened, failed.seed)),
+                attempt=_until_interrupted(attempts.search),
+                again=_until_interrupted(attempts.confirm),
                 told=_Told(attempts),
                 error=error,
                 first=first,
@@ -218,6 +218,19 @@ def _unsound(scenario: Scenario, description: EnvironmentDescription, *, admitte
     return (
         None if loaded.value is not None and loaded.value.scenarios == (scenario,) else "it says something else when read again"
     )
+
+
+def _until_interrupted(ask: Callable[[Scenario], bool]) -> Callable[[Scenario], bool]:
+    """Ctrl-C where no run is under way that hears of it: the search ends, and what was found is kept."""
+    from meshkit_chaos.campaign.shrinking import Stopped  # noqa: PLC0415  # start-up time
+
+    def asked(form: Scenario) -> bool:
+        try:
+            return ask(form)
+        except KeyboardInterrupt:
+            raise Stopped("interrupted", over=True) from None
+
+    return asked
 
 
 def _soundness(scenario: Scenario, place: Place, seed: int) -> Callable[[Scenario], bool]:
