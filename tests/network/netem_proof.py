@@ -24,7 +24,14 @@ from meshkit_chaos.network.lab import Lab
 from meshkit_chaos.scenario.environment import SWITCH, Network
 from meshkit_chaos.slo import Duration, Ratio
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An emulated processor that reads Python's modules over 9p takes a minute to start a process, and seconds to answer."""
+    monkeypatch.setattr("meshkit_chaos.network.lab._UP_WITHIN_S", 400)
+    monkeypatch.setattr("meshkit_chaos.network.lab._ANSWER_WITHIN_S", 30)
 
 
 @asynccontextmanager

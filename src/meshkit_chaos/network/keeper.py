@@ -65,9 +65,11 @@ class Keeper:
             if descriptor == self._listener.fileno():
                 self._let_in()
                 continue
-            with self._callers.pop(descriptor) as caller, contextlib.suppress(OSError):  # it may have gone away
-                self._poll.unregister(descriptor)
-                self._answer(caller)
+            caller = self._callers.pop(descriptor, None)
+            if caller is not None:
+                with caller, contextlib.suppress(OSError):  # it may have gone away
+                    self._poll.unregister(descriptor)
+                    self._answer(caller)
 
     def _let_in(self) -> None:
         """All who call now; where too many say nothing, the one that has done so for longest is hung up on."""
