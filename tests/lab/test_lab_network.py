@@ -109,6 +109,7 @@ def test_nothing_is_left_of_a_network_whose_runner_was_killed(
     assert assert_undone(run).outcome == "crashed"
 
 
+@pytest.mark.slow
 def test_a_run_whose_switch_was_killed_aborts(networked: Corner) -> None:
     """A mesh without its network is not what is to be tested: the run ends at once and dirty, and names the switch."""
     run = networked.run("leader-isolated-long")

@@ -15,6 +15,7 @@ from meshkit_chaos.cli.places import sampler_for
 from meshkit_chaos.environments.simulated import SimulatedEnvironment
 from meshkit_chaos.environments.virtual_time import VirtualClock, VirtualTimeLoop, run_virtually
 from meshkit_chaos.errors import JournalUnwritable
+from meshkit_chaos.faults import MemberState
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.store import Journal, read_journal
 from meshkit_chaos.run.engine import Engine
@@ -181,3 +182,22 @@ def test_a_fault_holds_its_members_from_its_intent_on(tmp_path: Path) -> None:
         )
         assert run_virtually(loop, engine.run()) == "completed"
     assert [len(members) for members in held] == [1]
+
+
+def test_an_environment_that_never_answers_again_is_dirty(tmp_path: Path) -> None:
+    """With nothing in force there is no deadline that a watchdog could go by: a look that hangs is given up, and told."""
+
+    def hang(run: Staged, entry: ev.Entry) -> None:
+        async def observe() -> dict[str, MemberState]:
+            await asyncio.Event().wait()
+            raise AssertionError("unreachable")
+
+        if isinstance(entry.event, ev.RevertDone):
+            run.mesh.observe = observe  # type: ignore[method-assign]  # the environment breaks its promise
+
+    ran = run_virtual(tmp_path / "run", staged=Staged(interfere=hang, deployed=False))
+    assert ran.verdict.environment == "dirty"
+    assert ran.verdict.verdict != "pass"
+    verified = ran.record.last(ev.EnvironmentVerified)
+    assert verified is not None
+    assert "could not be observed within 300 s" in verified[1].differences[0]
