@@ -109,6 +109,7 @@ def test_nothing_is_left_of_a_network_whose_runner_was_killed(
     assert assert_undone(run).outcome == "crashed"
 
 
+@pytest.mark.slow
 def test_a_run_whose_switch_was_killed_aborts(networked: Corner) -> None:
     """A mesh without its network is not what is to be tested: the run ends at once and dirty, and names the switch."""
     run = networked.run("leader-isolated-long")
@@ -210,6 +211,18 @@ def test_a_standing_network_whose_switch_died_is_dirty(standing: Corner) -> None
     code, told, said = standing.command("recover", ID)
     assert code == 3
     assert f"{SWITCH} is down" in told + said
+
+
+@pytest.mark.slow
+def test_pages_of_a_standing_network_are_read_from_inside(standing: Corner) -> None:
+    """Lint asks the members themselves; this machine's network may know their addresses as somebody else's."""
+    code, told, said = standing.command("lint", "--target", "--env", ID, str(standing.folder / "chaos-scenarios.yaml"))
+    assert code == 0, told + said
+    text = (standing.folder / "chaos-scenarios.yaml").read_text(encoding="utf-8")
+    (standing.folder / "wrong.yaml").write_text(text.replace("etcd_server_is_leader", "etcd_server_is_lader"), encoding="utf-8")
+    code, told, said = standing.command("lint", "--target", "--env", ID, str(standing.folder / "wrong.yaml"))
+    assert code == 4, told + said
+    assert "etcd_server_is_leader" in told + said
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshkit_chaos.faults import LinkPolicy
+from meshkit_chaos.network.netem import queue_of
 from meshkit_chaos.network.netem_plan import Netem, keys, settings, why_not
 from meshkit_chaos.slo import Duration, Ratio
 
@@ -18,7 +19,7 @@ def test_layers_become_one_setting() -> None:
     one = LinkPolicy(delay=ms(10), jitter=ms(2), loss=Ratio(0.5), rate=8_000_000)
     other = LinkPolicy(delay=ms(5), loss=Ratio(0.5), duplicate=Ratio(0.1), rate=1_000_000)
     assert settings([one, other]) == {
-        "all": Netem(delay_us=15_000, jitter_us=2000, loss=0.75, duplicate=pytest.approx(0.1), rate=1_000_000)  # type: ignore[arg-type]  # a float
+        "all": Netem(delay_us=15_000, jitter_us=2000, loss=0.75, duplicate=pytest.approx(0.1), rate=1_000_000)  # type: ignore[arg-type]  # pytest compares it as a float
     }
     assert settings([]) == {}
 
@@ -66,3 +67,11 @@ def test_filters_compare_sender_protocol_and_port() -> None:
         [sender, "0x0011/0x00ff+8", "0x0035/0xffff+20"],
         [sender, "0x0011/0x00ff+8", "0x0035/0xffff+22"],
     ]
+
+
+def test_a_rate_bounds_the_queue_in_time() -> None:
+    """As on the switch: two hundred milliseconds of usual packets and what the delay holds, never fewer than ten packets."""
+    assert queue_of(Netem()) == 100_000
+    assert queue_of(Netem(rate=12_000_000)) == 200
+    assert queue_of(Netem(rate=12_000_000, delay_us=100_000)) == 300
+    assert queue_of(Netem(rate=64_000)) == 10

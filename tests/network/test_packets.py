@@ -17,7 +17,7 @@ from meshkit_chaos.network.packets import applies, destination, goes_to_many, wi
 def test_no_bytes_confuse_the_reader(data: bytes, only: str) -> None:
     """Whatever comes out of a device is a packet of some kind, or of none."""
     assert len(destination(data)) in {0, 4}
-    assert isinstance(applies(only, data), bool)  # type: ignore[arg-type]  # of four
+    assert isinstance(applies(only, data), bool)  # type: ignore[arg-type]  # one of the four that there are
 
 
 def test_a_destination_is_read() -> None:

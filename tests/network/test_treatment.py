@@ -63,7 +63,7 @@ def test_a_delay_is_exact() -> None:
 )
 def test_jitter_has_its_mean_and_its_spread(distribution: str, deviation: float) -> None:
     """The mean stays the delay; the spread is the jitter, as the distribution means it."""
-    policy = LinkPolicy(delay=Duration(50 * MS), jitter=Duration(5 * MS), distribution=distribution, seed=2)  # type: ignore[arg-type]  # of three
+    policy = LinkPolicy(delay=Duration(50 * MS), jitter=Duration(5 * MS), distribution=distribution, seed=2)  # type: ignore[arg-type]  # one of the three that there are
     late, _ = treated(policy, count=40_000)
     in_ms = [one / MS for one in late]
     assert statistics.mean(in_ms) == pytest.approx(50, abs=0.2)
@@ -149,7 +149,7 @@ def test_a_policy_is_only_for_the_packets_it_names(only: str, hit: str) -> None:
     }
     for kind, one in kinds.items():
         tally = Tally()
-        arrived = Treatment(LinkPolicy(cut=True, only=only), drawing(0), tally).treat(one, 0)  # type: ignore[arg-type]  # of four
+        arrived = Treatment(LinkPolicy(cut=True, only=only), drawing(0), tally).treat(one, 0)  # type: ignore[arg-type]  # one of the four that there are
         assert bool(arrived) is (kind not in hit.split()), kind
         assert tally.seen == (0 if arrived else 1)
 

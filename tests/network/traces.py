@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from meshkit_chaos.environments.processes import find_marked
+from meshkit_chaos.environments.processes import find_marked, stat_of
 from meshkit_chaos.network.namespaces import DEVICE
 
 WITHIN_S = 5.0
@@ -20,8 +20,11 @@ class Traces:
 
     marker: str
     namespaces: frozenset[str]
+    newest: int
+    """When the last of its processes was started: who came later and is in a namespace of the same number is of another lab."""
     links: frozenset[str]
-    mounts: int
+    mounts: tuple[str, ...]
+    settings: tuple[str, ...]
 
     @classmethod
     def of(cls, marker: str) -> Traces:
@@ -30,7 +33,7 @@ class Traces:
             str(Path("/proc/self/ns/net").readlink())
         }
         assert own, "the lab has no namespace"
-        return cls(marker, frozenset(own), *_machine())
+        return cls(marker, frozenset(own), max(process.started for process in find_marked(marker)), *_machine())
 
     def assert_gone(self) -> None:
         """No process bears the marker, none is in a namespace of the lab or holds one; the machine is as it was meanwhile."""
@@ -38,19 +41,31 @@ class Traces:
         while (left := self._left()) and time.monotonic() < until:
             time.sleep(_LOOK_EVERY_S)
         assert not left, f"left: {left}"
-        assert _machine() == (self.links, self.mounts)
+        assert _machine() == (self.links, self.mounts, self.settings)
+        assert self.settings == SETTINGS, "a setting of the machine was changed"
         assert DEVICE not in self.links
 
     def _left(self) -> list[str]:
         processes = [f"process {process.pid} ({process.member})" for process in find_marked(self.marker)]
         everyone = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
-        return processes + [f"{name} in {pid}" for pid in everyone for name in _namespaces(pid) if name in self.namespaces]
+        older = [pid for pid in everyone if (stat := stat_of(pid)) is not None and stat[1] <= self.newest]
+        return processes + [f"{name} in {pid}" for pid in older for name in _namespaces(pid) if name in self.namespaces]
 
 
-def _machine() -> tuple[frozenset[str], int]:
-    return frozenset(link.name for link in Path("/sys/class/net").iterdir()), len(
-        Path("/proc/self/mountinfo").read_bytes().splitlines()
-    )
+def _settings() -> tuple[str, ...]:
+    names = ("ip_unprivileged_port_start", "ip_forward", "tcp_congestion_control")
+    return tuple((Path("/proc/sys/net/ipv4") / name).read_text(encoding="ascii").strip() for name in names)
+
+
+SETTINGS = _settings()
+"""As they were before any lab of this session."""
+
+
+def _machine() -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
+    """Its links, those mounts that a lab would make, and its settings."""
+    links = frozenset(link.name for link in Path("/sys/class/net").iterdir())
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
+    return links, tuple(point for point in points if point == "/etc/hosts" or "meshkit-chaos" in point), _settings()
 
 
 def _namespaces(pid: int) -> Iterator[str]:

@@ -143,6 +143,17 @@ def test_a_fault_that_cannot_be_aimed_is_refused_before_the_run() -> None:
     assert "leave nobody on the other side" in refused(steps, members=1)
 
 
+def test_a_network_that_is_missing_is_told_with_what_to_write() -> None:
+    """Processes on loopback have no links to shape; the refusal says how they come by some."""
+    lab = described(
+        ENVIRONMENT.replace("kind: simulated\n", "kind: process\ncommand: [sleep, '9']\n").partition("simulated:")[0]
+    )
+    steps = "[{fault: partition, id: p, target: {count: 1}, hold: 1s}]"
+    text = document(scenario_text(steps=steps, objectives=OPTIONAL))
+    with pytest.raises(CannotRun, match=r"which process lacks .write `network: isolated`"):
+        make_plan(read_file(text, lab).scenarios[0], lab, capabilities_of(lab), seed=1)
+
+
 def test_a_plan_with_every_kind_of_node_comes_back_as_it_was() -> None:
     """A plan is written into the record and read again by whoever judges."""
     steps = """[{fault: latency, id: slow, target: {role: leader}, with: {delay: 10ms}, hold: 4s,

@@ -52,7 +52,7 @@ def no_fault_comes_after_an_abort(run: Simulated) -> Iterator[str]:
     for entry in run.record.entries:
         aborted = aborted or isinstance(entry.event, ev.AbortDecided)
         looked = looked or (isinstance(entry.event, ev.FingerprintTaken) and entry.event.when == "before")
-        if isinstance(entry.event, ev.FaultIntended) and (aborted or not looked):
+        if isinstance(entry.event, ev.FaultIntended | ev.AdjustIntended) and (aborted or not looked):
             when = "after an abort" if aborted else "before a fingerprint"
             yield f"{entry.event.node} was intended at seq {entry.seq}, {when}"
 

@@ -19,9 +19,10 @@ _PACKET_EVERY_NS: Final = 10 * 10**6
 class _Layer:
     call: Shape
     since: int
+    until: int
 
     def holds(self, now: int) -> bool:
-        return now < self.since + self.call.lasting.ns
+        return now < self.until
 
 
 @dataclass(slots=True)
@@ -34,8 +35,10 @@ class SimulatedLinks:
         """A layer that is there as it is asked for stays as it is, but for its time, which begins anew."""
         if isinstance(call, Unshape):
             self.layers.pop((call.member, call.layer), None)
-        else:
-            self.layers[call.member, call.layer] = _Layer(call, now)
+            return
+        there = self.layers.get((call.member, call.layer))
+        since = there.since if there is not None and there.call == call and there.holds(now) else now
+        self.layers[call.member, call.layer] = _Layer(call, since, now + call.lasting.ns)
 
     def in_force(self, member: str, now: int) -> tuple[str, ...]:
         return tuple(sorted(name for (of, name), layer in self.layers.items() if of == member and layer.holds(now)))

@@ -41,6 +41,8 @@ class Fabric:
     _held: list[tuple[int, int, Link, bytes]] = field(default_factory=list)
     _held_bytes: int = 0
     _number: int = 0
+    version: int = 0
+    """Another number whenever links are shaped that were not, or no longer are."""
     _first_end: int | None = None
 
     def change(self, call: Shape | Unshape, now: int) -> None:
@@ -81,6 +83,7 @@ class Fabric:
         self._first_end = min((left.until for left in self._layers.values()), default=None)
 
     def _rewire(self, links: Iterable[Link]) -> None:
+        self.version += 1
         for link in links:
             self._links[link] = tuple(layer.on[link] for layer in self._layers.values() if link in layer.on)
             if not self._links[link]:

@@ -5,7 +5,9 @@ Only processes of this user get through: the socket lies in a folder that is the
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import socket
 import struct
 from collections.abc import Mapping
@@ -20,7 +22,7 @@ from meshkit_chaos.network.namespaces import inside
 from meshkit_chaos.slo.codec import encode
 
 _BACKLOG: Final = 64
-_ASK_WITHIN_S: Final = 1.0
+_MOST_CALLERS: Final = 256
 
 
 class Shaper(Protocol):
@@ -41,28 +43,44 @@ class Keeper:
         self._home = home
         self._user = user
         self._shaper = shaper
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         at_folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
         try:  # by way of the folder: an address of this family holds no long path
-            self.listener.bind(f"/proc/self/fd/{at_folder}/{path.name}")
+            self._listener.bind(f"/proc/self/fd/{at_folder}/{path.name}")
         finally:
             os.close(at_folder)
-        self.listener.listen(_BACKLOG)
-        self.listener.setblocking(False)
+        self._listener.listen(_BACKLOG)
+        self._listener.setblocking(False)
+        self._callers: dict[int, socket.socket] = {}
+        self._poll = select.epoll()
+        self._poll.register(self._listener, select.EPOLLIN)
+
+    def fileno(self) -> int:
+        """A descriptor that can be read from when somebody wants something."""
+        return self._poll.fileno()
 
     def answer_all(self) -> None:
-        """Everyone who is waiting. Whoever asks and then hangs holds up the packets no longer than a moment."""
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except BlockingIOError:
-                return
-            with connection:
-                connection.settimeout(_ASK_WITHIN_S)
-                try:
-                    self._answer(connection)
-                except OSError:
-                    continue  # it went away
+        """Everyone who has asked. Nobody is waited for: who called and hangs holds nothing up."""
+        for descriptor, _ in self._poll.poll(0):
+            if descriptor == self._listener.fileno():
+                self._let_in()
+                continue
+            caller = self._callers.pop(descriptor, None)
+            if caller is not None:
+                with caller, contextlib.suppress(OSError):  # it may have gone away
+                    self._poll.unregister(descriptor)
+                    self._answer(caller)
+
+    def _let_in(self) -> None:
+        """All who call now; where too many say nothing, the one that has done so for longest is hung up on."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                caller, _ = self._listener.accept()
+                caller.setblocking(False)
+                self._callers[caller.fileno()] = caller
+                self._poll.register(caller, select.EPOLLIN)
+                if len(self._callers) > _MOST_CALLERS:
+                    self._callers.pop(next(iter(self._callers))).close()
 
     def _answer(self, connection: socket.socket) -> None:
         reply, descriptors = self._reply(connection.recv(say.LARGEST)) if _is_ours(connection) else (_FOREIGN, [])
@@ -80,19 +98,19 @@ class Keeper:
 
     def _reply(self, data: bytes) -> tuple[say.Reply, list[int]]:
         try:
-            return self._do(say.request_of(data))
+            request = say.request_of(data)
+            for name in say.members_of(request):
+                if name not in self._namespaces:
+                    return say.Refused(reason=f"there is no member {name!r} in this network"), []
+            return self._do(request)
         except (msgspec.MsgspecError, ValueError, OSError) as error:
             return say.Refused(reason=str(error)), []
-        except KeyError as error:
-            return say.Refused(reason=f"there is no member {error} in this network"), []
 
     def _do(self, request: say.Request) -> tuple[say.Reply, list[int]]:
         match request:
             case say.Look():
                 return say.InForce(layers=self._shaper.in_force()), []
             case say.Change(call=call):
-                for name in (call.member, *(call.towards if isinstance(call, Shape) else ())):
-                    self._namespaces[name]
                 self._shaper.change(call)
                 return say.Done(), []
             case say.OpenDoor(member=member, kind=kind):

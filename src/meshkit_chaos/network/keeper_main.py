@@ -155,11 +155,12 @@ def main() -> int:
     be_punctual()
     with contextlib.suppress(PermissionError):  # packets that wait for a busy processor are late; without the right, they are
         os.setpriority(os.PRIO_PROCESS, 0, _BEFORE_OTHERS)
-    gc.collect()
-    gc.freeze()
-    gc.disable()  # nothing here refers to itself, and a packet must not wait for a collection
+    if built.backend == "userspace":
+        gc.collect()
+        gc.freeze()
+        gc.disable()  # nothing in the switch refers to itself, and a packet must not wait for a collection
     _tell(say.Ready(backend=built.backend, user=user))
-    built.serve(keeper.listener.fileno(), keeper.answer_all)
+    built.serve(keeper.fileno(), keeper.answer_all)
     return 0
 
 

@@ -1,8 +1,8 @@
 """A lab's network as seen from outside: start its process, change its links, look at them, and reach members behind them.
 
 Whoever knows the folder in which the control socket lies can use it: the runner, its watchdog, a later ``recover``. What is
-asked is answered within a second, or that is a problem. The way to a member for those who observe it is a socket inside the
-member's own namespace: what they send never passes the switch, so no link policy touches it.
+asked is answered within three seconds, or that is a problem. The way to a member for those who observe it is a socket inside
+the member's own namespace: what they send never passes the switch, so no link policy touches it.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ T = TypeVar("T")
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 _HOSTS: Final = "network.hosts"
 _LOG: Final = "network.log"
-_UP_WITHIN_S: Final = 15.0
-_ANSWER_WITHIN_S: Final = 1.0
+_UP_WITHIN_S: Final = 60.0
+_ANSWER_WITHIN_S: Final = 3.0
 _ENTER_WITHIN_S: Final = 5.0
 _HAS_HOSTS: Final = Path("/etc/hosts").is_file()
 _MOST_DESCRIPTORS: Final = 2
@@ -85,8 +85,8 @@ class Lab:
             return process, reply
         if isinstance(reply, say.Refused):
             raise EnvironmentProblem(f"the network of the members cannot be made: {reply.reason}", hint=reply.hint)
-        words_left = log.read_text(encoding="utf-8", errors="replace").strip()[-300:]
-        raise EnvironmentProblem(f"the network of the members was not made: {words_left or 'nobody says why'}")
+        words = log.read_text(encoding="utf-8", errors="replace").strip()[-300:] or f"it was not up within {_UP_WITHIN_S:g} s"
+        raise EnvironmentProblem(f"the network of the members was not made: {words}")
 
     @property
     def control(self) -> Path:

@@ -77,6 +77,17 @@ def request_of(data: bytes) -> Request:
     return request
 
 
+def members_of(request: Request) -> tuple[str, ...]:
+    """Whom a request is about."""
+    match request:
+        case Change(call=call):
+            return (call.member, *(call.towards if isinstance(call, Shape) else ()))
+        case OpenDoor(member=member) | Enter(member=member):
+            return (member,)
+        case Look():
+            return ()
+
+
 def reply_of(data: bytes) -> Reply:
     """Raises msgspec.MsgspecError, ValueError."""
     reply: Reply = decode(data, Reply)  # type: ignore[arg-type]  # as above

@@ -6,16 +6,19 @@ long as the switch does. So whatever ends the processes of a lab ends its networ
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from meshkit_chaos.network.addresses import PREFIX_LENGTH
 from meshkit_chaos.network.kernel import CLONE_NEWNET, OWN_NETWORK, enter, leave_for_new, open_tun
 
 DEVICE: Final = "mesh0"
+_LOWEST_PORT: Final = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 _QUEUE: Final = 1000
 MANY: Final = "224.0.0.0/4"
 
@@ -49,9 +52,16 @@ def _make_place(address: str, *, mtu: int, home: int) -> Place:
         namespace = os.open(OWN_NETWORK, os.O_RDONLY | os.O_CLOEXEC)
         wire = open_tun(DEVICE)
         _set_up(address, mtu)
+        allow_low_ports()
     finally:
         enter(home, CLONE_NEWNET)
     return Place(namespace, wire)
+
+
+def allow_low_ports() -> None:
+    """Let members of any user listen where name servers do. It is their own network; where it cannot be allowed, it is not."""
+    with contextlib.suppress(OSError):
+        _LOWEST_PORT.write_text("0", encoding="ascii")
 
 
 def _set_up(address: str, mtu: int) -> None:

@@ -8,7 +8,8 @@ has left it already. Counts are those of the link: where several layers are on i
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import socket
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,13 +18,18 @@ from meshkit_chaos.clock import Clock
 from meshkit_chaos.faults import PacketCounts, Shape, Unshape
 from meshkit_chaos.network.addresses import PREFIX_LENGTH, packed
 from meshkit_chaos.network.kernel import CLONE_NEWNET, OWN_NETWORK, enter, leave_for_new
-from meshkit_chaos.network.namespaces import DEVICE, MANY
+from meshkit_chaos.network.namespaces import DEVICE, MANY, allow_low_ports
 from meshkit_chaos.network.netem_plan import Netem, PacketClass, keys, settings, why_not
+from meshkit_chaos.network.treatment import LONGEST_QUEUE_NS
 
 BRIDGE: Final = "bridge0"
 _ROOT: Final = 0x10000
-_UNLIMITED: Final = "32gbit"
+_UNLIMITED: Final = "32gbit", 1 << 20
+_LEAST_BURST: Final = 1600
+_TIMES_A_SECOND: Final = 250
 _QUEUE: Final = 100_000
+_LEAST_QUEUE: Final = 10
+_USUAL_BITS: Final = 12_000
 _IPV4: Final = 0x0800
 _NUMBERS: Final[dict[PacketClass, int]] = {"udp-dns": 0, "tcp-dns": 1, "udp": 2, "tcp": 3, "rest": 4, "all": 5}
 _PER_SENDER: Final = 8
@@ -32,14 +38,13 @@ Link = tuple[str, str]
 
 
 @contextmanager
-def _netlink() -> Iterator[Any]:
-    """A netlink socket in the namespace of the calling thread; its errors as OSError."""
+def _errors() -> Iterator[Callable[[], Any]]:
+    """What opens a netlink socket in the namespace of the calling thread. What goes wrong with one is an OSError."""
     from pyroute2 import IPRoute  # noqa: PLC0415  # an extra, which only a lab needs
     from pyroute2.netlink.exceptions import NetlinkError  # noqa: PLC0415  # as above
 
     try:
-        with IPRoute() as netlink:
-            yield netlink
+        yield IPRoute
     except NetlinkError as error:
         raise OSError(error.code, f"netlink: {os.strerror(abs(error.code))}") from error
 
@@ -86,6 +91,7 @@ def _set_up(namespace: int, address: str, *, home: int) -> None:
             netlink.link("set", index=device, state="up")
             netlink.addr("add", index=device, address=address, prefixlen=PREFIX_LENGTH)
             netlink.route("add", dst=MANY, oif=device)
+        allow_low_ports()
     finally:
         enter(home, CLONE_NEWNET)
 
@@ -102,6 +108,13 @@ def has_netem() -> bool:
     return True
 
 
+@contextmanager
+def _netlink() -> Iterator[Any]:
+    """A netlink socket for a while."""
+    with _errors() as open_netlink, open_netlink() as netlink:
+        yield netlink
+
+
 @dataclass(frozen=True, slots=True)
 class _Layer:
     call: Shape
@@ -116,7 +129,9 @@ class NetemShaper:
         self._clock = clock
         self._layers: dict[tuple[str, str], _Layer] = {}
         self._set: dict[Link, dict[PacketClass, Netem]] = {}
-        self._before: dict[tuple[str, str, Link], tuple[int, int]] = {}
+        with _errors() as open_netlink:
+            self._netlink = open_netlink()
+            self._ports = {name: self._netlink.link_lookup(ifname=port(number))[0] for number, name in enumerate(addresses)}
 
     def change(self, call: Shape | Unshape) -> None:
         """Raises OSError, and ValueError for what netem is not asked for."""
@@ -152,15 +167,14 @@ class NetemShaper:
     def _apply(self, links: set[Link]) -> None:
         if not links:
             return
-        with _netlink() as netlink:
+        with _errors():
             for link in sorted(links):
-                self._set_link(netlink, link)
+                self._set_link(link)
 
-    def _set_link(self, netlink: Any, link: Link) -> None:
+    def _set_link(self, link: Link) -> None:
         sender, receiver = link
-        names = list(self._addresses)
-        (index,) = netlink.link_lookup(ifname=port(names.index(receiver)))
-        first = names.index(sender) * _PER_SENDER
+        netlink, index = self._netlink, self._ports[receiver]
+        first = list(self._addresses).index(sender) * _PER_SENDER
         policies = [
             layer.call.policy for (of, _), layer in self._layers.items() if of == sender and receiver in layer.call.towards
         ]
@@ -176,22 +190,20 @@ class NetemShaper:
         """As the kernel counts them, link by link, since the link was last set."""
         self.expire()
         out: dict[str, dict[str, PacketCounts]] = {}
-        with _netlink() as netlink:
-            counted = {link: self._counted(netlink, link) for link in self._set}
+        with _errors():
+            counted = {link: self._counted(link) for link in self._set}
         for (member, name), layer in sorted(self._layers.items()):
             on = [counted.get((member, receiver), (0, 0)) for receiver in layer.call.towards]
             passed, dropped = sum(one for one, _ in on), sum(one for _, one in on)
             out.setdefault(member, {})[name] = PacketCounts(seen=passed + dropped, dropped=dropped)
         return out
 
-    def _counted(self, netlink: Any, link: Link) -> tuple[int, int]:
+    def _counted(self, link: Link) -> tuple[int, int]:
         """Packets that passed and packets that were dropped."""
-        names = list(self._addresses)
-        (index,) = netlink.link_lookup(ifname=port(names.index(link[1])))
-        first = names.index(link[0]) * _PER_SENDER
+        first = list(self._addresses).index(link[0]) * _PER_SENDER
         handles = {_handle(first + _NUMBERS[name]) for name in self._set[link]}
         passed = dropped = 0
-        for qdisc in netlink.get_qdiscs(index):
+        for qdisc in self._netlink.get_qdiscs(self._ports[link[1]]):
             if qdisc["handle"] in handles:
                 stats = qdisc.get_attr("TCA_STATS2")
                 passed += stats.get_attr("TCA_STATS_BASIC")["packets"]
@@ -214,7 +226,8 @@ def _priority(number: int, which: int) -> int:
 
 
 def _add(netlink: Any, index: int, number: int, netem: Netem, filters: list[list[str]]) -> None:
-    netlink.tc("add-class", "htb", index, _class_of(number), parent=_ROOT, rate=_UNLIMITED, burst=1 << 20)
+    rate, burst = (f"{netem.rate}bit", max(_LEAST_BURST, netem.rate // 8 // _TIMES_A_SECOND)) if netem.rate else _UNLIMITED
+    netlink.tc("add-class", "htb", index, _class_of(number), parent=_ROOT, rate=rate, burst=burst)
     netlink.tc("add", "netem", index, _handle(number), parent=_class_of(number), **_parameters(netem))
     for which, compared in enumerate(filters):
         netlink.tc(
@@ -231,14 +244,14 @@ def _add(netlink: Any, index: int, number: int, netem: Netem, filters: list[list
 
 def _remove(netlink: Any, index: int, number: int, *, filters: int) -> None:
     for which in range(filters):
-        netlink.tc("del-filter", "u32", index, parent=_ROOT, prio=_priority(number, which), protocol=_IPV4, handle=0, info=0)
-    netlink.tc("del-class", "htb", index, _class_of(number), parent=_ROOT)
+        netlink.tc("del-filter", index=index, parent=_ROOT, info=_priority(number, which) << 16 | socket.htons(_IPV4), handle=0)
+    netlink.tc("del-class", index=index, handle=_class_of(number), parent=_ROOT)
 
 
 def _parameters(netem: Netem) -> dict[str, Any]:
-    """In the library's units: percent, microseconds, and a rate as text."""
-    out: dict[str, Any] = {
-        "limit": _QUEUE,
+    """In the library's units: percent and microseconds. The rate is that of the class above."""
+    return {
+        "limit": queue_of(netem),
         "delay": netem.delay_us,
         "jitter": netem.jitter_us,
         "loss": netem.loss * 100,
@@ -246,4 +259,11 @@ def _parameters(netem: Netem) -> dict[str, Any]:
         "prob_reorder": netem.reorder * 100,
         "prob_corrupt": netem.corrupt * 100,
     }
-    return out | ({"rate": f"{netem.rate}bit"} if netem.rate else {})
+
+
+def queue_of(netem: Netem) -> int:
+    """How many packets of usual size may be under way or wait: with a rate, for no longer than on the switch."""
+    if not netem.rate:
+        return _QUEUE
+    seconds = LONGEST_QUEUE_NS / 1e9 + netem.delay_us / 1e6
+    return max(_LEAST_QUEUE, round(netem.rate * seconds / _USUAL_BITS))

@@ -34,6 +34,8 @@ class Switch:
         self._wires = dict(wires)
         self._senders = {wire: name for name, wire in wires.items()}
         self._receivers = {packed(address): name for name, address in addresses.items()}
+        self._routes: dict[int, dict[bytes, int]] = {}
+        self._seen = -1
         self._poll = select.epoll()
         for wire in wires.values():
             self._poll.register(wire, select.EPOLLIN)
@@ -47,6 +49,7 @@ class Switch:
             self._deliver_due()
             if control in ready:
                 on_control()
+            self._see_routes()
             for wire in ready:
                 if wire != control:
                     self._forward(wire)
@@ -59,33 +62,49 @@ class Switch:
 
     def _deliver_due(self) -> None:
         for receiver, packet in self.fabric.due(self._clock.monotonic_ns()):
-            self._write(receiver, packet)
+            self._write(self._wires[receiver], packet)
+
+    def _see_routes(self) -> None:
+        """Find anew which links do nothing to packets: theirs take the short way."""
+        if self._seen == self.fabric.version:
+            return
+        self._seen = self.fabric.version
+        for wire, sender in self._senders.items():
+            self._routes[wire] = {
+                address: self._wires[receiver]
+                for address, receiver in self._receivers.items()
+                if not self.fabric.is_shaped((sender, receiver))
+            }
 
     def _forward(self, wire: int) -> None:
-        sender, now = self._senders[wire], self._clock.monotonic_ns()
-        for _ in range(_BATCH):
-            try:
-                packet = os.read(wire, _LARGEST)
-            except BlockingIOError:
-                return
-            address = destination(packet)
-            receiver = self._receivers.get(address)
-            if receiver is not None:
-                self._send(sender, receiver, packet, now)
-            elif address and goes_to_many(address):
-                for other in self._wires.keys() - {sender}:
-                    self._send(sender, other, packet, now)
-
-    def _send(self, sender: str, receiver: str, packet: bytes, now: int) -> None:
-        link = sender, receiver
-        if not self.fabric.is_shaped(link):
-            self._write(receiver, packet)
-            return
-        for arrived in self.fabric.send(link, packet, now):
-            self._write(receiver, arrived)
-
-    def _write(self, receiver: str, packet: bytes) -> None:
+        """Most packets take the short way: it is as long as the cost of a packet allows."""
+        routes, write, read = self._routes[wire], self._write, os.read
         try:
-            os.write(self._wires[receiver], packet)
+            for _ in range(_BATCH):
+                packet = read(wire, _LARGEST)
+                route = routes.get(packet[16:20])
+                if route is not None:
+                    write(route, packet)
+                else:
+                    self._send(self._senders[wire], packet)
+        except BlockingIOError:
+            return
+
+    def _send(self, sender: str, packet: bytes) -> None:
+        """By way of the fabric, or to many, or to nobody."""
+        address = destination(packet)
+        receiver = self._receivers.get(address)
+        if receiver is not None:
+            receivers = {receiver}
+        else:
+            receivers = self._wires.keys() - {sender} if address and goes_to_many(address) else set()
+        now = self._clock.monotonic_ns()
+        for one in receivers:
+            for arrived in self.fabric.send((sender, one), packet, now):
+                self._write(self._wires[one], arrived)
+
+    def _write(self, wire: int, packet: bytes) -> None:
+        try:
+            os.write(wire, packet)
         except OSError:
             return  # the receiver's kernel does not take it, as a card drops a frame that makes no sense

@@ -162,7 +162,8 @@ class _Compiling:
     def _reverts(self, step: RevertStep, after: After, mark: str) -> After:
         """Of this repetition, where it was injected in it; else all that was injected, newest first."""
         every = [node.id for node in self.nodes if isinstance(node, InjectNode) and step_of(node.id) == step.revert]
-        own = [name for name in every if name.startswith(step.revert + mark)] or every or [step.revert]
+        here = step.revert + mark
+        own = [name for name in every if name == here or name.startswith(here + ".")] or every or [step.revert]
         for place, injection in enumerate(reversed(own), start=1):
             name = step.id + mark if len(own) == 1 else f"{step.id}{mark}.{place}"
             known = tuple(node.id for node in self.nodes if node.id == injection)

@@ -76,7 +76,9 @@ def _refusals(scenario: Scenario, environment: EnvironmentDescription, capabilit
             continue
         missing = sorted(fault.levers - set(capabilities.levers))
         if missing:
-            yield f"step {step.id}: fault {step.fault} needs the levers {', '.join(missing)}, which {environment.kind} lacks"
+            networkless = environment.kind == "process" and "shape" in missing
+            lacks = f"{environment.kind} lacks" + (" (write `network: isolated` in its document)" if networkless else "")
+            yield f"step {step.id}: fault {step.fault} needs the levers {', '.join(missing)}, which {lacks}"
         if fault.by_identity and not capabilities.tells_identity:
             yield f"step {step.id}: only a member's identity shows that {step.fault} bit, and there is no observe.identity"
         for role in {step.target.role, step.target.not_role} - {None, *capabilities.roles}:

@@ -154,7 +154,7 @@ class Engine:
             case do.AwaitCondition():
                 self._act(self._await_condition(command.node))
             case do.StopActing():
-                self._undo(self._stop_acting())
+                self._undo(self._stopped(self._cancel_acts()))
             case do.Revert():
                 self._undo(self._actor.revert(command))
             case do.Verify():
@@ -187,11 +187,15 @@ class Engine:
             self._outcome = "aborted"  # undoing itself broke: the journal has no end and the watchdog finishes
             self._tell(do.EngineFailed(reason))
 
-    async def _stop_acting(self) -> None:
-        """Cancel what acts and wait until it has ended, so that no intent can follow. The watchdog minds what does not end."""
+    def _cancel_acts(self) -> set[asyncio.Task[None]]:
+        """At once, in the turn in which the abort is written: an act that is ready to go on would still write its intent."""
         stopping = set(self._acting)
         for task in stopping:
             task.cancel()
+        return stopping
+
+    async def _stopped(self, stopping: set[asyncio.Task[None]]) -> None:
+        """Wait until what acted has ended, so that no intent can follow. The watchdog minds what does not end."""
         if stopping:
             await asyncio.wait(stopping)
         self._tell(do.ActingStopped())

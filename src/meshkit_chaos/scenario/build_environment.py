@@ -65,6 +65,7 @@ def built_environment(text: EnvironmentText, *, at: At, path: str, digest: str) 
     _lint_members(text, description, at)
     _lint_templates(text, description, at)
     _lint_checks(text, description, at)
+    _lint_network(description, at)
     lint_attached(text, description, at)
     lint_secrets(text, at)
     lint_native(text, description, at)
@@ -168,10 +169,6 @@ def _lint_members(text: EnvironmentText, description: EnvironmentDescription, at
             where = at.below("ports") if member.ports == tuple(text.ports or ()) else place.below("ports")
             return where.say("MC110", f"a port of {member.name} is named twice", hint="name each port once")
         seen.add(member.name)
-    if description.network is not None and SWITCH in seen | {client.name for client in description.clients}:
-        at.below("network").say(
-            "MC110", f"{SWITCH!r} is also the name of the network's own process", hint="rename it", of_key=True
-        )
     return None
 
 
@@ -220,6 +217,18 @@ def _lint_own(members: list[str | MemberText], description: EnvironmentDescripti
         for name, value in (written.env or {}).items():
             lint_template(value, at=place.below("env", name), known=known)
         _lint_files(written.files, at=place, known=known)
+
+
+def _lint_network(description: EnvironmentDescription, at: At) -> None:
+    if description.network is None:
+        return
+    if SWITCH in {member.name for member in description.members} | {client.name for client in description.clients}:
+        at.below("network").say(
+            "MC110", f"{SWITCH!r} is also the name of the network's own process", hint="rename it", of_key=True
+        )
+    if description.metrics is not None and description.metrics.external is not None:
+        said = "no server outside can scrape members that are in a network of their own"
+        at.below("metrics").say("MC122", said, hint="name their own pages: metrics: {url: …}", of_key=True)
 
 
 def _lint_checks(text: EnvironmentText, description: EnvironmentDescription, at: At) -> None:
