@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from meshkit_chaos.environments.processes import stat_of
 from meshkit_chaos.errors import EnvironmentProblem
 from meshkit_chaos.faults import LinkPolicy, PacketCounts, Shape, Unshape
 from meshkit_chaos.network.lab import Lab
@@ -393,3 +395,33 @@ def test_labs_do_not_meet(with_lab: WithLab) -> None:
         assert await loop.run_in_executor(None, with_lab, work) == (10, 10)
 
     with_lab(inner)
+
+
+ASKS = """
+import asyncio, sys
+from pathlib import Path
+from meshkit_chaos.network.lab import Lab
+from meshkit_chaos.scenario.environment import Network
+
+async def main():
+    process, _ = await Lab(Path(sys.argv[1]), {"trial": "10.0.0.1"}).start(Network(), variables={}, tied=True)
+    print(process.pid, flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+def test_a_trial_ends_with_whoever_asked_for_it(tmp_path: Path) -> None:
+    """A runner that is killed while it tries whether a network can be made leaves neither a process nor a folder."""
+    folder = tmp_path / "trial"
+    folder.mkdir()
+    with subprocess.Popen([sys.executable, "-P", "-c", ASKS, str(folder)], stdout=subprocess.PIPE, text=True) as asker:
+        assert asker.stdout is not None
+        keeper = int(asker.stdout.readline())
+        assert stat_of(keeper) is not None
+        asker.kill()
+    until = time.monotonic() + 20
+    while folder.exists() or (stat_of(keeper) or "Z")[0] != "Z":
+        assert time.monotonic() < until, f"left: {folder}, process {keeper}"
+        time.sleep(0.02)

@@ -11,8 +11,10 @@ import errno
 import gc
 import os
 import select
+import shutil
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,6 +154,8 @@ def main() -> int:
     except (OSError, ImportError) as error:
         _tell(say.Refused(reason=str(error), hint=hint_for(error)))
         return 1
+    if settings.tied:
+        _end_with_standard_input(Path(settings.folder))
     be_punctual()
     with contextlib.suppress(PermissionError):  # packets that wait for a busy processor are late; without the right, they are
         os.setpriority(os.PRIO_PROCESS, 0, _BEFORE_OTHERS)
@@ -162,6 +166,19 @@ def main() -> int:
     _tell(say.Ready(backend=built.backend, user=user))
     built.serve(keeper.fileno(), keeper.answer_all)
     return 0
+
+
+def _end_with_standard_input(folder: Path) -> None:
+    """Whoever asked for this network holds the other end, and nobody else knows of it: when that is closed, nothing is left."""
+
+    def wait() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(sys.stdin.fileno(), 1):
+                pass
+        shutil.rmtree(folder, ignore_errors=True)
+        os._exit(0)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _tell(reply: say.Reply) -> None:

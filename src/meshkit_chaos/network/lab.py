@@ -57,9 +57,16 @@ class Lab:
         self.addresses = dict(addresses)
         self._names = {address: name for name, address in addresses.items()}
 
-    async def start(self, network: Network, *, variables: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], say.Ready]:
-        """The process, once the network is up. ``variables``: the marker that it bears. Raises EnvironmentProblem."""
-        settings = say.Settings(folder=str(self._folder), addresses=self.addresses, mtu=network.mtu, backend=network.backend)
+    async def start(
+        self, network: Network, *, variables: Mapping[str, str], tied: bool = False
+    ) -> tuple[subprocess.Popen[bytes], say.Ready]:
+        """The process, once the network is up. ``variables``: the marker that it bears. Raises EnvironmentProblem.
+
+        ``tied``: it ends with this process, whatever ends that, and takes the folder along.
+        """
+        settings = say.Settings(
+            folder=str(self._folder), addresses=self.addresses, mtu=network.mtu, backend=network.backend, tied=tied
+        )
         (self._folder / _HOSTS).write_text(hosts_file(self.addresses), encoding="ascii")
         log = self._folder / _LOG
         with log.open("wb") as errors:
@@ -67,7 +74,7 @@ class Lab:
                 [sys.executable, "-P", "-m", "meshkit_chaos.network.keeper_main", encode(settings).decode()],
                 env={**os.environ, **variables},
                 cwd=self._folder,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 start_new_session=True,

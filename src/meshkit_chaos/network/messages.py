@@ -16,12 +16,16 @@ SOCKET: Final = "network.socket"
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What a lab is made of: the argument of its process."""
+    """What a lab is made of: the argument of its process.
+
+    ``tied``: it ends when its standard input does, and removes its folder: nobody else knows of it.
+    """
 
     folder: str
     addresses: dict[str, str]
     mtu: int
     backend: Backend
+    tied: bool = False
 
 
 class Ready(Struct, frozen=True, kw_only=True, tag_field="said", tag="ready"):

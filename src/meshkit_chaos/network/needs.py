@@ -26,9 +26,9 @@ def refuse_where_impossible(network: Network) -> Ready:
 async def _try(network: Network) -> Ready:
     with tempfile.TemporaryDirectory(prefix="meshkit-chaos-trial-") as folder:
         try:
-            process, ready = await Lab(Path(folder), _TRIAL).start(network, variables={})
+            process, ready = await Lab(Path(folder), _TRIAL).start(network, variables={}, tied=True)
         except EnvironmentProblem as error:
             raise CannotRun(f"{error.message}; {error.hint}" if error.hint else error.message) from None
-        process.kill()
-        process.wait()
+        with process:
+            process.kill()
     return ready
