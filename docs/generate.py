@@ -371,6 +371,10 @@ By command:
 | `gate self-test` | all planted evidence blocked | 1 if any opened the gate; 2 if the policy opens for nothing |
 | `gate backtest` | replayed | 2 if there was nothing to decide about |
 | `gate log` | printed; with `--verify`, unbroken | 1 if it was changed; 2 if it cannot be read |
+| `notify send`, `flush`, `watch` | what was due arrived, whatever the verdict was | 2 if not, or results were refused; 4 |
+| `notify status` | nothing is overdue, ambiguous or dead | 2 |
+| `notify test` | the channel took the message | 2 |
+| `notify preview`, `notify lint`, `notify resolve` | shown; no error; settled | 4 |
 | `mutate` | every key objective that passed noticed every distortion | 1 if one stayed green; 2 if none had passed |
 
 In the library, each error class carries its exit code and who must act:

@@ -233,6 +233,7 @@ TABLE: dict[str, tuple[int, Arguments]] = {
     "notify send, nobody is to be told": (0, lambda tmp: ("notify", "send", out_of(tmp), "--routes", routes(tmp))),
     "notify send, no results": (2, lambda tmp: ("notify", "send", tmp, "--routes", routes(tmp))),
     "notify send, not delivered": (2, undelivered),
+    "notify send, no such invocation": (4, lambda tmp: ("notify", "send", "x", "--routes", routes(tmp), *kept(tmp))),
     "notify send, no such decision": (4, lambda tmp: ("notify", "send", "--decision", tmp / "x", "--routes", routes(tmp))),
     "notify send, no wait": (4, lambda tmp: ("notify", "send", tmp, "--wait", "soon", "--routes", routes(tmp))),
     "notify flush": (0, lambda tmp: ("notify", "flush", "--routes", routes(tmp), *kept(tmp))),

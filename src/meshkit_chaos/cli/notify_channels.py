@@ -62,8 +62,7 @@ def read_routes(file: Path) -> Ways:
     from meshkit_chaos.measure.access import Secrets  # noqa: PLC0415  # start-up time
 
     if not file.exists():
-        first = "{version: 1, project: mesh, channels: […], routes: […]}; docs/howto/tell-people.md has one"
-        raise UsageError(f"there is no routes file {file}", hint=f"name one with --routes; a first one: {first}")
+        raise UsageError(f"there is no routes file {file}", hint="name one with --routes; `notify init` writes a first one")
     data = read_document(file)
     loaded = load_routing(data, path=str(file))
     if loaded.value is None:

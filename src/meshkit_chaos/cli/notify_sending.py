@@ -69,9 +69,11 @@ def send_command(
     later = by_decisions(ways.routing, decisions, overrides)
     decided, refused = Decided(), 0
     with open_history(history, artifacts=artifacts, make=True) as opened:
-        for one in results:
+        for one in [one if Path(one).is_dir() else known_invocation(opened, one) for one in results]:
             try:
                 decided += _taken(opened, one, ways)
+            except UsageError:
+                raise
             except ChaosError as error:
                 refused += 1
                 say(f"{one}: refused: {error.message}\nhint: {error.hint}")
@@ -88,7 +90,7 @@ def _taken(opened: History, one: str, ways: Ways) -> Decided:
     if Path(one).is_dir():
         _, decided = tell_results(opened, Path(one), decide, documents=derived_documents)
         return decided
-    return tell_known(opened, known_invocation(opened, one), decide)
+    return tell_known(opened, one, decide)
 
 
 def known_invocation(opened: History, name: str) -> str:

@@ -38,7 +38,7 @@ from meshkit_chaos.slo import Duration
 
 EVENT: Final = "meshkit_chaos"
 _PAGES: Final = 10
-_EARLIER_S: Final = 3600
+_EARLIER_S: Final = 6 * 3600
 """A look begins so long before the action was decided: clocks differ."""
 _LATER: Final = frozenset({"ratelimited", "rate_limited", "request_timeout", "service_unavailable", "team_added_to_org"})
 _UNSURE: Final = frozenset({"internal_error", "fatal_error"})
