@@ -84,7 +84,7 @@ class Nights:
         return found
 
     def release_with(self, tell: dict[str, Any]) -> None:
-        """Write the workflow of a release, with the gate's own jobs: `act` ends everything with a called workflow that fails."""
+        """Write a release's workflow, with the gate's own jobs: `act` ends everything with a called one that fails."""
         jobs = {**self.jobs("chaos-release-gate"), "chaos-tell": tell, "release": RELEASE}
         path = self.forge.repository / ".github/workflows/release.yml"
         path.write_text(json.dumps({"on": "workflow_dispatch", "permissions": {}, "jobs": jobs}))
