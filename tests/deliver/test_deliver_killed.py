@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
-import os
 import random
 import signal
-import subprocess
 import sys
-import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from deaths import Death, Reaper, When, drawn, forging
 from fake_github import FakeGitHub
 from fake_slack import FakeSlack
 from history_builder import opened
@@ -28,7 +24,6 @@ from tracker_world import TOKEN, action
 from meshkit_chaos.clock import SystemClock
 from meshkit_chaos.deliver.action import Action
 from meshkit_chaos.deliver.outbox import Entry, Outbox, enqueue
-from meshkit_chaos.measure.loopback import Answer, Request
 
 ROUTES = """
 version: 1
@@ -41,49 +36,6 @@ routes:
 """
 
 
-@dataclass
-class Forge:
-    """Starts ``meshkit-chaos`` command lines, and kills them."""
-
-    process: subprocess.Popen[str]
-    last: int = 0
-
-    def run(self, *arguments: object, kill_after: float | None = None, kill_at: threading.Event | None = None) -> int:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps([str(one) for one in arguments]) + "\n")
-        self.process.stdin.flush()
-        pid = json.loads(self.process.stdout.readline())["pid"]
-        if kill_after is not None:
-            time.sleep(kill_after)  # the moment of its death is what is drawn
-        if kill_at is not None:
-            assert kill_at.wait(60)
-        if kill_after is not None or kill_at is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        status = int(json.loads(self.process.stdout.readline())["status"])
-        self.last = status
-        return status
-
-
-@contextlib.contextmanager
-def forging() -> Iterator[Forge]:
-    script = Path(__file__).with_name("command_forge.py")
-    process = subprocess.Popen(
-        [sys.executable, script],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, "TRACKER_TOKEN": TOKEN},
-    )
-    try:
-        yield Forge(process)
-    finally:
-        process.kill()
-        process.communicate()
-
-
 def cause(number: int) -> Action:
     """The first failure of the number-th cause."""
     base = action(1)
@@ -94,13 +46,12 @@ def cause(number: int) -> Action:
 
 @dataclass
 class Trial:
-    """A history with an outbox, a tracker behind HTTP, and senders that die."""
+    """A history with an outbox, a server, and senders that die before it. ``deaths``: how many died, by the moment."""
 
     folder: Path
     fake: FakeGitHub | FakeSlack
-    forge: Forge
-    killed: int = 0
-    trap: threading.Event | None = None
+    reaper: Reaper
+    deaths: Counter[When] = field(default_factory=Counter)
 
     def put(self, *numbers: int) -> None:
         """New causes. GitHub's hour is forgotten: rates are kept by other tests, and two hundred deaths need no two of them."""
@@ -108,18 +59,12 @@ class Trial:
             enqueue(connection, tuple(cause(number) for number in numbers))
             connection.exec_driver_sql("DELETE FROM rates")
 
-    def flush(self, *, wait: str, kill_after: float | None = None, kill_at: threading.Event | None = None) -> int:
+    def flush(self, *, wait: str, death: Death | None = None) -> int:
         options = ("--routes", self.folder / "routes.yaml", "--history", self.folder / "h", "--lease", "1s", "--wait", wait)
-        status = self.forge.run("notify", "flush", *options, kill_after=kill_after, kill_at=kill_at)
-        self.killed += status == -signal.SIGKILL
+        status = self.reaper.run("notify", "flush", *options, death=death)
+        if death is not None and status == -signal.SIGKILL:
+            self.deaths[death.when] += 1
         return status
-
-    def timed(self, *, wait: str, kill_after: float | None = None) -> float:
-        """How long it took, in seconds."""
-        begun = time.monotonic()
-        status = self.flush(wait=wait, kill_after=kill_after)
-        assert status in (0, 2, -signal.SIGKILL), status
-        return time.monotonic() - begun
 
     def entries(self) -> tuple[Entry, ...]:
         with opened(self.folder / "h") as history:
@@ -132,51 +77,30 @@ class Trial:
         return Counter(name for issue in self.fake.issues.values() for name in named if name in issue.body)
 
 
-@dataclass
-class Trap:
-    """Before a tracker: at the first request to create something it says so, and never answers. ``processed``: after it did
-    it.
-    """
-
-    fake: FakeGitHub
-    processed: bool
-    sprung: threading.Event = field(default_factory=threading.Event)
-
-    async def __call__(self, request: Request) -> Answer:
-        if request.method != "POST" or self.sprung.is_set():
-            return await self.fake(request)
-        if self.processed:
-            await self.fake(request)
-        self.sprung.set()
-        await asyncio.Event().wait()
-        raise AssertionError("nobody sets it")
-
-
 @contextlib.contextmanager
-def trial(folder: Path, *, listed_after: float, lag: str, trap: bool | None = None) -> Iterator[Trial]:
+def trial(folder: Path, *, listed_after: float, lag: str) -> Iterator[Trial]:
     fake = FakeGitHub(token=TOKEN, lag_s=listed_after)
-    handler = fake if trap is None else Trap(fake, processed=trap)
-    with served(handler) as api, forging() as forge:
+    with served(reaper := Reaper(fake)) as api, forging() as reaper.forge:
         (folder / "routes.yaml").write_text(ROUTES.format(api=api, lag=lag), encoding="utf-8")
-        yield Trial(folder, fake, forge, trap=handler.sprung if isinstance(handler, Trap) else None)
+        yield Trial(folder, fake, reaper)
 
 
-def kill_often(found: Trial, times: int, *, wait: str) -> int:
-    """So many deaths: a new cause and a sender each time, which dies within the time that a whole one takes, or was done
-    before.
+def kill_often(found: Trial, times: int) -> int:
+    """So many deaths: a new cause and a sender each time, which dies at a moment that is drawn, or was done before it.
 
     How many causes there were.
     """
     chance = random.Random(times)
     found.put(999)
-    whole = found.timed(wait="30s")
+    assert found.flush(wait="30s") == 0
+    requests, first_s = found.reaper.asked, found.reaper.first_s
     for number in range(4 * times):
-        if found.killed == times:
+        if found.deaths.total() == times:
             return number
         found.put(number)
-        took = found.timed(wait=wait, kill_after=chance.uniform(0.0, whole))
-        whole = min(whole, took) if found.forge.last >= 0 else whole
-    raise AssertionError(f"only {found.killed} of {4 * times} were killed")
+        status = found.flush(wait="0s", death=drawn(chance, requests=requests, first_s=first_s))
+        assert status in (0, 2, -signal.SIGKILL), status
+    raise AssertionError(f"only {found.deaths.total()} of {4 * times} were killed")
 
 
 CHAT_ROUTES = """
@@ -211,19 +135,19 @@ def test_chat_is_told_as_often_as_it_promises(
 ) -> None:
     """A bot looks, so each message comes once; a webhook cannot, so each comes at least once, and twice after some deaths."""
     fake = FakeSlack(clock_s=SystemClock().wall_ns() // 10**9)
-    with served(fake) as url:
+    with served(reaper := Reaper(fake)) as url:
         monkeypatch.setenv("CHAT_TOKEN", fake.token)
         monkeypatch.setenv("CHAT_HOOK", f"{url}{fake.path}")
         (tmp_path / "routes.yaml").write_text(CHAT_ROUTES.format(channel=channel.format(url=url)), encoding="utf-8")
-        with forging() as forge:
-            found = Trial(tmp_path, fake, forge)
-            causes = kill_often(found, times, wait="0s")
+        with forging() as reaper.forge:
+            found = Trial(tmp_path, fake, reaper)
+            causes = kill_often(found, times)
             found.put()
             assert found.flush(wait="5m") == 0
         counts = shown(fake, causes)
         attempts = {one.told.action.thread: one.told.attempts for one in found.entries()}
     doubled = sum(count > 1 for count in counts.values())
-    say(f"{times} of {causes} senders killed; {doubled} messages came more than once")
+    say(f"{times} of {causes} senders killed {dict(found.deaths)}; {doubled} messages came more than once")
     assert {one.told.state for one in found.entries()} == {"delivered"}
     assert min(counts.values()) >= 1, "nothing is lost"
     if channel == BOT:
@@ -240,12 +164,12 @@ def say(text: str) -> None:
 def test_one_ticket_for_each_cause_whenever_the_sender_dies(tmp_path: Path, times: int) -> None:
     """Killed at seeded moments, before a tracker that lists issues two seconds late: nothing lost, nothing doubled."""
     with trial(tmp_path, listed_after=2.0, lag="3s") as found:
-        causes = kill_often(found, times, wait="0s")
+        causes = kill_often(found, times)
         found.put()
         assert found.flush(wait="5m") == 0
         states = Counter(one.told.state for one in found.entries())
         again = sum(one.told.attempts > 1 for one in found.entries())
-        say(f"{times} of {causes} senders killed; {again} rows sent again after it was looked for; {dict(states)}")
+        say(f"{times} of {causes} senders killed {dict(found.deaths)}; {again} rows tried more than once; {dict(states)}")
         assert states == {"delivered": causes + 1}
         assert found.tickets() == {f"cause {number:03d}": 1 for number in (*range(causes), 999)}
         assert found.fake.wrong == []
@@ -257,9 +181,10 @@ def test_killed_in_the_middle_of_a_request(tmp_path: Path, processed: bool, lag:
     """Killed while the tracker has the request, and did or did not do it: one ticket once it may be looked for, else
     ambiguous.
     """
-    with trial(tmp_path, listed_after=0.5 if lag == "1s" else 600.0, lag=lag, trap=processed) as found:
+    with trial(tmp_path, listed_after=0.5 if lag == "1s" else 600.0, lag=lag) as found:
         found.put(0)
-        assert found.flush(wait="0s", kill_at=found.trap) == -signal.SIGKILL
+        death = Death(when="processed" if processed else "arrived", writing=True)
+        assert found.flush(wait="0s", death=death) == -signal.SIGKILL
         assert [one.told.state for one in found.entries()] == ["sending"]
         assert found.flush(wait="20s" if lag == "1s" else "3s") == (0 if lag == "1s" else 2)
         (entry,) = found.entries()
@@ -273,11 +198,11 @@ def test_killed_in_the_middle_of_a_request(tmp_path: Path, processed: bool, lag:
 def test_what_the_tracker_may_still_show_is_left_ambiguous(tmp_path: Path, times: int) -> None:
     """A tracker that may be late by ten minutes, and nobody waits so long: visible rows and a 2, never a second ticket."""
     with trial(tmp_path, listed_after=600.0, lag="10m") as found:
-        kill_often(found, times, wait="0s")
+        kill_often(found, times)
         found.put()
         last = found.flush(wait="4s")
         left = [one for one in found.entries() if one.told.state != "delivered"]
-        say(f"{found.killed} senders killed; {len(left)} rows left ambiguous")
+        say(f"{found.deaths.total()} senders killed; {len(left)} rows left ambiguous")
         assert all(one.told.state == "ambiguous" and one.told.error.startswith("it may have arrived") for one in left)
         assert last == (2 if left else 0)
         assert left, "at least one died in the middle of it"
