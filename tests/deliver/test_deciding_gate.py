@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from gate_worlds import HOUR, NOW, decided, history, overrides, result
+from msgspec import structs
 from notify_worlds import DAY, World, occasions, routes
 
 from meshkit_chaos.deliver.action import Action
@@ -64,6 +65,16 @@ def test_an_open_gate_is_told_only_after_a_closed_one() -> None:
     actions = told_of(world, OPEN)
     assert [(one.occasion, one.message.tone) for one in actions] == [("gate-opened", "good")]
     assert told_of(world, OPEN) == ()
+
+
+def test_an_old_decision_that_comes_late_says_nothing() -> None:
+    """A job that is run again brings its old decision along: that the gate was open then is no news of a closed one."""
+    world = World()
+    told_of(world, structs.replace(BLOCKED, at=NOW + HOUR))
+    assert told_of(world, structs.replace(OPEN, at=NOW)) == ()
+    assert told_of(world, structs.replace(UNPROVEN, at=NOW)) == ()
+    assert occasions(told_of(world, structs.replace(OPEN, at=NOW + 2 * HOUR))) == ["gate-opened"]
+    assert told_of(world, structs.replace(BLOCKED, at=NOW + HOUR)) == ()
 
 
 def test_an_override_that_opens_the_gate_is_told_once_and_is_not_good() -> None:

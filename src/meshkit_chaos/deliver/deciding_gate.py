@@ -74,6 +74,8 @@ def gate_thread(decision: Decision) -> str:
 
 
 def _gate(here: _Here, thread: Thread, decision: Decision) -> Iterator[Action]:
+    if decision.at < max((one.action.as_of for one in thread.told), default=0):
+        return  # a later decision was told: what an older one says is over
     closed = thread.last is not None and thread.last.occasion == "gate-blocked"
     blocking = here.known(item.scenario for item in decision.items if item.blocks)
     occasion: Occasion = "gate-opened" if decision.open else "gate-blocked"
@@ -98,6 +100,7 @@ def _gate(here: _Here, thread: Thread, decision: Decision) -> Iterator[Action]:
         replaces=tuple(one.action.key for one in thread.told if one.state == "pending" and not one.attempts),
         causes=causes,
         turn=thread.turn,
+        as_of=decision.at,
     )
 
 
