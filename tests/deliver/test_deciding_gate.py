@@ -7,9 +7,10 @@ from gate_worlds import HOUR, NOW, decided, history, overrides, result
 from msgspec import structs
 from notify_worlds import DAY, World, occasions, routes
 
-from meshkit_chaos.deliver.action import Action
+from meshkit_chaos.deliver.action import Action, Receipt
 from meshkit_chaos.deliver.deciding_gate import decide_gate, decide_overrides
 from meshkit_chaos.deliver.deciding_nightly import decide_nightly
+from meshkit_chaos.deliver.outbox import DROPPED
 from meshkit_chaos.gate.decision import Decision
 from meshkit_chaos.gate.policy import Nightly
 from meshkit_chaos.history.memory import MemoryHistory
@@ -65,6 +66,17 @@ def test_an_open_gate_is_told_only_after_a_closed_one() -> None:
     actions = told_of(world, OPEN)
     assert [(one.occasion, one.message.tone) for one in actions] == [("gate-opened", "good")]
     assert told_of(world, OPEN) == ()
+
+
+def test_a_closed_gate_that_nobody_heard_of_is_told_again() -> None:
+    """The channel refused it: the same decision again is news, for nobody received it; what a person gave up is not."""
+    world = World()
+    told_of(world, BLOCKED)
+    (told,) = world.told
+    world.told = [structs.replace(told, state="dead", receipt=None)]
+    assert occasions(told_of(world, BLOCKED)) == ["gate-blocked"]
+    world.told = [structs.replace(told, state="dead", receipt=Receipt(did=DROPPED))]
+    assert told_of(world, BLOCKED) == ()
 
 
 def test_an_old_decision_that_comes_late_says_nothing() -> None:

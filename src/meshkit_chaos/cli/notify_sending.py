@@ -127,7 +127,9 @@ def _flushed(opened: History, ways: Ways, decided: Decided, *, wait: str, lease:
 
 def _refused_before(outbox: Outbox, about: frozenset[str], shown: set[str]) -> tuple[Entry, ...]:
     """What tells of these invocations and was given up earlier: a job that is run again is not green for it."""
-    dead = outbox.entries(states=("dead",)) if about else ()
+    if not about:
+        return ()
+    dead = outbox.entries(states=("dead",))
     return tuple(one for one in dead if one.told.action.key not in shown and not about.isdisjoint(one.told.action.invocations))
 
 

@@ -131,7 +131,12 @@ def _causes(decision: Decision) -> tuple[Cause, ...]:
 
 
 def _news(here: _Here, thread: Thread, causes: tuple[Cause, ...]) -> bool:
-    """Whether anything blocks that was not told since the gate closed, or it was told long ago. Fewer reasons are no news."""
+    """Whether anything blocks that was not told since the gate closed, or it was told long ago. Fewer reasons are no news.
+
+    What the channel refused, nobody received, unless a person gave it up.
+    """
+    if thread.valid and thread.valid[-1].state == "dead" and thread.valid[-1].receipt is None:
+        return True
     known: set[Cause] = set()
     for one in thread.valid:
         known = known | set(one.action.causes) if one.action.occasion == "gate-blocked" else set()
