@@ -129,7 +129,7 @@ def _refused_before(outbox: Outbox, about: frozenset[str], shown: set[str]) -> t
     """What tells of these invocations and was given up earlier: a job that is run again is not green for it."""
     if not about:
         return ()
-    dead = outbox.entries(states=("dead",))
+    dead = outbox.entries(states=["dead"])
     return tuple(one for one in dead if one.told.action.key not in shown and not about.isdisjoint(one.told.action.invocations))
 
 
