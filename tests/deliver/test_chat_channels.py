@@ -25,6 +25,7 @@ from chat_world import (
 )
 from fake_slack import FakeSlack
 from fake_teams import FakeTeams
+from msgspec import structs
 from served import Fault, certificates, closed_address, served
 from webhook_receiver import Receiver
 
@@ -145,6 +146,21 @@ def test_no_secret_gets_out(kind: Kind, tmp_path: Path) -> None:
         texts = [shown, str(outcome), repr(here.sender)]
     assert isinstance(outcome, Refused)
     assert not [secret for secret in hidden for text in texts if secret in text]
+
+
+def test_slack_begins_anew_in_another_channel(tmp_path: Path) -> None:
+    """The routes name another channel since: what was written elsewhere is neither answered nor edited there."""
+    with world("slack", tmp_path) as here:
+        here.send(action("summary", 1))
+        receipt = here.told[0].receipt
+        assert receipt is not None
+        before = structs.replace(receipt, details={**receipt.details, "asked": "C0BEFORE"})
+        here.told = [structs.replace(here.told[0], receipt=before)]
+        here.send(action("summary", 2))
+        here.told.pop()
+        here.send(action("still-failing"))
+        assert isinstance(here.fake, FakeSlack)
+        assert ["thread_ts" in one for one in here.fake.messages] == [False, False, False]
 
 
 def test_slack_answers_in_the_thread_and_edits_its_first_message(tmp_path: Path) -> None:

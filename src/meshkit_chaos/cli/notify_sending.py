@@ -31,6 +31,7 @@ from meshkit_chaos.errors import ChaosError, UsageError
 if TYPE_CHECKING:
     from meshkit_chaos.deliver.action import Action, Outcome
     from meshkit_chaos.deliver.ingesting import Decide, Decided
+    from meshkit_chaos.deliver.outbox import Entry, Outbox
     from meshkit_chaos.history.index import History
 
 
@@ -115,11 +116,21 @@ def _flushed(opened: History, ways: Ways, decided: Decided, *, wait: str, lease:
 
     for action in decided.new:
         say(f"{action.channel}: {action.occasion}: {action.message.title}: {action.reason}")
+    outbox = Outbox(opened.database)
     entries = empty(opened, ways, wait=wait, lease=lease)
-    now = Outbox(opened.database).instant()
+    entries += _refused_before(outbox, decided.about, {one.told.action.key for one in entries})
+    now = outbox.instant()
     if form == "json":
         click.echo(json_text([entry_data(one, now) for one in entries]))
     return ended(entries, now)
+
+
+def _refused_before(outbox: Outbox, about: frozenset[str], shown: set[str]) -> tuple[Entry, ...]:
+    """What tells of these invocations and was given up earlier: a job that is run again is not green for it."""
+    if not about:
+        return ()
+    dead = outbox.entries(states=["dead"])
+    return tuple(one for one in dead if one.told.action.key not in shown and not about.isdisjoint(one.told.action.invocations))
 
 
 @click.command("flush", epilog="Example: meshkit-chaos notify flush --wait 5m")
