@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -16,6 +18,7 @@ from meshkit_chaos.network.messages import Ready
 from meshkit_chaos.scenario.environment import Network
 
 _TRIAL: Final = {"trial": "10.0.0.1"}
+_ENDS_WITHIN_S: Final = 5.0
 
 
 def refuse_where_impossible(network: Network) -> Ready:
@@ -24,11 +27,24 @@ def refuse_where_impossible(network: Network) -> Ready:
 
 
 async def _try(network: Network) -> Ready:
-    with tempfile.TemporaryDirectory(prefix="meshkit-chaos-trial-") as folder:
-        try:
-            process, ready = await Lab(Path(folder), _TRIAL).start(network, variables={}, tied=True)
-        except EnvironmentProblem as error:
-            raise CannotRun(f"{error.message}; {error.hint}" if error.hint else error.message) from None
-        with process:
-            process.kill()
+    """The trial itself removes its folder as it ends, so that none is left where this process is killed meanwhile."""
+    folder = tempfile.mkdtemp(prefix="meshkit-chaos-trial-")
+    try:
+        process, ready = await Lab(Path(folder), _TRIAL).start(network, variables={}, tied=True)
+        _end(process)
+    except EnvironmentProblem as error:
+        raise CannotRun(f"{error.message}; {error.hint}" if error.hint else error.message) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     return ready
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Close its standard input, with which it ends; kill one that does not."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        process.wait(timeout=_ENDS_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
