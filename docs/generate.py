@@ -25,7 +25,7 @@ from meshkit_chaos.campaign import log as invocation_log
 from meshkit_chaos.cli.app import cli
 from meshkit_chaos.deliver.schema import notify_reference
 from meshkit_chaos.deliver.webhook import webhook_schema_json
-from meshkit_chaos.faults import CATALOGUE, Fault, levers
+from meshkit_chaos.faults import CATALOGUE, Fault, LinkPolicy, PacketCounts, levers
 from meshkit_chaos.gate.schema import gate_reference
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.binaries import BinaryFacts
@@ -129,13 +129,14 @@ def journal_page() -> str:
     for line in event_types(invocation_log.Line):
         parts.append(_event(line))
     parts.append("## Values inside events\n")
-    for value in (ev.MemberUp, BinaryFacts, levers.MemberState, invocation_log.AnnouncedScenario):
+    for value in (ev.MemberUp, BinaryFacts, levers.MemberState, LinkPolicy, PacketCounts, invocation_log.AnnouncedScenario):
         parts.append(_value(value))
     parts.append("### lever call\n\nOne of these, told apart by `lever`. Every lever call is idempotent.\n")
     calls = [
-        f"| `{call.__struct_config__.tag}` | `member` | {_cell(_prose(_own(call)))} |" for call in event_types(levers.LeverCall)
+        f"| `{call.__struct_config__.tag}` | {_field_names(call)} | {_cell(_prose(_own(call)))} |"
+        for call in event_types(levers.LeverCall)
     ]
-    parts.append(_table("| lever | field | meaning |", calls))
+    parts.append(_table("| lever | fields | meaning |", calls))
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
@@ -171,6 +172,10 @@ def _event(event: Any) -> str:
     return f"### {event.__struct_config__.tag}\n\n{_prose(_own(event))}\n\n".replace("\n\n\n\n", "\n\n") + _fields(event)
 
 
+def _field_names(struct: Any) -> str:
+    return ", ".join(f"`{field.encode_name}`" for field in msgspec.structs.fields(struct))
+
+
 def _value(value: Any) -> str:
     return f"### {_words(value.__name__)}\n\n{_prose(_own(value))}\n\n".replace("\n\n\n\n", "\n\n") + _fields(value)
 
@@ -181,7 +186,7 @@ def _fields(struct: Any) -> str:
     return _table("| field | type |", rows) if rows else "No fields.\n"
 
 
-_NAMED: Final = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`"}
+_NAMED: Final = {type(None): "`null`", str: "text", int: "whole number", float: "number", bool: "`true` or `false`"}
 
 
 def _type(hint: Any) -> str:
@@ -202,7 +207,7 @@ def _type(hint: Any) -> str:
     return f"[{words}](#{words.replace(' ', '-')})" if words in _LINKED else words
 
 
-_LINKED: Final = {"member up", "binary facts", "member state", "announced scenario"}
+_LINKED: Final = {"member up", "binary facts", "member state", "link policy", "packet counts", "announced scenario"}
 
 
 def _words(name: str) -> str:
@@ -227,14 +232,21 @@ A fault that did not bite makes its run `invalid`: nothing was tested.
 """
 
 
+_BESIDE: Final = {
+    True: "its members are its own: no other fault takes them away meanwhile",
+    False: "may be laid over other faults on the same member",
+}
+
+
 def _fault(fault: Fault) -> str:
-    inject = ", then ".join(f"`{levers.lever_name(call)}`" for call in fault.inject("member"))
-    revert = ", then ".join(f"`{levers.lever_name(call)}`" for call in fault.revert("member"))
+    inject = ", then ".join(f"`{name}`" for name in fault.pulls)
+    revert = ", then ".join(f"`{name}`" for name in fault.undone_by)
     rows = [
         f"| inject | {inject} |",
         f"| undo | {revert} |",
-        f"| it bit when | {fault.effect_doc} |",
+        f"| it bit when | {fault.effect_doc}{'; and before it is undone: ' + fault.toll_doc if fault.toll else ''} |",
         f"| can be held | {'no: it is over once injected' if fault.momentary else 'yes'} |",
+        f"| beside others | {_BESIDE[fault.silences]} |",
     ]
     parameters = [_parameter(parameter) for parameter in fault.parameters]
     told = _table("| parameter | type | default | limits | meaning |", parameters) if parameters else "No parameters.\n"
@@ -243,9 +255,12 @@ def _fault(fault: Fault) -> str:
 
 
 def _parameter(parameter: Any) -> str:
-    ends = [str(end) for end in (parameter.minimum, parameter.maximum) if end is not None]
-    default = f"`{parameter.default}`" if parameter.default is not None else ""
-    return f"| `{parameter.name}` | {parameter.type} | {default} | {' to '.join(ends)} | {_cell(parameter.doc)} |"
+    default = "**needed**" if parameter.default is None else f"`{_shown(parameter.default)}`"
+    return f"| `{parameter.name}` | {parameter.type} | {default} | {parameter.limits} | {_cell(parameter.doc)} |"
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def promql_page() -> str:
@@ -371,6 +386,10 @@ By command:
 | `gate self-test` | all planted evidence blocked | 1 if any opened the gate; 2 if the policy opens for nothing |
 | `gate backtest` | replayed | 2 if there was nothing to decide about |
 | `gate log` | printed; with `--verify`, unbroken | 1 if it was changed; 2 if it cannot be read |
+| `notify send`, `flush`, `watch` | what was due arrived, whatever the verdict was | 2 if not, or results were refused; 4 |
+| `notify status` | nothing is overdue, ambiguous or dead | 2 |
+| `notify test` | the channel took the message | 2 |
+| `notify preview`, `notify lint`, `notify resolve` | shown; no error; settled | 4 |
 | `mutate` | every key objective that passed noticed every distortion | 1 if one stayed green; 2 if none had passed |
 
 In the library, each error class carries its exit code and who must act:

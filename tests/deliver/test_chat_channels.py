@@ -25,6 +25,7 @@ from chat_world import (
 )
 from fake_slack import FakeSlack
 from fake_teams import FakeTeams
+from msgspec import structs
 from served import Fault, certificates, closed_address, served
 from webhook_receiver import Receiver
 
@@ -147,6 +148,21 @@ def test_no_secret_gets_out(kind: Kind, tmp_path: Path) -> None:
     assert not [secret for secret in hidden for text in texts if secret in text]
 
 
+def test_slack_begins_anew_in_another_channel(tmp_path: Path) -> None:
+    """The routes name another channel since: what was written elsewhere is neither answered nor edited there."""
+    with world("slack", tmp_path) as here:
+        here.send(action("summary", 1))
+        receipt = here.told[0].receipt
+        assert receipt is not None
+        before = structs.replace(receipt, details={**receipt.details, "asked": "C0BEFORE"})
+        here.told = [structs.replace(here.told[0], receipt=before)]
+        here.send(action("summary", 2))
+        here.told.pop()
+        here.send(action("still-failing"))
+        assert isinstance(here.fake, FakeSlack)
+        assert ["thread_ts" in one for one in here.fake.messages] == [False, False, False]
+
+
 def test_slack_answers_in_the_thread_and_edits_its_first_message(tmp_path: Path) -> None:
     """Later actions of a thread answer the first; a summary replaces what it said."""
     with world("slack", tmp_path) as here:
@@ -266,7 +282,7 @@ def test_teams_does_not_promise_that_it_was_shown(tmp_path: Path) -> None:
         outcome = here.send(action("test"))
         assert isinstance(outcome, Delivered)
         assert not outcome.receipt.shown
-        assert "does not say" in outcome.receipt.note
+        assert outcome.receipt.note == "a flow was started"
 
 
 @pytest.mark.parametrize("kind", ["slack-webhook", "teams", "webhook", "alertmanager"])
@@ -321,6 +337,15 @@ def test_no_alert_is_ended_without_a_good_message(tmp_path: Path) -> None:
         outcome = here.send(action("recovered", message=OCCASIONS["gate-blocked"]))
         assert isinstance(outcome, Delivered)
         assert outcome.receipt.did == "fired"
+
+
+def test_what_is_over_without_good_news_ends_its_alert(tmp_path: Path) -> None:
+    """A nightly that came again may have failed: that it was missing is over all the same, and fires nothing."""
+    came = OCCASIONS["test"].__class__(title="the nightly came again", lead="it failed", tone="neutral")
+    with world("alertmanager", tmp_path) as here:
+        outcome = here.send(action("recovered", message=came))
+        assert isinstance(outcome, Delivered)
+        assert outcome.receipt.did == "resolved"
 
 
 def test_an_alert_does_not_pass_a_ping_on_to_slack(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 from gate_worlds import HOUR, NOW, decided, history, overrides, result
+from msgspec import structs
 from notify_worlds import DAY, World, occasions, routes
 
-from meshkit_chaos.deliver.action import Action
+from meshkit_chaos.deliver.action import Action, Receipt
 from meshkit_chaos.deliver.deciding_gate import decide_gate, decide_overrides
 from meshkit_chaos.deliver.deciding_nightly import decide_nightly
+from meshkit_chaos.deliver.outbox import DROPPED
 from meshkit_chaos.gate.decision import Decision
 from meshkit_chaos.gate.policy import Nightly
 from meshkit_chaos.history.memory import MemoryHistory
@@ -64,6 +66,27 @@ def test_an_open_gate_is_told_only_after_a_closed_one() -> None:
     actions = told_of(world, OPEN)
     assert [(one.occasion, one.message.tone) for one in actions] == [("gate-opened", "good")]
     assert told_of(world, OPEN) == ()
+
+
+def test_a_closed_gate_that_nobody_heard_of_is_told_again() -> None:
+    """The channel refused it: the same decision again is news, for nobody received it; what a person gave up is not."""
+    world = World()
+    told_of(world, BLOCKED)
+    (told,) = world.told
+    world.told = [structs.replace(told, state="dead", receipt=None)]
+    assert occasions(told_of(world, BLOCKED)) == ["gate-blocked"]
+    world.told = [structs.replace(told, state="dead", receipt=Receipt(did=DROPPED))]
+    assert told_of(world, BLOCKED) == ()
+
+
+def test_an_old_decision_that_comes_late_says_nothing() -> None:
+    """A job that is run again brings its old decision along: that the gate was open then is no news of a closed one."""
+    world = World()
+    told_of(world, structs.replace(BLOCKED, at=NOW + HOUR))
+    assert told_of(world, structs.replace(OPEN, at=NOW)) == ()
+    assert told_of(world, structs.replace(UNPROVEN, at=NOW)) == ()
+    assert occasions(told_of(world, structs.replace(OPEN, at=NOW + 2 * HOUR))) == ["gate-opened"]
+    assert told_of(world, structs.replace(BLOCKED, at=NOW + HOUR)) == ()
 
 
 def test_an_override_that_opens_the_gate_is_told_once_and_is_not_good() -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from history_builder import evidence_of, opened, variant, written
+from msgspec import structs
 from scripted_channel import action
 
 from meshkit_chaos.deliver.action import Action, Told
 from meshkit_chaos.deliver.ingesting import Decide, rehearsed, tell, tell_known, tell_results
-from meshkit_chaos.deliver.outbox import Outbox
+from meshkit_chaos.deliver.outbox import Outbox, told
 from meshkit_chaos.history.bundles import collect
 from meshkit_chaos.history.index import derive
 from meshkit_chaos.history.model import Ask, HistoryReader, PastInvocation, PastScenario
@@ -84,3 +85,15 @@ def test_a_rehearsal_leaves_nothing(tmp_path: Path) -> None:
         assert Outbox(history.database).entries() == ()
         _, again = tell_results(history, tmp_path / "0", deciding)
         assert again.new == decided.new[:2] or [one.key for one in again.new] == [one.key for one in decided.new[:2]]
+
+
+def test_what_was_replaced_is_only_looked_at_where_it_matters(tmp_path: Path) -> None:
+    """Thousands of replaced digests are not read again, but for those that tell of the invocation that is decided about."""
+    first = structs.replace(action("a", occasion="still-failing"), invocations=("01KDVDNA00DECB4G9W1MCZ50J3",))
+    with opened(tmp_path / "h") as history:
+        tell(history, lambda *_: (first,))
+        tell(history, lambda *_: (action("b", occasion="still-failing", replaces=("a",)),))
+        with history.database.reading() as connection:
+            assert [one.action.key for one in told(connection, since=0)] == ["b"]
+            assert [one.action.key for one in told(connection, about=first.invocations[0], since=0)] == ["a", "b"]
+            assert told(connection, since=first.at + 1) == ()

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import signal
-import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from deaths import Death, Reaper, When, drawn, forging
 from fake_github import FakeGitHub
+from fake_slack import FakeSlack
 from history_builder import opened
 from msgspec import structs
 from served import served
 from tracker_world import TOKEN, action
 
+from meshkit_chaos.clock import SystemClock
 from meshkit_chaos.deliver.action import Action
 from meshkit_chaos.deliver.outbox import Entry, Outbox, enqueue
 
@@ -36,61 +36,22 @@ routes:
 """
 
 
-@dataclass
-class Forge:
-    """Starts ``meshkit-chaos`` command lines, and kills them."""
-
-    process: subprocess.Popen[str]
-    statuses: Counter[int] = field(default_factory=Counter)
-
-    def run(self, *arguments: object, kill_after: float | None = None) -> int:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps([str(one) for one in arguments]) + "\n")
-        self.process.stdin.flush()
-        pid = json.loads(self.process.stdout.readline())["pid"]
-        if kill_after is not None:
-            time.sleep(kill_after)  # the moment of its death is what is drawn
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        status = int(json.loads(self.process.stdout.readline())["status"])
-        self.statuses[status] += 1
-        return status
-
-
-@contextlib.contextmanager
-def forging() -> Iterator[Forge]:
-    script = Path(__file__).with_name("command_forge.py")
-    process = subprocess.Popen(
-        [sys.executable, script],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, "TRACKER_TOKEN": TOKEN},
-    )
-    try:
-        yield Forge(process)
-    finally:
-        process.kill()
-        process.communicate()
-
-
 def cause(number: int) -> Action:
     """The first failure of the number-th cause."""
     base = action(1)
     name = f"cause {number:03d}"
-    return structs.replace(base, key=f"key {number:03d}", thread=name, message=structs.replace(base.message, cause=name))
+    told = structs.replace(base.message, cause=name, title=f"{name} failed")
+    return structs.replace(base, key=f"key {number:03d}", thread=name, message=told)
 
 
 @dataclass
 class Trial:
-    """A history with an outbox, a tracker behind HTTP, and senders that die."""
+    """A history with an outbox, a server, and senders that die before it. ``deaths``: how many died, by the moment."""
 
     folder: Path
-    fake: FakeGitHub
-    forge: Forge
-    killed: int = 0
+    fake: FakeGitHub | FakeSlack
+    reaper: Reaper
+    deaths: Counter[When] = field(default_factory=Counter)
 
     def put(self, *numbers: int) -> None:
         """New causes. GitHub's hour is forgotten: rates are kept by other tests, and two hundred deaths need no two of them."""
@@ -98,10 +59,11 @@ class Trial:
             enqueue(connection, tuple(cause(number) for number in numbers))
             connection.exec_driver_sql("DELETE FROM rates")
 
-    def flush(self, *, wait: str, kill_after: float | None = None) -> int:
+    def flush(self, *, wait: str, death: Death | None = None) -> int:
         options = ("--routes", self.folder / "routes.yaml", "--history", self.folder / "h", "--lease", "1s", "--wait", wait)
-        status = self.forge.run("notify", "flush", *options, kill_after=kill_after)
-        self.killed += status == -signal.SIGKILL
+        status = self.reaper.run("notify", "flush", *options, death=death)
+        if death is not None and status == -signal.SIGKILL:
+            self.deaths[death.when] += 1
         return status
 
     def entries(self) -> tuple[Entry, ...]:
@@ -110,6 +72,7 @@ class Trial:
 
     def tickets(self) -> Counter[str]:
         """How many issues there are for each cause, by the key in their text."""
+        assert isinstance(self.fake, FakeGitHub)
         named = [f"cause {number:03d}" for number in range(1000)]
         return Counter(name for issue in self.fake.issues.values() for name in named if name in issue.body)
 
@@ -117,21 +80,79 @@ class Trial:
 @contextlib.contextmanager
 def trial(folder: Path, *, listed_after: float, lag: str) -> Iterator[Trial]:
     fake = FakeGitHub(token=TOKEN, lag_s=listed_after)
-    with served(fake) as api, forging() as forge:
+    with served(reaper := Reaper(fake)) as api, forging() as reaper.forge:
         (folder / "routes.yaml").write_text(ROUTES.format(api=api, lag=lag), encoding="utf-8")
-        yield Trial(folder, fake, forge)
+        yield Trial(folder, fake, reaper)
 
 
-def kill_often(found: Trial, times: int, *, wait: str) -> None:
-    """A new cause and a sender each time, which is killed within the time that a whole one takes."""
+def kill_often(found: Trial, times: int) -> int:
+    """So many deaths: a new cause and a sender each time, which dies at a moment that is drawn, or was done before it.
+
+    How many causes there were.
+    """
     chance = random.Random(times)
     found.put(999)
-    begun = time.monotonic()
     assert found.flush(wait="30s") == 0
-    whole = time.monotonic() - begun
-    for number in range(times):
+    requests, first_s = found.reaper.asked, found.reaper.first_s
+    for number in range(4 * times):
+        if found.deaths.total() == times:
+            return number
         found.put(number)
-        found.flush(wait=wait, kill_after=chance.uniform(0.0, whole * 1.1))
+        status = found.flush(wait="0s", death=drawn(chance, requests=requests, first_s=first_s))
+        assert status in (0, 2, -signal.SIGKILL), status
+    raise AssertionError(f"only {found.deaths.total()} of {4 * times} were killed")
+
+
+CHAT_ROUTES = """
+version: 1
+project: mesh
+channels:
+  - id: tracker
+    {channel}
+routes:
+  - {{id: all, to: [tracker]}}
+"""
+BOT = "slack: {{channel: C0123456789, token: {{env: CHAT_TOKEN}}, api: '{url}/api'}}"
+HOOK = "slack_webhook: {{url: {{env: CHAT_HOOK}}}}"
+
+
+def shown(fake: FakeSlack, causes: int) -> Counter[int]:
+    """How often each cause was told."""
+    texts = [json.dumps(one["blocks"]) + one["text"] for one in fake.messages]
+    return Counter({number: sum(f"cause {number:03d}" in text for text in texts) for number in (*range(causes), 999)})
+
+
+@pytest.mark.parametrize(
+    ("channel", "times"),
+    [
+        pytest.param(HOOK, 4, id="webhook"),
+        pytest.param(HOOK, 60, id="webhook-often", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+        pytest.param(BOT, 60, id="bot-often", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+    ],
+)
+def test_chat_is_told_as_often_as_it_promises(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channel: str, times: int
+) -> None:
+    """A bot looks, so each message comes once; a webhook cannot, so each comes at least once, and twice after some deaths."""
+    fake = FakeSlack(clock_s=SystemClock().wall_ns() // 10**9)
+    with served(reaper := Reaper(fake)) as url:
+        monkeypatch.setenv("CHAT_TOKEN", fake.token)
+        monkeypatch.setenv("CHAT_HOOK", f"{url}{fake.path}")
+        (tmp_path / "routes.yaml").write_text(CHAT_ROUTES.format(channel=channel.format(url=url)), encoding="utf-8")
+        with forging() as reaper.forge:
+            found = Trial(tmp_path, fake, reaper)
+            causes = kill_often(found, times)
+            found.put()
+            assert found.flush(wait="5m") == 0
+        counts = shown(fake, causes)
+        attempts = {one.told.action.thread: one.told.attempts for one in found.entries()}
+    doubled = sum(count > 1 for count in counts.values())
+    say(f"{times} of {causes} senders killed {dict(found.deaths)}; {doubled} messages came more than once")
+    assert {one.told.state for one in found.entries()} == {"delivered"}
+    assert min(counts.values()) >= 1, "nothing is lost"
+    if channel == BOT:
+        assert doubled == 0
+    assert all(count <= attempts[f"cause {number:03d}"] for number, count in counts.items())
 
 
 def say(text: str) -> None:
@@ -139,31 +160,49 @@ def say(text: str) -> None:
     sys.stdout.write(f"\n{text}\n")
 
 
-@pytest.mark.parametrize("times", [5, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
+@pytest.mark.parametrize("times", [4, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
 def test_one_ticket_for_each_cause_whenever_the_sender_dies(tmp_path: Path, times: int) -> None:
     """Killed at seeded moments, before a tracker that lists issues two seconds late: nothing lost, nothing doubled."""
     with trial(tmp_path, listed_after=2.0, lag="3s") as found:
-        kill_often(found, times, wait="0s")
-        assert found.killed >= times // 4, "many died before they were done"
+        causes = kill_often(found, times)
         found.put()
         assert found.flush(wait="5m") == 0
         states = Counter(one.told.state for one in found.entries())
         again = sum(one.told.attempts > 1 for one in found.entries())
-        say(f"{found.killed} of {times} senders killed; {again} rows sent again after it was looked for; {dict(states)}")
-        assert states == {"delivered": times + 1}
-        assert found.tickets() == {f"cause {number:03d}": 1 for number in (*range(times), 999)}
+        say(f"{times} of {causes} senders killed {dict(found.deaths)}; {again} rows tried more than once; {dict(states)}")
+        assert states == {"delivered": causes + 1}
+        assert found.tickets() == {f"cause {number:03d}": 1 for number in (*range(causes), 999)}
         assert found.fake.wrong == []
 
 
-@pytest.mark.parametrize("times", [5, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize("processed", [True, False])
+@pytest.mark.parametrize("lag", ["1s", "10m"])
+def test_killed_in_the_middle_of_a_request(tmp_path: Path, processed: bool, lag: str) -> None:
+    """Killed while the tracker has the request, and did or did not do it: one ticket once it may be looked for, else
+    ambiguous.
+    """
+    with trial(tmp_path, listed_after=0.5 if lag == "1s" else 600.0, lag=lag) as found:
+        found.put(0)
+        death = Death(when="processed" if processed else "arrived", writing=True)
+        assert found.flush(wait="0s", death=death) == -signal.SIGKILL
+        assert [one.told.state for one in found.entries()] == ["sending"]
+        assert found.flush(wait="20s" if lag == "1s" else "3s") == (0 if lag == "1s" else 2)
+        (entry,) = found.entries()
+        assert entry.told.state == ("delivered" if lag == "1s" else "ambiguous")
+        assert found.tickets() == ({"cause 000": 1} if processed or lag == "1s" else {})
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("times", [60])
 def test_what_the_tracker_may_still_show_is_left_ambiguous(tmp_path: Path, times: int) -> None:
     """A tracker that may be late by ten minutes, and nobody waits so long: visible rows and a 2, never a second ticket."""
     with trial(tmp_path, listed_after=600.0, lag="10m") as found:
-        kill_often(found, times, wait="0s")
+        kill_often(found, times)
         found.put()
         last = found.flush(wait="4s")
         left = [one for one in found.entries() if one.told.state != "delivered"]
-        say(f"{found.killed} of {times} senders killed; {len(left)} rows left ambiguous")
+        say(f"{found.deaths.total()} senders killed; {len(left)} rows left ambiguous")
         assert all(one.told.state == "ambiguous" and one.told.error.startswith("it may have arrived") for one in left)
         assert last == (2 if left else 0)
         assert left, "at least one died in the middle of it"

@@ -94,6 +94,22 @@ def test_a_ticket_that_a_person_deleted_is_opened_anew(tmp_path: Path) -> None:
         assert world.did(action(2)) == "opened"
 
 
+def test_a_record_of_another_repository_leads_nowhere(tmp_path: Path) -> None:
+    """The channel keeps its name and gets another repository: what has our ticket's number there is somebody else's."""
+    with github(tmp_path) as world:
+        world.did(action(1))
+        recorded = world.thread[-1].receipt
+        assert recorded is not None
+        elsewhere = structs.replace(recorded, url=recorded.url.replace("acme/mesh", "acme/before"))
+        world.thread[-1] = structs.replace(world.thread[-1], receipt=elsewhere)
+        world.fake.issues.clear()
+        theirs = world.fake.opened_by_hand(title="something else", body="by a person")
+        assert str(theirs.number) == recorded.reference
+        assert world.did(action(2, "clean", at=world.days(1), clean=3)) == "left"
+        assert world.did(action(3, at=world.days(1))) == "opened"
+    assert (theirs.state, theirs.comments) == ("open", [])
+
+
 def test_what_a_person_will_not_fix_is_left(tmp_path: Path) -> None:
     """Closed as not planned: it is never reopened nor opened again, and the receipt says what is needed instead."""
     with github(tmp_path) as world:

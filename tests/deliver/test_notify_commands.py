@@ -178,6 +178,22 @@ def test_people_settle_what_was_refused(place: Place) -> None:
     assert place.notify("resolve", row["key"], "--drop", routes=False).code == 4
 
 
+def test_a_job_that_is_run_again_is_not_green_for_what_was_refused(place: Place) -> None:
+    """The same results again, and what tells of them is dead: a 2 that names it, until a person settles it."""
+    out = place.results(FAILING)
+    (place.folder / "token").write_text("wrong", encoding="utf-8")
+    assert place.notify("send", out).code == 2
+    (place.folder / "token").write_text(TOKEN, encoding="utf-8")
+    for what in (out, "latest"):
+        ended = place.notify("send", what, "--wait", "0s")
+        assert ended.code == 2, ended
+        assert "dead for tickets" in ended.err
+    (row,) = place.notify("status", "--format", "json", routes=False).data
+    assert place.notify("resolve", row["key"], "--again", routes=False).code == 0
+    assert place.notify("send", out).code == 0
+    assert len(place.fake.issues) == 1
+
+
 def test_a_folder_that_is_no_result_is_refused_and_the_rest_told(place: Place) -> None:
     """One bad folder makes it 2; the others are taken in and told."""
     (place.folder / "empty").mkdir()

@@ -71,7 +71,8 @@ class Page:
 def pages() -> tuple[Page, ...]:
     """Everything written for readers."""
     folders = [*sorted(DOCS.rglob("*.md")), *sorted((ROOT / "decisions").glob("*.md")), *sorted((ROOT / "bench").glob("*.md"))]
-    return tuple(Page(path) for path in (*(ROOT / name for name in FRONT), *folders))
+    examples = sorted((ROOT / "examples").glob("*/README.md"))
+    return tuple(Page(path) for path in (*(ROOT / name for name in FRONT), *folders, *examples))
 
 
 def generator() -> ModuleType:

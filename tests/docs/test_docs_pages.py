@@ -240,7 +240,7 @@ def test_yaml_that_is_a_whole_document_lints_clean() -> None:
 def test_the_parts_of_the_how_to_make_one_environment() -> None:
     """The answers to all questions of *describe your own mesh*, put together, are a document without problems."""
     blocks = PAGES["docs/howto/describe-your-mesh.md"].blocks()
-    text = "\n".join(block.text for block in blocks if block.language == "yaml")
+    text = "\n".join(block.text for block in blocks if block.language == "yaml" and "other" not in block.words)
     assert load_environment(text.encode(), path="my-mesh.yaml").problems == ()
 
 

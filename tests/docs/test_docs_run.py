@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -39,7 +40,12 @@ def typed(block: Block) -> Iterator[Typed]:
 
 
 def play(page: Page, folder: Path, *, lab: bool) -> None:
-    """Save the files of a page, type its commands in one shell, and look at what each of them printed."""
+    """Save the files of a page, type its commands in one shell, and look at what each of them printed.
+
+    What lies beside the page of an example is there for its reader.
+    """
+    if page.name.startswith("examples/"):
+        shutil.copytree(page.path.parent, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("target"))
     steps: list[Typed] = []
     for block in page.blocks():
         if block.language == "yaml" and block.file:

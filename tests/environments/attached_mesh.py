@@ -54,7 +54,7 @@ if act == "start":
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     (here / f"{name}.pid").write_text(str(child.pid))
 elif not alive: sys.exit(1)
-else: os.kill(int(pid), {"kill": signal.SIGKILL, "pause": signal.SIGSTOP, "resume": signal.SIGCONT}[act])
+else: os.kill(int(pid), getattr(signal, {"kill": "SIGKILL", "stop": "SIGTERM", "pause": "SIGSTOP", "resume": "SIGCONT"}[act]))
 """
 ENVIRONMENT = """version: 1
 name: %(name)s

@@ -126,6 +126,72 @@ def test_tcp() -> None:
         assert result.detail
 
 
+def talking(answer: bytes, *, closes: bool) -> Serve:
+    """Greets, waits for a line, answers in two pieces, and then closes or goes on waiting."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            writer.write(b"220 hello\r\n")
+            await reader.readline()
+            half = len(answer) // 2
+            for piece in (answer[:half], answer[half:]):
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0.01)
+            if not closes:
+                await reader.read()
+        finally:
+            writer.close()
+
+    return serve
+
+
+@pytest.mark.parametrize(
+    ("send", "expect", "answer", "ok", "said"),
+    [
+        ("ROLE\r\n", "role:master\r\n", b"role:master\r\n", True, "the answer has 'role:master"),
+        ("ROLE\r\n", "role:master\r\n", b"role:master-to-be\r\n", False, "the answer has no 'role:master"),
+        ("ROLE\r\n", "é", "x é y".encode(), True, "the answer has 'é'"),
+        (None, "220 ", b"", True, "the answer has '220 '"),
+        ("x\r\n", "220 hello\r\nab", b"abc", True, "the answer has"),
+        ("x\r\n", "never", b"z" * (2 * 2**20), False, "the first 1048576 bytes of the answer have no 'never'"),
+    ],
+)
+def test_a_protocol_of_text(send: str | None, expect: str, answer: bytes, ok: bool, said: str) -> None:
+    """The expected text may come in pieces, after a greeting; an answer that ends without it is a no, at once."""
+    result = checked(
+        lambda port: TcpCheck(address=f"127.0.0.1:{port}", send=send, expect=expect), talking(answer, closes=send is not None)
+    )
+    assert result.ok is ok, result
+    assert result.detail.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("expect", "answer", "ok"),
+    [
+        ("role:master", b"role:slave +PONG", False),
+        ("role:master", b"role:master +PONG", True),
+        ("role:master", b"role:slave +PONG role:master", False),
+        ("PONG", b"+PONG", True),
+    ],
+)
+def test_an_answer_is_over_where_the_document_says(expect: str, answer: bytes, ok: bool) -> None:
+    """What ends the answer decides at once, though the connection stays open; what comes later does not count."""
+    result = checked(
+        lambda port: TcpCheck(address=f"127.0.0.1:{port}", send="x\n", expect=expect, until="+PONG"),
+        talking(answer, closes=False),
+        within=Duration(30 * 10**9),
+    )
+    assert result.ok is ok, result
+
+
+def test_an_answer_that_goes_on_without_the_text_fails_in_time() -> None:
+    """Who never closes the connection is waited for until the time-out, not longer."""
+    check = lambda port: TcpCheck(address=f"127.0.0.1:{port}", send="x\n", expect="yes")  # noqa: E731  # one of many like it
+    result = checked(check, talking(b"no", closes=False), within=Duration(150 * 10**6))
+    assert result == CheckResult(False, "no answer within 150ms")
+
+
 @pytest.mark.parametrize(
     ("argv", "ok", "said"),
     [

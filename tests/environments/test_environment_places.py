@@ -69,16 +69,19 @@ def test_rendering_survives_any_text(text: str) -> None:
 def test_every_text_of_a_check_is_filled() -> None:
     """Address, body, headers and argument lists are filled alike."""
     values = {"h": "host", "p": "80"}
-    http = render_check(HttpCheck(url="http://${h}:${p}/", body="${h}", headers={"X": "${p}"}), values)
-    assert http == HttpCheck(url="http://host:80/", body="host", headers={"X": "80"})
+    http = render_check(HttpCheck(url="http://${h}:${p}/", body="${h}", headers={"X": "${p}"}, path="a", equals="${h}"), values)
+    assert http == HttpCheck(url="http://host:80/", body="host", headers={"X": "80"}, path="a", equals="host")
+    assert render_check(HttpCheck(url="u", path="a", equals=True), values) == HttpCheck(url="u", path="a", equals=True)
     assert render_check(TcpCheck(address="${h}:${p}"), values) == TcpCheck(address="host:80")
+    talk = render_check(TcpCheck(address="${h}:${p}", send="${h}?", expect="${p}!", until="${h}."), values)
+    assert talk == TcpCheck(address="host:80", send="host?", expect="80!", until="host.")
     assert render_check(CommandCheck(argv=("ping", "${h}")), values) == CommandCheck(argv=("ping", "host"))
 
 
 def test_members_are_resolved(tmp_path: Path) -> None:
     """Each member has its own ports, folder and number, and all know the same text about all."""
     members = resolve_members(
-        described(LAB), given={"extra": "more"}, data=str(tmp_path), seen={"PATH": "/bin", "TOKEN": "s3cret"}
+        described(LAB), marker="M", given={"extra": "more"}, data=str(tmp_path), seen={"PATH": "/bin", "TOKEN": "s3cret"}
     )
     ports = [port for member in members for name, port in member.values.items() if name.startswith("member.port.")]
     assert len(set(ports)) == len(ports) == 6

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -282,3 +283,115 @@ def test_one_binary_of_many_processes_is_read_once(tmp_path: Path) -> None:
         for process in running:
             process.kill()
             process.wait()
+
+
+ERASES = (
+    "import os, sys, time; fields = open('/proc/self/stat').read().rpartition(')')[2].split(); "
+    "begin, end = int(fields[47]), int(fields[48]); memory = open('/proc/self/mem', 'r+b', 0); "
+    "memory.seek(begin); memory.write(bytes(end - begin)); {more}; print('erased', flush=True); time.sleep(300)"
+)
+TITLED = """
+version: 1
+name: titled
+kind: process
+members: {{count: 1, name: "node-${{index}}"}}
+command: [python3, -I, -S, -c, "{code}"]
+"""
+
+
+def titled(more: str = "pass") -> str:
+    return TITLED.format(code=ERASES.format(more=more))
+
+
+def until_erased(environment: ProcessEnvironment) -> int:
+    """Wait until the member has overwritten its environment; its pid."""
+    log = Path(environment.data_folder) / "node-1" / "node-1.log"
+    for _ in range(400):
+        if log.exists() and "erased" in log.read_text(encoding="utf-8"):
+            (child,) = environment._spawned.values()
+            assert processes.MARKER_VARIABLE.encode() not in Path(f"/proc/{child.pid}/environ").read_bytes()
+            return child.pid
+        time.sleep(0.01)
+    raise AssertionError(log.read_text(encoding="utf-8"))
+
+
+def test_a_member_that_writes_its_own_title_over_its_environment_is_found(run: Callable[..., object]) -> None:
+    """As Redis, PostgreSQL and nginx do: it is up, it can be killed and started again, and nothing of it is left."""
+
+    async def work(environment: ProcessEnvironment) -> None:
+        first = until_erased(environment)
+        assert (await environment.observe())["node-1"].up
+        await environment.pull(Kill("node-1"))
+        assert not (await environment.observe())["node-1"].up
+        await environment.pull(Start("node-1"))
+        assert (await environment.observe())["node-1"].identity.partition("@")[0] != str(first)
+
+    run(work, titled())
+
+
+def test_whoever_comes_later_finds_it_too(run: Callable[..., object]) -> None:
+    """Another process than the one that started it, such as the watchdog, finds it by its log, and ends it."""
+
+    async def work(environment: ProcessEnvironment) -> None:
+        pid = until_erased(environment)
+        (found,) = processes.find_marked(environment.marker)
+        assert (found.pid, found.member) == (pid, "node-1")
+        assert processes.find_marked(ulid(SystemClock())) == ()
+        assert processes.kill_all(environment.marker, within_s=2) == ()
+        assert processes.stat_of(pid) is None or processes.stat_of(pid)[0] == "Z"  # type: ignore[index]  # narrowed beside
+
+    run(work, titled())
+
+
+def test_a_member_that_hides_its_marker_and_leaves_its_log_is_refused(run: Callable[..., object]) -> None:
+    """It could not be found again by a watchdog: so it is a problem, never taken for down, and it is ended all the same."""
+
+    async def work(environment: ProcessEnvironment) -> None:
+        pid = until_erased_and_silent(environment)
+        with pytest.raises(EnvironmentProblem, match=f"member node-1 runs .pid {pid}."):
+            await environment.observe()
+
+    run(work, titled("print('erased', flush=True); null = os.open('/dev/null', 2); os.dup2(null, 1); os.dup2(null, 2)"))
+
+
+def until_erased_and_silent(environment: ProcessEnvironment) -> int:
+    pid = until_erased(environment)
+    for _ in range(400):
+        if Path(f"/proc/{pid}/fd/2").readlink() == Path("/dev/null"):
+            return pid
+        time.sleep(0.01)
+    raise AssertionError("it goes on writing to its log")
+
+
+FILED = """
+version: 1
+name: filed
+kind: process
+members:
+  - {name: first, ports: [main], command: [sh, -c, "echo learned >> conf/mesh.conf; exec sleep 300"]}
+  - {name: second, command: [sleep, "300"]}
+files: {conf/mesh.conf: "${member.name} of ${joined.seed}\\n"}
+joined: {seed: {item: "${member.host}:${member.port.main}", of: [first]}}
+"""
+
+
+def test_files_are_written_once_and_are_then_the_members_own(run: Callable[..., object]) -> None:
+    """A member finds its files below its folder, filled in; a restarted one finds what it made of them."""
+
+    def lines(environment: ProcessEnvironment, member: str) -> list[str]:
+        path = Path(environment.data_folder) / member / "conf" / "mesh.conf"
+        assert path.stat().st_mode & 0o777 == 0o600
+        return path.read_text(encoding="utf-8").splitlines()
+
+    async def work(environment: ProcessEnvironment) -> None:
+        port = environment.state.members[0].values["member.port.main"]
+        assert lines(environment, "second") == [f"second of 127.0.0.1:{port}"]
+        await environment.pull(Kill("first"))
+        await environment.pull(Start("first"))
+        for _ in range(400):
+            if len(lines(environment, "first")) == 3:
+                break
+            await asyncio.sleep(0.01)
+        assert lines(environment, "first") == [f"first of 127.0.0.1:{port}", "learned", "learned"]
+
+    run(work, FILED)

@@ -21,6 +21,7 @@ from meshkit_chaos.history.retention import Rules
 from meshkit_chaos.history.shelf import FolderStore
 from meshkit_chaos.history.travel import pull, push
 from meshkit_chaos.slo import Duration
+from meshkit_chaos.slo.codec import encode
 
 WAITING = Delivery(
     key="v1:a", channel="chat", thread="t", occasion="summary", position=1, state="pending", action="{}", at=START,
@@ -42,6 +43,25 @@ def test_a_record_is_read_back_as_it_was() -> None:
     assert name.startswith("deliveries/2026/01/")
     assert read_delivery(name, data) == DELIVERED
     assert delivery_file(DELIVERED) == (name, data)
+
+
+def test_a_storm_of_thousands_of_scenarios_travels(tmp_path: Path) -> None:
+    """What tells of five thousand causes is a large record, and the next job knows of it all the same."""
+    causes = [f"v1:scenario-{number:05d}: " + 200 * "x" for number in range(5000)]
+    storm = structs.replace(DELIVERED, action=encode(causes).decode())
+    with opened(tmp_path / "a") as first, opened(tmp_path / "b") as second:
+        put(first, storm)
+        shelf = FolderStore(tmp_path / "remote")
+        push(first, shelf)
+        assert pull(second, shelf).refused == ()
+        assert second.deliveries() == (storm,)
+
+
+def test_a_record_that_is_too_large_is_called_so() -> None:
+    """Nobody is sent looking for an alteration that is none."""
+    name, data = delivery_file(structs.replace(DELIVERED, action=" " * 2**26))
+    with pytest.raises(HistoryProblem, match="larger than"):
+        read_delivery(name, data)
 
 
 @pytest.mark.parametrize("hurt", ["digest", "name", "unknown", "large"])

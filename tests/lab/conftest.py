@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import statistics
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from lab_documents import write_documents
 from lab_runs import PROMISED_S, Corner
+from leftovers import LEFT
 from storm import PROMISED, Aftermath
 
 TIME = "lab time"
@@ -81,16 +83,27 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("the storm: from the blow until nothing was left")
         for line in table_of(blows):
             terminalreporter.write_line(line)
+    counts = [value for name, value in noted if name == LEFT]
+    if counts:
+        terminalreporter.section("the whole machine, others' things included: before the first blow and after the last")
+        for kind, number in counts[0][0].items():
+            terminalreporter.write_line(f"{kind:24}{number:6}{counts[-1][1][kind]:6}")
+
+
+def spread(times: list[float]) -> tuple[float, float, float]:
+    """Median, 99th percentile (nearest rank) and largest."""
+    ordered = sorted(times)
+    return statistics.median(ordered), ordered[math.ceil(0.99 * len(ordered)) - 1], ordered[-1]
 
 
 def table_of(blows: list[Aftermath]) -> Iterator[str]:
     """One line a kind of blow. Only blows at a mesh that was up are timed."""
-    yield f"{'':26}{'blows':>6}{'timed':>6}{'median':>9}{'max':>9}{'promised':>10}{'late':>6}{'passes':>8}"
+    yield f"{'':26}{'blows':>6}{'timed':>6}{'median':>9}{'p99':>9}{'max':>9}{'promised':>10}{'late':>6}{'passes':>8}"
     for kind, promised in PROMISED.items():
         mine = [blow for blow in blows if blow.kind == kind]
         times = [blow.took for blow in mine if blow.took is not None]
         if mine:
-            measured = f"{statistics.median(times):7.3f} s{max(times):7.3f} s" if times else f"{'-':>9}{'-':>9}"
+            measured = "".join(f"{found:7.3f} s" for found in spread(times)) if times else f"{'-':>9}" * 3
             passes = sum(blow.verdict == "pass" for blow in mine)
             late = sum(blow.late for blow in mine)
             yield f"{kind:26}{len(mine):6}{len(times):6}{measured}{promised:8.1f} s{late:6}{passes:8}"

@@ -72,7 +72,7 @@ class SmallDisk:
         os.truncate(self.seen / "filler", (self.seen / "filler").stat().st_size - space)
 
     def free(self) -> None:
-        (self.seen / "filler").unlink()
+        (self.seen / "filler").unlink(missing_ok=True)
 
     def close(self) -> None:
         self._keeper.kill()

@@ -18,8 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from meshkit_chaos.environments.process import DATA_PREFIX
-from meshkit_chaos.environments.processes import find_marked, stat_of
+from meshkit_chaos.environments.processes import DATA_PREFIX, find_marked, stat_of
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.reading import read_record
 from meshkit_chaos.journal.record import Record
@@ -211,7 +210,7 @@ class Corner:
         return done.ended(within=within), done.printed(), done.said()
 
     def alive(self) -> list[Seen]:
-        """Every living process that bears this corner's ``TMPDIR``."""
+        """Every living process that bears this corner's ``TMPDIR``, or that overwrote what it bore and works in there."""
         wanted = f"TMPDIR={self.temporary}".encode()
         found = []
         for entry in Path("/proc").iterdir():
@@ -220,10 +219,11 @@ class Corner:
             try:
                 variables = (entry / "environ").read_bytes()
                 words = (entry / "cmdline").read_bytes()
+                inside = str((entry / "cwd").readlink()).startswith(f"{self.temporary}/")
             except OSError:
                 continue
             stat = stat_of(int(entry.name))
-            if wanted in variables.split(b"\0") and stat is not None and stat[0] not in "ZXx":
+            if (inside or wanted in variables.split(b"\0")) and stat is not None and stat[0] not in "ZXx":
                 text = (words + b"\0" + variables).replace(b"\0", b" ").decode(errors="replace")
                 found.append(Seen(int(entry.name), stat[0], text))
         return found

@@ -68,12 +68,22 @@ _NEEDED: Final[dict[Kind, type[ev.Event]]] = {"kill -9 member": ev.FingerprintTa
 """What must be behind a run that passes in spite of a blow, where that is not its end: the last look at the members; the last
 samples, behind which a few lines fit into the page that the journal already has.
 """
-_WHOLE_S: Final = 4.6
-_LINES: Final = 39
 _SHORT_NS: Final = 14 * 10**9
 _RACE_NS: Final = 100 * 10**6
 """A blow so shortly before the end may not be felt any more: whoever should feel it is writing the last line."""
 DISK_SIZE: Final = "4m"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What is struck: one of these scenarios, within so many seconds from its start, or so many lines of its journal."""
+
+    scenarios: tuple[str, ...]
+    whole_s: float
+    lines: int
+
+
+LOOPBACK: Final = Ground(scenarios=("leader-paused", "leader-killed"), whole_s=4.6, lines=39)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +101,13 @@ class Blow:
     gap: float
 
     @classmethod
-    def drawn(cls, seed: int) -> Blow:
+    def drawn(cls, seed: int, ground: Ground = LOOPBACK) -> Blow:
         kind = _SHARES[seed % len(_SHARES)]
         chance = random.Random(seed)
         by_line = chance.random() < 0.5
-        line = chance.randint(1, _LINES) if by_line else None
-        after = chance.uniform(0, 0.03) if by_line else chance.uniform(0.3, _WHOLE_S)
-        scenario = chance.choice(("leader-paused", "leader-killed"))
+        line = chance.randint(1, ground.lines) if by_line else None
+        after = chance.uniform(0, 0.03) if by_line else chance.uniform(0.3, ground.whole_s)
+        scenario = chance.choice(ground.scenarios)
         return cls(seed=seed, kind=kind, scenario=scenario, line=line, after=after, gap=chance.uniform(0, 0.25))
 
     def __str__(self) -> str:
@@ -142,6 +152,12 @@ class Storm:
         verdict = self._assert_no_false_pass(hit)
         self._assert_nothing_to_recover()
         return Aftermath(kind=self._kind, took=took if self._mesh_up else None, late=not hit, verdict=verdict)
+
+    @property
+    def marker(self) -> str:
+        """The run's marker; empty where it left no line."""
+        first = next(iter(self._run.entries()), None)
+        return first.event.run if first is not None and isinstance(first.event, ev.RunStarted) else ""
 
     @property
     def _over(self) -> bool:

@@ -140,7 +140,7 @@ class Forge:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=240,
+            timeout=480,
             check=False,
         )
         return Ended.read(done.returncode, done.stdout)

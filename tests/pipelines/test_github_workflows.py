@@ -17,7 +17,7 @@ from served import served
 from meshkit_chaos.campaign.results import read_results
 from meshkit_chaos.cli.app import run
 
-pytestmark = [pytest.mark.slow, pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.lab, pytest.mark.timeout(1500)]
 LAB = "src/meshkit_chaos/demo/etcd-lab.yaml"
 SLOW = "  - --election-timeout\n  - '6000'\n  - --heartbeat-interval\n  - '600'\n"
 OVERRIDE = {

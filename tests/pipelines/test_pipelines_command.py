@@ -134,6 +134,18 @@ def test_init_with_routes_that_cannot_be_used_writes_nothing(own_state: Path, te
     assert not (own_state / ".github").exists()
 
 
+@pytest.mark.parametrize("schedule", ["", 'nightly: {cron: "17 2 * * *"}\n'], ids=["none", "one"])
+def test_init_says_when_the_watch_could_not_know_when_a_night_is_due(
+    own_state: Path, schedule: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The schedule is the policy's; without it the watch is red every day, which is better known before."""
+    (own_state / "chaos-notify.yaml").write_text(ROUTES)
+    policy = "version: 1\nmatch: commit\nrequirements:\n  - {id: all, scenarios: [a]}\n"
+    (own_state / "chaos-gate.yaml").write_text(policy + schedule)
+    assert run([*INIT, "--routes", "chaos-notify.yaml"]) == 0
+    assert ("chaos-watch fails until it does" in capsys.readouterr().err) is (not schedule)
+
+
 def test_init_allows_commands_only_where_nobody_elses_documents_are_run(own_state: Path) -> None:
     """Nights and runs on demand may start commands then; a pull request never may."""
     assert run([*INIT, "--simulated", "mesh.yaml", "--allow-commands"]) == 0

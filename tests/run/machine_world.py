@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from meshkit_chaos.faults import CATALOGUE, MemberState
+from meshkit_chaos.faults import CATALOGUE, Aim, MemberState
 from meshkit_chaos.journal import events as ev
-from meshkit_chaos.plan import InjectNode, Plan, candidates_of, draw, wanted
+from meshkit_chaos.plan import AdjustNode, InjectNode, Plan, candidates_of, draw, wanted
 from meshkit_chaos.run import commands as do
 from meshkit_chaos.run.machine import State, step
 
@@ -89,7 +89,7 @@ class World:
     def _mischief(self) -> None:
         self.queue.append(self.mischief.pop(self.choose(len(self.mischief))))
 
-    def _perform(self, command: do.Command) -> None:
+    def _perform(self, command: do.Command) -> None:  # noqa: PLR0912  # one case a command
         match command:
             case do.Deploy():
                 self.acting.append(iter([ev.DeployDone(members=())] if self.choose(8) else [ev.DeployFailed(reason="no")]))
@@ -110,6 +110,8 @@ class World:
             case do.StopActing():
                 self.acting.clear()
                 self.undoing.append(iter([do.ActingStopped()]))
+            case do.Adjust():
+                self.acting.append(self._adjust(command.node))
             case do.Revert():
                 self.undoing.append(self._revert(command.injection))
             case do.Verify():
@@ -130,16 +132,27 @@ class World:
             if one not in command.held
         ]
         count = wanted(node.step.target, len(free))
-        if not 1 <= count <= min(len(free), command.free) or not self.choose(6):
+        members = draw(tuple(free), count=count, seed=self.plan.seed, node=node.id)
+        more = len(set(members) - command.under)
+        if not 1 <= count <= len(free) or more > command.free or not self.choose(6):
             yield ev.FaultFailed(node=node.id, reason="refused")
             return
-        members = draw(tuple(free), count=count, seed=self.plan.seed, node=node.id)
         self.held[node.id] = members
-        self.most_held = max(self.most_held, len([one for several in self.held.values() for one in several]))
-        calls = tuple(call for member in members for call in CATALOGUE[node.step.fault].revert(member))
+        self.most_held = max(self.most_held, len({one for several in self.held.values() for one in several}))
+        fault = CATALOGUE[node.step.fault]
+        parameters = fault.completed(node.step.parameters)
+        calls = fault.revert(Aim(node=node.id, targets=members, members=everyone, parameters=parameters))
         yield ev.FaultIntended(node=node.id, fault=node.step.fault, members=members, calls=(), undo=calls, deadline=self.now)
         yield ev.FaultInjected(node=node.id) if self.choose(6) else ev.FaultFailed(node=node.id, reason="the lever broke")
         yield do.InjectionSettled(node.id, "" if self.choose(6) else "it did not bite")
+
+    def _adjust(self, name: str) -> Act:
+        node = next(node for node in self.plan.nodes if node.id == name)
+        assert isinstance(node, AdjustNode)
+        assert node.injection in self.held, f"{node.injection} is not in force: nothing can be changed"
+        yield ev.AdjustIntended(node=name, injection=node.injection, calls=())
+        yield ev.AdjustDone(node=name) if self.choose(6) else ev.FaultFailed(node=name, reason="the lever broke")
+        yield do.InjectionSettled(name, "" if self.choose(6) else "it does not bite any more")
 
     def _revert(self, injection: str) -> Act:
         assert injection in self.held, f"{injection} was never intended: its undo is not known"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -14,6 +15,7 @@ from meshkit_chaos.cli.places import sampler_for
 from meshkit_chaos.environments.simulated import SimulatedEnvironment
 from meshkit_chaos.environments.virtual_time import VirtualClock, VirtualTimeLoop, run_virtually
 from meshkit_chaos.errors import JournalUnwritable
+from meshkit_chaos.faults import MemberState
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.store import Journal, read_journal
 from meshkit_chaos.run.engine import Engine
@@ -159,3 +161,43 @@ def test_a_guard_rail_does_not_watch_a_mesh_that_is_coming_up(tmp_path: Path) ->
     ran = run_virtual(tmp_path / "run", text, environment=slow)
     assert ran.record.first(ev.GuardTripped) is None
     assert ran.verdict.verdict == "pass", ran.verdict.findings
+
+
+def test_a_fault_holds_its_members_from_its_intent_on(tmp_path: Path) -> None:
+    """Whoever looks between the intent and the machine's hearing of it does not take a killed member for one that died."""
+    loop = VirtualTimeLoop()
+    clock, plan = VirtualClock(loop), plan_of()
+    mesh = SimulatedEnvironment(plan.environment, clock, marker=RUN)
+    held: list[frozenset[str]] = []
+
+    def look(entry: ev.Entry) -> None:
+        if isinstance(entry.event, ev.FaultIntended):
+            asyncio.get_running_loop().call_soon(lambda: held.append(engine._held()))
+            loop._ready.rotate(1)  # type: ignore[attr-defined]  # as a look that was about to go on already would be
+
+    with Journal.create(tmp_path / "run", clock) as journal:
+        journal.follow(look)
+        engine = Engine(
+            plan, mesh, journal, clock, deploys=True, make_sampler=lambda: sampler_for(plan, mesh, clock), collect_logs=list
+        )
+        assert run_virtually(loop, engine.run()) == "completed"
+    assert [len(members) for members in held] == [1]
+
+
+def test_an_environment_that_never_answers_again_is_dirty(tmp_path: Path) -> None:
+    """With nothing in force there is no deadline that a watchdog could go by: a look that hangs is given up, and told."""
+
+    def hang(run: Staged, entry: ev.Entry) -> None:
+        async def observe() -> dict[str, MemberState]:
+            await asyncio.Event().wait()
+            raise AssertionError("unreachable")
+
+        if isinstance(entry.event, ev.RevertDone):
+            run.mesh.observe = observe  # type: ignore[method-assign]  # the environment breaks its promise
+
+    ran = run_virtual(tmp_path / "run", staged=Staged(interfere=hang, deployed=False))
+    assert ran.verdict.environment == "dirty"
+    assert ran.verdict.verdict != "pass"
+    verified = ran.record.last(ev.EnvironmentVerified)
+    assert verified is not None
+    assert "could not be observed within 300 s" in verified[1].differences[0]

@@ -159,7 +159,7 @@ def test_parameters_follow_the_catalogue() -> None:
         "delay: 5": "expected a duration",
         "delay: true": "expected a duration",
         "delay: x": "not a duration",
-        "delay: 1ms": "below 0.01",
+        "delay: 1ms": "below 10ms",
         "{delay: 1s, loss: 2.5}": "expected a share",
         "{delay: 1s, cores: 5}": "above 4",
         "{delay: 1s, cores: 1.5}": "expected a whole number",

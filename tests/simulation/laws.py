@@ -13,7 +13,7 @@ from itertools import pairwise
 from troubles import State, undone
 from whole_runs import Simulated
 
-from meshkit_chaos.faults import Kill, Pause
+from meshkit_chaos.faults import CATALOGUE, Kill, Pause, Shape, Stop
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.record import outstanding
 from meshkit_chaos.judge import judge
@@ -52,7 +52,7 @@ def no_fault_comes_after_an_abort(run: Simulated) -> Iterator[str]:
     for entry in run.record.entries:
         aborted = aborted or isinstance(entry.event, ev.AbortDecided)
         looked = looked or (isinstance(entry.event, ev.FingerprintTaken) and entry.event.when == "before")
-        if isinstance(entry.event, ev.FaultIntended) and (aborted or not looked):
+        if isinstance(entry.event, ev.FaultIntended | ev.AdjustIntended) and (aborted or not looked):
             when = "after an abort" if aborted else "before a fingerprint"
             yield f"{entry.event.node} was intended at seq {entry.seq}, {when}"
 
@@ -66,18 +66,21 @@ def every_stop_is_an_abort(run: Simulated) -> Iterator[str]:
 
 
 def the_blast_radius_is_kept(run: Simulated) -> Iterator[str]:
-    """At no moment are more members under a fault than allowed, and none is under two."""
+    """At no moment are more members under a fault than allowed, and none is taken away by two."""
     held: dict[str, tuple[str, ...]] = {}
+    taking: set[str] = set()
     for entry in run.record.entries:
         match entry.event:
-            case ev.FaultIntended(node=node, members=members):
+            case ev.FaultIntended(node=node, members=members, fault=fault):
                 held[node] = members
+                taking |= {node} if CATALOGUE[fault].silences else set()
             case ev.RevertDone(node=node):
                 held.pop(node, None)
             case _:
                 continue
         under = [member for members in held.values() for member in members]
-        if len(under) > run.plan.blast_radius or len(set(under)) < len(under):
+        taken = [member for node, members in held.items() if node in taking for member in members]
+        if len(set(under)) > run.plan.blast_radius or len(set(taken)) < len(taken):
             yield f"seq {entry.seq}: {under} under a fault, at most {run.plan.blast_radius} allowed"
 
 
@@ -124,7 +127,7 @@ def what_a_death_leaves_can_be_undone(run: Simulated) -> Iterator[str]:
         return
     calls = [call for window in outstanding(run.record) for call in window.undo]
     for call, lied in ((call, call in run.truth.lied) for call in run.truth.lied):
-        if lied and not isinstance(call, Kill | Pause):
+        if lied and not isinstance(call, Kill | Stop | Pause | Shape):
             return  # an undo that reported success without doing anything: only the fingerprint can tell
     different = _differences(run, undone(run.truth.ended, calls))
     if different:
@@ -152,7 +155,7 @@ def the_environment_is_what_it_is_said_to_be(run: Simulated) -> Iterator[str]:
         if not verified[1].clean and not differs and not run.world.vanishing:
             yield f"verified as different ({verified[1].differences}), and it was not"
     ended = run.truth.ended or {}
-    if said == "clean" and run.world.deployed and any(up for up, _ in ended.values()):
+    if said == "clean" and run.world.deployed and any(up for up, _, _ in ended.values()):
         yield f"said to be clean, and members are up after teardown: {ended}"
     if said == "clean" and not run.world.deployed and _differences(run, ended):
         yield f"said to be clean, and there differ {_differences(run, ended)}"
@@ -216,7 +219,7 @@ def a_pass_has_its_evidence(run: Simulated) -> Iterator[str]:
 def _faults_bit(run: Simulated) -> Iterator[str]:
     bit = {(event.node, event.member) for _, event in run.record.of(ev.EffectObserved) if event.bit}
     members = {event.node: event.members for _, event in run.record.of(ev.FaultIntended)}
-    pulled = {call.member for _, call in run.truth.pulls}
+    pulled = {name for _, call in run.truth.pulls for name in (call.member, *(call.towards if isinstance(call, Shape) else ()))}
     for node in run.plan.nodes:
         if isinstance(node, InjectNode):
             hit = members.get(node.id, ())

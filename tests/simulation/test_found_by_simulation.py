@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -76,3 +77,13 @@ def test_good_before_the_revert_is_said_so() -> None:
     assert found.measured is not None
     assert found.measured.hi == 0
     assert "was good again before hit was reverted" in found.sentence
+
+
+def test_what_is_about_to_inject_when_the_run_is_aborted_does_not(tmp_path: Path) -> None:
+    """An abort in the very instant of an injection cancels it before it can write its intent."""
+    quiet = _ran(tmp_path / "quiet")
+    looked = next(entry.seq for entry, event in quiet.record.of(ev.FingerprintTaken) if event.when == "before")
+    run = simulate(replace(_world(), watchdog_dies_at=looked), tmp_path / "struck" / "run")
+    assert run.record.first(ev.AbortDecided) is not None
+    assert run.record.first(ev.FaultIntended) is None
+    assert not broken(run)

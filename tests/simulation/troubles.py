@@ -19,14 +19,14 @@ from worlds import BadLever, BadLook, World
 from meshkit_chaos.environments.simulated import SimulatedEnvironment
 from meshkit_chaos.environments.virtual_time import VirtualClock
 from meshkit_chaos.errors import EnvironmentProblem, JournalUnwritable
-from meshkit_chaos.faults import Kill, LeverCall, MemberState, Resume, Start, lever_name
+from meshkit_chaos.faults import Kill, LeverCall, MemberState, Resume, Start, Unshape, lever_name
 from meshkit_chaos.journal.events import MemberUp
 from meshkit_chaos.journal.store import Journal
 from meshkit_chaos.slo import Check, CheckResult, Duration
-from meshkit_chaos.slo.codec import builtins
+from meshkit_chaos.slo.codec import encode
 
-State = dict[str, tuple[bool, bool]]
-"""What is true of each member: up, paused."""
+State = dict[str, tuple[bool, bool, tuple[str, ...]]]
+"""What is true of each member: up, paused, the layers on its links."""
 
 
 class Killed(SystemExit):
@@ -155,7 +155,10 @@ class TroubledMesh(SimulatedEnvironment):
 
     def state(self) -> State:
         """What is true now."""
-        return {name: (member.up, member.paused) for name, member in self.mesh.members.items()}
+        now = self._virtual.monotonic_ns()
+        return {
+            name: (member.up, member.paused, self.mesh.links.in_force(name, now)) for name, member in self.mesh.members.items()
+        }
 
     def _count(self, what: str) -> int:
         self._calls[what] = self._calls.get(what, 0) + 1
@@ -228,9 +231,9 @@ class TroubledMesh(SimulatedEnvironment):
     def _is_announced(self, call: LeverCall) -> bool:
         """Whether the disk holds an intent to do this, or to undo what this undoes."""
         assert self.journal is not None
-        plain = builtins(call)
+        plain = json.loads(encode(call))
         return any(
-            event["kind"] == "fault.intended" and plain in (*event["calls"], *event["undo"])
+            event["kind"] in {"fault.intended", "adjust.intended"} and plain in (*event["calls"], *event.get("undo", ()))
             for event in self.journal.announced()
         )
 
@@ -309,12 +312,14 @@ def undone(state: State, calls: list[LeverCall]) -> State:
     """What a mesh would be like after undo levers that work."""
     out = dict(state)
     for call in calls:
-        up, paused = out[call.member]
+        up, paused, layers = out[call.member]
         match call:
             case Start() if not up:
-                out[call.member] = (True, False)
+                out[call.member] = (True, False, layers)
             case Resume() if paused:
-                out[call.member] = (True, False)
+                out[call.member] = (True, False, layers)
+            case Unshape():
+                out[call.member] = (up, paused, tuple(layer for layer in layers if layer != call.layer))
             case _:
                 continue
     return out

@@ -17,7 +17,17 @@ PageTrouble = Literal["refused", "error", "garbage", "torn", "nan", "hangs", "go
 DiskTrouble = Literal["full", "full-for-good", "torn", "read-only", "sync"]
 DeathPlace = Literal["write", "torn-write", "before-pull", "after-pull"]
 
-LEVERS = ("kill", "start", "pause", "resume")
+LEVERS = ("kill", "stop", "start", "pause", "resume", "shape", "unshape")
+NETWORK: dict[str, dict[str, Any]] = {
+    "partition": {"way": "both"},
+    "latency": {"delay": "20ms", "jitter": "5ms"},
+    "packet-loss": {"loss": "20%", "burst": 2},
+    "corruption": {"share": "10%"},
+    "duplication": {"share": "10%"},
+    "reordering": {"share": "25%"},
+    "udp-blocked": {},
+}
+RAMPS = {"latency": ("delay", "200ms"), "packet-loss": ("loss", "60%"), "corruption": ("share", "90%")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,6 +216,8 @@ class _Author:
     count: int = 0
     faults: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
+    taken: dict[str, int] = field(default_factory=dict)
+    """How many members each fault that is held takes away: a plan that surely exceeds its blast radius is refused."""
 
     def document(self) -> dict[str, Any]:
         rng = self.rng
@@ -262,19 +274,48 @@ class _Author:
             go_on = {"or_go_on": True} if self.rng.random() < 0.7 else {}
             return {"until": "one-leader", "timeout": self._milliseconds(500, 3000, 6000), "id": self._name(), **go_on}
         if chance < 0.9 and self.held:
+            self.taken.pop(self.held[-1], None)
             return {"revert": self.held.pop(), "id": self._name()}
+        if chance < 0.95:
+            return self._repeat(depth)
         branches = [self._sequence(depth=depth + 1, length=self.rng.choice([1, 2])) for _ in range(2)]
         return {"parallel": branches, "id": self._name()}
 
-    def _fault(self) -> dict[str, Any]:
-        kind = self.rng.choice(["kill", "kill", "pause", "pause", "restart"])
+    def _repeat(self, depth: int) -> dict[str, Any]:
+        """Each time undoes what it did."""
+        steps = [self._fault(held=False) for _ in range(self.rng.choice([1, 1, 2]))]
+        step = {"repeat": self.rng.choice([2, 3]), "steps": steps, "id": self._name()}
+        if self.rng.random() < 0.6:
+            step |= {"every": self._milliseconds(1500, 4000)}
+        return step | ({"jitter": "300ms"} if self.rng.random() < 0.5 else {})
+
+    def _fault(self, *, held: bool = True) -> dict[str, Any]:
+        network = [self.rng.choice(sorted(NETWORK)) for _ in range(3)] if self.members > 1 else []
+        kind = self.rng.choice(["kill", "kill", "pause", "pause", "restart", "stop", "rolling-restart", *network])
         name = self._name()
         self.faults.append(name)
-        step: dict[str, Any] = {"fault": kind, "id": name, "target": self._target()}
-        if kind != "restart" and self.rng.random() < 0.75:
+        target = {"count": 1} if kind == "rolling-restart" else self._target()
+        if kind not in NETWORK and sum(self.taken.values()) + target.get("count", 1) > max(1, self.members - 1):
+            if self.members == 1:
+                self.faults.pop()
+                return {"wait": "100ms", "id": name}
+            kind, target = "latency", {"count": 1}
+        if kind == "partition" and target.get("count", 1) == self.members:
+            target = {"count": 1}
+        step: dict[str, Any] = {"fault": kind, "id": name, "target": target}
+        if kind in NETWORK:
+            step["with"] = NETWORK[kind]
+        if not kind.endswith("restart") and (not held or self.rng.random() < 0.75):
             step["hold"] = self._milliseconds(300, 1000, 3000)
-        elif kind != "restart":
+        elif not kind.endswith("restart"):
             self.held.append(name)
+            self.taken |= {} if kind in NETWORK else {name: target.get("count", 1)}
+        if kind in RAMPS and self.rng.random() < 0.4:
+            parameter, to = RAMPS[kind]
+            step["ramp"] = {"parameter": parameter, "to": to, "over": "300ms", "steps": self.rng.choice([1, 3])}
+        if self.rng.random() < 0.1:
+            wait = {"until": "one-leader", "is": self.rng.choice(["good", "bad"]), "timeout": self._milliseconds(500, 3000)}
+            step["when"] = wait | ({"or_go_on": True} if self.rng.random() < 0.8 else {})
         return step
 
     def _target(self) -> dict[str, Any]:

@@ -69,7 +69,8 @@ class Listener(Protocol):
 class Campaign:
     """What is to be run, where, and who is told. ``selection`` is what was asked for, ``scenarios`` what that came to.
 
-    ``lease`` and ``fencing``: under which lease of a shared environment, and its token.
+    ``lease`` and ``fencing``: under which lease of a shared environment, and its token. ``once``: one run of each scenario,
+    whatever comes of it.
     """
 
     out: Path
@@ -86,6 +87,7 @@ class Campaign:
     environment_class: str = ""
     lease: str = ""
     fencing: int = 0
+    once: bool = False
 
 
 def run_campaign(campaign: Campaign, clock: Clock) -> InvocationVerdict:
@@ -156,7 +158,7 @@ def _run_scenario(campaign: Campaign, scenario: Scenario, log: InvocationLog, cl
         mine.append(verdict)
         if reason := _must_stop(record, verdict):
             return reason
-        if decide_scenario(scenario.repeats, mine)[0].state == "decided":
+        if campaign.once or decide_scenario(scenario.repeats, mine)[0].state == "decided":
             return ""
     return ""
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from meshkit_chaos.errors import JournalDamaged, JournalUnwritable
-from meshkit_chaos.journal.durable import make_folders, sync_folder
+from meshkit_chaos.campaign.lines import Lines
+from meshkit_chaos.errors import JournalDamaged
 from meshkit_chaos.scenario.model import Repeats
 from meshkit_chaos.slo.codec import convert, encode
 
@@ -85,30 +83,13 @@ class InvocationLog:
     """The writer. Every line is on disk when ``append`` returns."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / LOG
-        try:
-            make_folders(folder)
-            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-            sync_folder(folder)
-        except OSError as error:
-            raise JournalUnwritable(f"{self._path} cannot be made: {error.strerror}", hint="choose another --out") from error
+        self._lines = Lines(folder / LOG)
 
     def append(self, line: Line) -> None:
-        data = encode(line) + b"\n"
-        before = os.fstat(self._descriptor).st_size
-        try:
-            while data:  # a disk that is nearly full takes only a part
-                data = data[os.write(self._descriptor, data) :]
-            os.fsync(self._descriptor)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._descriptor, before)
-            raise JournalUnwritable(
-                f"{self._path} cannot be written: {error.strerror}", hint="free space there or choose another --out"
-            ) from error
+        self._lines.append(encode(line))
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        self._lines.close()
 
 
 def read_log(folder: Path) -> tuple[Line, ...]:

@@ -23,6 +23,7 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "new": ("new", "Add a scenario and its tests to a scenario file."),
     "test": ("rehearse", "Test scenarios in virtual time: which mesh passes them, and which fails."),
     "mutate": ("mutate", "Distort the samples of a stored run: which objectives notice?"),
+    "shrink": ("shrink", "Find the fewest and gentlest faults with which a run still fails."),
     "rule": ("rule", "Explain a lint rule."),
     "lint": ("documents", "Check scenario, test, environment, policy and override files."),
     "schema": ("documents", "Print the JSON Schema of a document, for editors."),

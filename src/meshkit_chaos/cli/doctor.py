@@ -17,7 +17,8 @@ from meshkit_chaos.environments.registry import registered, state_root
 from meshkit_chaos.environments.resolving import lab_folder
 from meshkit_chaos.environments.secrets import Secrets
 from meshkit_chaos.environments.state import is_held, open_run, owned_state, quarantined
-from meshkit_chaos.errors import ChaosError
+from meshkit_chaos.errors import CannotRun, ChaosError
+from meshkit_chaos.scenario.environment import Network
 
 Finding = tuple[str, bool, str]
 
@@ -26,7 +27,7 @@ Finding = tuple[str, bool, str]
 @FORMAT
 def doctor_command(form: str) -> int:
     """Say what this machine can and cannot run, and what to do about it. Ends with 2 if something essential is missing."""
-    found = [finding for check in (_python, _processes, _folders, _lab, _environments) for finding in check()]
+    found = [finding for check in (_python, _processes, _folders, _lab, _network, _environments) for finding in check()]
     if form == "json":
         click.echo(json_text([{"what": what, "ok": ok, "detail": detail} for what, ok, detail in found]))
     else:
@@ -65,6 +66,19 @@ def _folders() -> Iterator[Finding]:
 def _lab() -> Iterator[Finding]:
     folder = lab_folder()
     yield "lab (real etcd)", True, folder or "not installed: pip install 'meshkit-chaos[lab]'; demo runs on the simulated mesh"
+
+
+def _network() -> Iterator[Finding]:
+    """Only environments with ``network:`` need it, so that it is missing is no failure of the machine."""
+    from meshkit_chaos.network.needs import refuse_where_impossible  # noqa: PLC0415  # start-up time
+
+    try:
+        ready = refuse_where_impossible(Network())
+    except CannotRun as error:
+        yield "network of members", True, f"not possible here: {error.message}"
+        return
+    where = "a user namespace of their own" if ready.user else "namespaces made as root"
+    yield "network of members", True, f"links can be shaped ({ready.backend}), in {where}"
 
 
 def _environments() -> Iterator[Finding]:

@@ -52,6 +52,9 @@ _HOLD: Final = "4s"
     help="'QUERY BAND within 5s', '… within 5s of the revert' or '… during hold'; or an indicator's name for query and band; "
     "repeatable.",
 )
+@click.option(
+    "--with", "given", multiple=True, metavar="NAME=VALUE", help="A parameter of the fault, such as delay=100ms; repeatable."
+)
 @click.option("--hold", metavar="DURATION", help=f"How long the fault is kept.  [default: {_HOLD}]")
 @click.option("--title", metavar="TEXT", help="The claim that the scenario tests.  [default: made of the rest]")
 @click.option(
@@ -64,7 +67,14 @@ _HOLD: Final = "4s"
     help="The scenario file to add to.",
 )
 def new_command(
-    name: str, fault: str, targets: tuple[str, ...], slos: tuple[str, ...], hold: str | None, title: str | None, file: Path
+    name: str,
+    fault: str,
+    targets: tuple[str, ...],
+    slos: tuple[str, ...],
+    given: tuple[str, ...],
+    hold: str | None,
+    title: str | None,
+    file: Path,
 ) -> int:
     """Add the scenario ID to a scenario file, and its tests to the test file beside it.
 
@@ -87,6 +97,7 @@ def new_command(
         target=target,
         hold=_hold(kind, hold),
         demands=demands,
+        parameters=_read("--with", lambda: sketching.read_parameters(given)),
     )
     text, scenario = _added(sketch, file, scenarios, described)
     _write_both(file, text, scenario, described)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -60,8 +62,7 @@ def read_routes(file: Path) -> Ways:
     from meshkit_chaos.measure.access import Secrets  # noqa: PLC0415  # start-up time
 
     if not file.exists():
-        first = "{version: 1, project: mesh, channels: […], routes: […]}; docs/howto/tell-people.md has one"
-        raise UsageError(f"there is no routes file {file}", hint=f"name one with --routes; a first one: {first}")
+        raise UsageError(f"there is no routes file {file}", hint="name one with --routes; `notify init` writes a first one")
     data = read_document(file)
     loaded = load_routing(data, path=str(file))
     if loaded.value is None:
@@ -71,8 +72,11 @@ def read_routes(file: Path) -> Ways:
     return Ways(routing=loaded.value, secrets=secrets, folder=file.parent)
 
 
-def open_channel(ways: Ways, channel: str) -> Sender:
-    """One channel of the routes file. Raises CannotRun where a secret of it is missing."""
+def open_channel(ways: Ways, channel: str, *, elsewhere: Mapping[str, str] = MappingProxyType({})) -> Sender:
+    """One channel of the routes file. Raises CannotRun where a secret of it is missing.
+
+    ``elsewhere``: variables that are not set here, and are where the channel will be used.
+    """
     from meshkit_chaos.deliver.opening import Surroundings, open_sender  # noqa: PLC0415  # start-up time
 
     around = Surroundings(
@@ -81,6 +85,7 @@ def open_channel(ways: Ways, channel: str) -> Sender:
         folder=ways.folder,
         rules=ways.routing.rules,
         owners=ways.routing.owners,
+        variables={**elsewhere, **os.environ},
     )
     return open_sender(ways.routing.channel(channel), around)
 

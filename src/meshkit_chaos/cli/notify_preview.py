@@ -129,7 +129,9 @@ def _rendered(
         for action in actions:
             try:
                 if action.channel not in senders:
-                    senders[action.channel] = open_channel(unread, action.channel)
+                    senders[action.channel] = open_channel(
+                        unread, action.channel, elsewhere={"GITHUB_REPOSITORY": "OWNER/NAME"}
+                    )
             except CannotRun as error:
                 found.append((action, None, error.message))
                 continue

@@ -31,6 +31,7 @@ from meshkit_chaos.errors import ChaosError, UsageError
 if TYPE_CHECKING:
     from meshkit_chaos.deliver.action import Action, Outcome
     from meshkit_chaos.deliver.ingesting import Decide, Decided
+    from meshkit_chaos.deliver.outbox import Entry, Outbox
     from meshkit_chaos.history.index import History
 
 
@@ -69,9 +70,11 @@ def send_command(
     later = by_decisions(ways.routing, decisions, overrides)
     decided, refused = Decided(), 0
     with open_history(history, artifacts=artifacts, make=True) as opened:
-        for one in results:
+        for one in [one if Path(one).is_dir() else known_invocation(opened, one) for one in results]:
             try:
                 decided += _taken(opened, one, ways)
+            except UsageError:
+                raise
             except ChaosError as error:
                 refused += 1
                 say(f"{one}: refused: {error.message}\nhint: {error.hint}")
@@ -88,7 +91,7 @@ def _taken(opened: History, one: str, ways: Ways) -> Decided:
     if Path(one).is_dir():
         _, decided = tell_results(opened, Path(one), decide, documents=derived_documents)
         return decided
-    return tell_known(opened, known_invocation(opened, one), decide)
+    return tell_known(opened, one, decide)
 
 
 def known_invocation(opened: History, name: str) -> str:
@@ -113,11 +116,21 @@ def _flushed(opened: History, ways: Ways, decided: Decided, *, wait: str, lease:
 
     for action in decided.new:
         say(f"{action.channel}: {action.occasion}: {action.message.title}: {action.reason}")
+    outbox = Outbox(opened.database)
     entries = empty(opened, ways, wait=wait, lease=lease)
-    now = Outbox(opened.database).instant()
+    entries += _refused_before(outbox, decided.about, {one.told.action.key for one in entries})
+    now = outbox.instant()
     if form == "json":
         click.echo(json_text([entry_data(one, now) for one in entries]))
     return ended(entries, now)
+
+
+def _refused_before(outbox: Outbox, about: frozenset[str], shown: set[str]) -> tuple[Entry, ...]:
+    """What tells of these invocations and was given up earlier: a job that is run again is not green for it."""
+    if not about:
+        return ()
+    dead = outbox.entries(states=["dead"])
+    return tuple(one for one in dead if one.told.action.key not in shown and not about.isdisjoint(one.told.action.invocations))
 
 
 @click.command("flush", epilog="Example: meshkit-chaos notify flush --wait 5m")

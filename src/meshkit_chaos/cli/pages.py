@@ -47,7 +47,8 @@ def target_pages(environment: str) -> Exported:
     if not targets:
         hint = "save a page (curl -o metrics.txt URL) and give it with --exposition, or as `metrics: {exposition: …}`"
         raise UsageError(f"the members of {environment} have no page of their own to ask", hint=hint)
-    pages = [fetched_page(url) for url in dict.fromkeys(targets.values())]
+    inside = _own_network(environment)
+    pages = [fetched_page(url, inside=inside) for url in dict.fromkeys(targets.values())]
     several: dict[str, tuple[dict[str, str], ...]] = {}
     for page in pages:
         for name, labels in page.series.items():
@@ -71,11 +72,23 @@ def _targets(environment: str) -> dict[str, str]:
     return {spec.name: spec.metrics for spec in resolve_attached(described, given={}) if spec.metrics}
 
 
-def fetched_page(url: str) -> Exported:
-    """Ask once. Raises UsageError where there is no page."""
+def _own_network(environment: str) -> Path | None:
+    """The state folder of a standing environment whose members' addresses mean nothing to this machine."""
+    from meshkit_chaos.environments.registry import environment_folder, registered  # noqa: PLC0415  # only for this
+    from meshkit_chaos.environments.state import load_state  # noqa: PLC0415  # as above
+
+    if Path(environment).exists() or environment not in registered():
+        return None
+    folder = environment_folder(environment)
+    state = load_state(folder)
+    return folder if state is not None and state.description.network is not None else None
+
+
+def fetched_page(url: str, *, inside: Path | None = None) -> Exported:
+    """Ask once, or by way of the environment ``inside`` a state folder. Raises UsageError where there is no page."""
     if not url.startswith(("http://", "https://")):
         raise UsageError(f"{url!r} does not start with http:// or https://")
-    page = asyncio.run(_fetch(url))
+    page = asyncio.run(_fetch(url) if inside is None else _fetch_inside(inside, url))
     if isinstance(page, NoPage):
         raise UsageError(f"{url}: {page.cause}", hint="check the address, or give a saved page with --exposition")
     return _exported(page.body, where=url, openmetrics=page.openmetrics)
@@ -84,6 +97,18 @@ def fetched_page(url: str) -> Exported:
 async def _fetch(url: str) -> Page | NoPage:
     async with scrape_client(1) as client:
         return await fetch(client, url, within=_WITHIN, largest=LARGEST_PAGE)
+
+
+async def _fetch_inside(folder: Path, url: str) -> Page | NoPage:
+    from meshkit_chaos.environments.opening import open_environment  # noqa: PLC0415  # only for this
+
+    environment = open_environment(folder)
+    if environment is None:
+        return NoPage("its environment is not up")
+    try:
+        return await fetch(environment.client(), url, within=_WITHIN, largest=LARGEST_PAGE)
+    finally:
+        await environment.close()
 
 
 def _exported(data: bytes, *, where: str, openmetrics: bool) -> Exported:

@@ -85,6 +85,8 @@ def init_command(platform: Platform, folder: Path, force: bool, form: str, **giv
     click.echo(json_text(written) if form == "json" else "\n".join(written))
     for name in _not_there(settings, folder):
         say(f"note: {name} is not there yet; jobs that need it fail until it is")
+    if settings.routes and not _has_schedule(folder / settings.policy):
+        say(f"note: {settings.policy} says of no nightly when it is expected (`nightly:`); chaos-watch fails until it does")
     say("next: commit them; `meshkit-chaos pipelines check` after every edit")
     return 0
 
@@ -94,6 +96,14 @@ def _not_there(settings: Settings, folder: Path) -> list[str]:
     files = [name for name in settings.environments if name.endswith((".yaml", ".yml"))]
     named = dict.fromkeys((settings.file, settings.tests, *files, settings.simulated, settings.policy))
     return [name for name in named if name and not (folder / name).exists()]
+
+
+def _has_schedule(policy: Path) -> bool:
+    """Whether the policy says when a nightly is expected; a policy that is not there yet, or wrong, is told elsewhere."""
+    from meshkit_chaos.gate.load import load_policy  # noqa: PLC0415  # only here
+
+    loaded = load_policy(_bytes(policy), path=str(policy)).value if policy.is_file() else None
+    return loaded is None or loaded.nightly is not None
 
 
 def _settings(platform: Platform, folder: Path, given: dict[str, object]) -> Settings:

@@ -34,6 +34,7 @@ from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.store import Reader
 from meshkit_chaos.measure.annotations import Annotator
 from meshkit_chaos.measure.sampler import Sampler
+from meshkit_chaos.network.needs import refuse_where_impossible
 from meshkit_chaos.plan import Capabilities, Plan
 from meshkit_chaos.run.engine import CollectLogs
 from meshkit_chaos.run.recovery import close_books, read_facts, settled
@@ -70,6 +71,11 @@ class Talk:
     on_second_signal: Callable[[], None] = field(default=lambda: None)
 
 
+def _only_it_reaches(description: EnvironmentDescription) -> bool:
+    """Whether members have addresses that mean nothing, or something else, to this machine."""
+    return description.kind == "simulated" or description.network is not None
+
+
 def environment_class(description: EnvironmentDescription) -> str:
     """An explicit name plus a digest of kind, member count and platform: runs of one class can be compared."""
     facts = f"{description.kind}/{len(description.members)}/{platform_name()}"
@@ -86,7 +92,7 @@ def sampler_for(plan: Plan, environment: Environment, clock: Clock, annotator: A
         timeout=metrics.timeout if metrics else _USUAL_ROUND,
         check=environment.check,
         clock=clock,
-        client=environment.client() if plan.environment.kind == "simulated" else None,
+        client=environment.client() if _only_it_reaches(plan.environment) else None,
         external=connection_for(plan.environment, environment, clock),
         annotator=annotator,
     )
@@ -135,6 +141,7 @@ class DeployedPlace:
         self._given = given
         self._talk = talk
         self._refusal = refusal
+        self._has_network = False
         self._may_run: Allowed = NOTHING
         merged_vars(description, given)  # a wrong --var is an error before anything starts
         secrets = Secrets.of(description)
@@ -147,6 +154,9 @@ class DeployedPlace:
     def execute(self, plan: Plan, run: RunOf) -> None:
         if self._refusal is not None:
             raise self._refusal
+        if self.description.network is not None and not self._has_network:
+            refuse_where_impossible(self.description.network)
+            self._has_network = True
         clock = SystemClock()
         environment = ProcessEnvironment.planned(
             run.folder / "environment",

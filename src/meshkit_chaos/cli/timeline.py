@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from meshkit_chaos.faults import CATALOGUE
+from meshkit_chaos.faults import CATALOGUE, ParameterValue
 from meshkit_chaos.judge.phrases import counted
-from meshkit_chaos.plan import HoldNode, InjectNode, Node, Plan, RevertNode, UntilNode
+from meshkit_chaos.plan import AdjustNode, HoldNode, InjectNode, Node, Plan, RevertNode, UntilNode
 from meshkit_chaos.run.acting import target_words
 from meshkit_chaos.slo import Duration, Objective
 
@@ -54,16 +54,26 @@ def _say(node: Node, plan: Plan) -> str:
     match node:
         case InjectNode():
             fault = CATALOGUE[node.step.fault]
-            undo = " then ".join(type(call).__name__.lower() for call in fault.revert("-"))
+            undo = " then ".join(fault.undone_by)
             undone = any(isinstance(item, RevertNode) and item.injection == node.id for item in plan.nodes)
             when = "by a step" if undone else "by the rollback"
-            return f"{fault.kind} {target_words(node)} [{node.id}]; undo: {undo} {when}, at the latest after {node.deadline}"
+            given = "".join(f" {name}={_value(value)}" for name, value in node.step.parameters.items())
+            undone_by = f"undo: {undo} {when}, at the latest after {node.deadline}"
+            return f"{fault.kind} {target_words(node)}{given} [{node.id}]; {undone_by}"
+        case AdjustNode(step=step):
+            ramp = step.ramp
+            assert ramp is not None
+            return f"{step.fault} [{node.injection}] with {ramp.parameter}={_value(step.parameters[ramp.parameter])}"
         case HoldNode():
             return f"wait {node.lasting}"
         case UntilNode():
-            return f"wait until {node.indicator} is good, at most {node.timeout}"
+            return f"wait until {node.indicator} is {node.state}, at most {node.timeout}"
         case RevertNode():
             return f"revert {node.injection}"
+
+
+def _value(value: ParameterValue) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _verified(plan: Plan) -> str:

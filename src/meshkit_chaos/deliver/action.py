@@ -61,7 +61,8 @@ class Action(Struct, frozen=True, kw_only=True):
     keys of actions that need not be sent any more if this one is. ``invocations``: whose results it tells.
 
     What a later decision reads: ``causes``, which causes it tells of, first the one that the thread is of; ``episode``, how
-    often the thread has begun (from 1), and ``turn``, which of its actions in this episode this one is (from 0).
+    often the thread has begun (from 1), and ``turn``, which of its actions in this episode this one is (from 0); ``as_of``,
+    when the gate decided what it tells (wall-clock ns; 0 for what is no decision).
     """
 
     key: str
@@ -80,6 +81,7 @@ class Action(Struct, frozen=True, kw_only=True):
     causes: tuple[Cause, ...] = ()
     episode: int = 1
     turn: int = 0
+    as_of: int = 0
 
 
 class Receipt(Struct, frozen=True, kw_only=True):

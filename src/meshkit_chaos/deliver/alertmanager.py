@@ -20,7 +20,7 @@ from meshkit_chaos.deliver.action import Action, CannotLook, Delivered, Look, Oc
 from meshkit_chaos.deliver.budget import Room, fitted
 from meshkit_chaos.deliver.escaping import one_line, width
 from meshkit_chaos.deliver.exchange import Exchange, Reply, host_of, json_bytes, open_exchange
-from meshkit_chaos.deliver.message import Message
+from meshkit_chaos.deliver.message import Message, Tone
 from meshkit_chaos.deliver.sending import Rate, Rendered
 from meshkit_chaos.deliver.settings import Alertmanager, Owner
 from meshkit_chaos.deliver.sparkline import sparkline
@@ -32,8 +32,14 @@ BUDGET: Final = 16_000
 _ROOM: Final = Room(lead=2000, points=50)
 _KINDS: Final = {"night": "summary", "gate": "gate", "override": "override", "test": "test"}
 """What a thread is about, by how its key begins; every other one is of a cause."""
-_ENDS: Final[frozenset[Occasion]] = frozenset({"recovered", "gate-opened", "summary"})
-"""Occasions that end an alert, where the message is good."""
+_ENDS: Final[dict[Occasion, frozenset[Tone]]] = {
+    "recovered": frozenset({"good", "neutral"}),
+    "gate-opened": frozenset({"good", "neutral", "unsure"}),
+    "summary": frozenset({"good"}),
+}
+"""Occasions that end an alert, where the message looks like this: that a nightly came again, or that an exception opened the
+gate, is no good news, and what was told before is over all the same.
+"""
 _TEST: Final = Duration(5 * 60 * 10**9)
 
 
@@ -108,7 +114,7 @@ class AlertmanagerSender:
         return [alert], dropped
 
     def _ends(self, action: Action) -> int:
-        if action.occasion in _ENDS and action.message.tone == "good":
+        if action.message.tone in _ENDS.get(action.occasion, ()):
             return action.at
         return action.at + (_TEST if action.occasion == "test" else self.settings.lasting).ns
 

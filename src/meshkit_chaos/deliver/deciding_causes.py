@@ -118,9 +118,7 @@ def _moved(here: Here, thread: Thread, sight: Sight) -> bool:
     """Whether the same scenario failed otherwise before, and does no more. What proves nothing does not tell that."""
     if sight.cause.kind in UNPROVEN:
         return False
-    same = any(
-        (one.scenario, one.environment_class) == (sight.cause.scenario, sight.cause.environment_class) for one in thread.members
-    )
+    same = (sight.cause.scenario, sight.cause.environment_class) in thread.scopes
     newer = sight.result.at > thread.failed_at
     return same and newer and thread.shared is None and here.shown.isdisjoint(thread.members)
 
@@ -221,7 +219,10 @@ def _not_seen(here: Here, thread: Thread) -> Iterator[Action]:
     if not row or (not over and (not thread.waiting or thread.covers(here.invocation))):
         return
     every = merged(*(here.around.of(one, line=False) for one in members), *(here.around.of(one) for one in members))
-    good = [one for one in every if any(one.scenario == member.scenario and clean(one, member) for member in members)]
+    of: dict[str, list[Cause]] = {}
+    for member in members:
+        of.setdefault(member.scenario, []).append(member)
+    good = [one for one in every if any(clean(one, member) for member in of.get(one.scenario, ()))]
     occasion: Occasion = "recovered" if over else "still-failing"
     why = here.reason(occasion, [Sight(members[0], one) for one in good])
     if not why:
@@ -255,8 +256,7 @@ def _not_seen(here: Here, thread: Thread) -> Iterator[Action]:
 
 def _is_evidence(result: PastScenario, thread: Thread) -> bool:
     """Whether a result is clean of a member, and newer than what was told of the thread."""
-    scope = (result.scenario, result.environment_class)
-    members = [one for one in thread.members if (one.scenario, one.environment_class) == scope]
+    members = thread.scopes.get((result.scenario, result.environment_class), ())
     return result.at > thread.failed_at and any(clean(result, one) for one in members)
 
 

@@ -74,6 +74,8 @@ def gate_thread(decision: Decision) -> str:
 
 
 def _gate(here: _Here, thread: Thread, decision: Decision) -> Iterator[Action]:
+    if decision.at < max((one.action.as_of for one in thread.told), default=0):
+        return  # a later decision was told: what an older one says is over
     closed = thread.last is not None and thread.last.occasion == "gate-blocked"
     blocking = here.known(item.scenario for item in decision.items if item.blocks)
     occasion: Occasion = "gate-opened" if decision.open else "gate-blocked"
@@ -98,6 +100,7 @@ def _gate(here: _Here, thread: Thread, decision: Decision) -> Iterator[Action]:
         replaces=tuple(one.action.key for one in thread.told if one.state == "pending" and not one.attempts),
         causes=causes,
         turn=thread.turn,
+        as_of=decision.at,
     )
 
 
@@ -128,7 +131,12 @@ def _causes(decision: Decision) -> tuple[Cause, ...]:
 
 
 def _news(here: _Here, thread: Thread, causes: tuple[Cause, ...]) -> bool:
-    """Whether anything blocks that was not told since the gate closed, or it was told long ago. Fewer reasons are no news."""
+    """Whether anything blocks that was not told since the gate closed, or it was told long ago. Fewer reasons are no news.
+
+    What the channel refused, nobody received, unless a person gave it up.
+    """
+    if thread.valid and thread.valid[-1].state == "dead" and thread.valid[-1].receipt is None:
+        return True
     known: set[Cause] = set()
     for one in thread.valid:
         known = known | set(one.action.causes) if one.action.occasion == "gate-blocked" else set()

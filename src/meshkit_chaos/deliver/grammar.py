@@ -230,7 +230,7 @@ class NotifyText(Strict):
     rules: RulesText | None = key("When something is told again, together, or as solved.")
     links: LinksText | None = key("Where messages lead to.")
     nightly: Pairs | None = key(
-        "What the subject of a nightly says; then only nightlies are summed up. By default every invocation is: those of one "
-        "night and one branch together.",
+        "What the subject of a nightly says; then only nightlies are summed up, and only they decide that a cause is over. By "
+        "default every invocation is summed up, those of one night and one branch together.",
         examples=[{"trigger": "nightly"}],
     )

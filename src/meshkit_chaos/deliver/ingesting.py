@@ -28,17 +28,18 @@ DecideResults = Callable[[PastInvocation, tuple[PastScenario, ...]], Decide]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
     """``new``: actions that were written. ``known``: those that had been, so that nothing more comes of them. ``touched``: the
-    keys of all rows that changed, also those that are replaced."""
+    keys of all rows that changed, also those that are replaced. ``about``: the invocations that were decided on."""
 
     new: tuple[Action, ...] = ()
     known: tuple[Action, ...] = ()
+    about: frozenset[str] = frozenset()
 
     @property
     def touched(self) -> frozenset[str]:
         return frozenset(key for action in self.new for key in (action.key, *action.replaces))
 
     def __add__(self, other: Decided) -> Decided:
-        return Decided(new=self.new + other.new, known=self.known + other.known)
+        return Decided(new=self.new + other.new, known=self.known + other.known, about=self.about | other.about)
 
 
 def decide_within(connection: Connection, decide: Decide, *, about: str = "", now: Now = database_ns) -> Decided:
@@ -47,7 +48,9 @@ def decide_within(connection: Connection, decide: Decide, *, about: str = "", no
     actions = decide(IndexReader(Underway(connection)), told(connection, about=about, now=now), now(connection))
     new = frozenset(enqueue(connection, actions))
     return Decided(
-        new=tuple(one for one in actions if one.key in new), known=tuple(one for one in actions if one.key not in new)
+        new=tuple(one for one in actions if one.key in new),
+        known=tuple(one for one in actions if one.key not in new),
+        about=frozenset({about} if about else ()),
     )
 
 

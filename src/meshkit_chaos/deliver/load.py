@@ -7,6 +7,8 @@ value, the warnings). Pure: whoever calls reads the file. No secret is ever in i
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from meshkit_chaos.deliver.grammar import (
@@ -43,15 +45,17 @@ from meshkit_chaos.deliver.settings import (
     Teams,
     Webhook,
 )
+from meshkit_chaos.errors import Problem
 from meshkit_chaos.scenario.findings import At, Findings
 from meshkit_chaos.scenario.grammar_metrics import ReferenceText, TlsText
 from meshkit_chaos.scenario.load import Loaded, admitted, loaded, without_echoes
 from meshkit_chaos.scenario.metric_sources import SecretRef, TlsFiles
-from meshkit_chaos.scenario.yaml_positions import compose
+from meshkit_chaos.scenario.yaml_positions import Node, compose
 from meshkit_chaos.slo import Duration
 
 _PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 _MINUTE: Final = Duration.parse("1m")
+_SHORTEST_SECRET: Final = 8
 Value = TypeVar("Value")
 
 
@@ -66,7 +70,41 @@ def load_routing(data: bytes, *, path: str) -> Loaded[Routing]:
     if text is not None:
         value = _routing(text, path=path, digest=hashlib.sha256(data).hexdigest())
         lint_routing(text, value, at=At(findings, ()))
-    return loaded(value, without_echoes(composed, (*problems, *findings.problems)))
+    told = (_unquoted(problem, composed.root) for problem in problems)
+    return loaded(value, without_echoes(composed, (*told, *findings.problems)))
+
+
+def _unquoted(problem: Problem, root: Node) -> Problem:
+    """What stands at a misspelt key of a channel may be its secret: such a line is not shown, by the rule that says so."""
+    channels = root.child("channels")
+    if problem.rule != "MC011" or channels is None:
+        return problem
+    at = (problem.line, problem.column)
+    held = next((node for place, node in _keyed(channels) if place == at), None)
+    if held is None or not any(len(text) >= _SHORTEST_SECRET for text in _texts(held)):
+        return problem
+    return replace(problem, rule="MC405", message=f"{problem.message}, and what stands there is not shown: it may be a secret")
+
+
+def _keyed(node: Node) -> Iterator[tuple[tuple[int, int], Node]]:
+    """Every key below, by its place, with its value."""
+    children = node.children or ()
+    if isinstance(children, dict):
+        yield from ((place, children[key]) for key, place in (node.keys or {}).items() if key in children)
+    for child in children.values() if isinstance(children, dict) else children:
+        yield from _keyed(child)
+
+
+def _texts(node: Node, key: str = "") -> Iterator[str]:
+    """Texts below that only a reference could excuse."""
+    if isinstance(node.children, dict):
+        for name, child in node.children.items():
+            yield from _texts(child, name)
+    elif isinstance(node.children, list):
+        for child in node.children:
+            yield from _texts(child, key)
+    elif isinstance(node.data, str) and key not in ("env", "file"):
+        yield node.data
 
 
 def _routing(text: NotifyText, *, path: str, digest: str) -> Routing:

@@ -38,7 +38,7 @@ from meshkit_chaos.slo import Duration
 
 EVENT: Final = "meshkit_chaos"
 _PAGES: Final = 10
-_EARLIER_S: Final = 3600
+_EARLIER_S: Final = 6 * 3600
 """A look begins so long before the action was decided: clocks differ."""
 _LATER: Final = frozenset({"ratelimited", "rate_limited", "request_timeout", "service_unavailable", "team_added_to_org"})
 _UNSURE: Final = frozenset({"internal_error", "fatal_error"})
@@ -118,7 +118,7 @@ class SlackSender:
 
     def render(self, action: Action, thread: Sequence[Told]) -> Rendered:
         """The request as it is; its token is in no body."""
-        method, document, dropped, size = self._request(action, _root(thread))
+        method, document, dropped, size = self._request(action, self._root(thread))
         return Rendered(
             method=f"POST {method}",
             target=f"Slack channel {self.settings.channel}",
@@ -131,7 +131,7 @@ class SlackSender:
 
     def send(self, action: Action, thread: Sequence[Told]) -> Outcome:
         """Write it; where what it edits or answers is gone, and so nothing was done, write it by itself."""
-        root = _root(thread)
+        root = self._root(thread)
         outcome = self._send(action, root) or self._send(action, "")
         assert outcome is not None, "only what has a root can miss it"
         return outcome
@@ -170,7 +170,7 @@ class SlackSender:
 
     def look(self, action: Action, thread: Sequence[Told]) -> Look:
         """Page through what was written since, for a message that holds our key."""
-        root = _root(thread)
+        root = self._root(thread)
         query = {"channel": self.settings.channel, "include_all_metadata": "true", "limit": "200"}
         if not (root and action.edits):
             query["oldest"] = f"{max(0, action.at // 10**9 - _EARLIER_S)}.000000"
@@ -214,18 +214,19 @@ class SlackSender:
     def _url(self, method: str) -> str:
         return f"{self.settings.api.rstrip('/')}/{method}"
 
+    def _root(self, thread: Sequence[Told]) -> str:
+        """The timestamp of the thread's first message; of one in a channel that the routes named before, nothing."""
+        known = [told.receipt.details for told in thread if told.receipt and told.receipt.details.get("ts")]
+        return next((one["ts"] for one in known if one.get("asked", self.settings.channel) == self.settings.channel), "")
+
     def close(self) -> None:
         """Nothing is kept open."""
 
 
-def _root(thread: Sequence[Told]) -> str:
-    """The timestamp of the thread's first message."""
-    return next((told.receipt.details["ts"] for told in thread if told.receipt and told.receipt.details.get("ts")), "")
-
-
-def _receipt(did: str, found: dict[str, Any], channel: str) -> Receipt:
+def _receipt(did: str, found: dict[str, Any], asked: str) -> Receipt:
+    """``asked``: the channel as the routes name it, which Slack may name otherwise."""
     ts = str(found.get("ts", ""))
-    return Receipt(did=did, reference=ts, details={"channel": str(found.get("channel") or channel), "ts": ts})
+    return Receipt(did=did, reference=ts, details={"channel": str(found.get("channel") or asked), "asked": asked, "ts": ts})
 
 
 def _messages(page: dict[str, Any]) -> list[dict[str, Any]]:

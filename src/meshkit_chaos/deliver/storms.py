@@ -46,7 +46,8 @@ def _bucket(bucket: list[Sight], *, storm_at: int, of: int) -> tuple[list[Storm]
         while (largest := _largest(rest, values)) and len(largest[1]) >= storm_at:
             value, members = largest
             storms.append(_storm(f"{what} {value}", members))
-            rest = [one for one in rest if one not in members]
+            told = {one.cause for one in members}
+            rest = [one for one in rest if one.cause not in told]
     if len(rest) >= storm_at and (rest[0].cause.kind in UNPROVEN or 2 * _scenarios(rest) >= of):
         storms, rest = [*storms, _storm(_environment(rest), rest)], []
     if len(storms) >= storm_at:

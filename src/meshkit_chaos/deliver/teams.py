@@ -23,7 +23,7 @@ from meshkit_chaos.deliver.teams_card import BUDGET, Card, pinged, teams_card
 from meshkit_chaos.measure.access import Secrets
 from meshkit_chaos.slo import Duration
 
-NOTE: Final = "taken in by Workflows; Teams does not say whether it was shown"
+NOTE: Final = "a flow was started"
 
 
 def open_teams(settings: Teams, *, secrets: Secrets, clock: Clock, folder: Path, owners: Sequence[Owner] = ()) -> TeamsSender:

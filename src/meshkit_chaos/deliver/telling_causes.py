@@ -98,11 +98,13 @@ def clean_so_far(told: Recovery, *, needed: int) -> Message:
 
 
 def _all_passed(told: Recovery) -> bool:
+    objectives: dict[str, list[str]] = {}
+    for cause in told.members:
+        objectives.setdefault(cause.scenario, []).append(cause.objective)
     return all(
-        one.verdict == "pass" or one.objectives.get(cause.objective) == "pass"
+        one.verdict == "pass" or one.objectives.get(objective) == "pass"
         for one in told.row
-        for cause in told.members
-        if cause.scenario == one.scenario
+        for objective in objectives.get(one.scenario, ())
     )
 
 

@@ -60,10 +60,18 @@ class Thread:
         """Every cause that this episode told of, the thread's own first."""
         return tuple(dict.fromkeys(cause for one in self.now for cause in one.action.causes))
 
-    @property
+    @cached_property
     def members(self) -> tuple[Cause, ...]:
         """Of these, the ones that a result can show."""
         return tuple(cause for cause in self.causes if not cause.storm)
+
+    @cached_property
+    def scopes(self) -> dict[tuple[str, str], tuple[Cause, ...]]:
+        """The members by what can show them: in a storm there may be thousands."""
+        found: dict[tuple[str, str], list[Cause]] = {}
+        for cause in self.members:
+            found.setdefault((cause.scenario, cause.environment_class), []).append(cause)
+        return {scope: tuple(causes) for scope, causes in found.items()}
 
     @property
     def shared(self) -> Cause | None:
@@ -94,11 +102,8 @@ class Thread:
 
     def holds(self, cause: Cause) -> bool:
         """Whether this episode tells of a cause. One that proves nothing is not told apart by why it does not."""
-        if cause in self.causes:
-            return True
-        return cause.kind in UNPROVEN and any(
-            one.kind in UNPROVEN and not one.storm and _scope(one) == _scope(cause) for one in self.causes
-        )
+        alike = self.scopes.get((cause.scenario, cause.environment_class), ())
+        return cause in alike or (cause.kind in UNPROVEN and any(one.kind in UNPROVEN for one in alike))
 
     def next_due(self, every: Duration) -> int:
         """When it may be told again, wall-clock ns. What nobody received does not put it off."""
@@ -120,10 +125,6 @@ class Thread:
                 count = count + 1 if one.action.at - recovered <= within.ns else 0
                 recovered = None
         return count
-
-
-def _scope(cause: Cause) -> tuple[str, str]:
-    return cause.scenario, cause.environment_class
 
 
 def threads(told: Iterable[Told], channel: str) -> dict[str, Thread]:

@@ -136,10 +136,10 @@ class Tickets:
         known = _recorded(thread)
         if known is None and wish is not None and wish.wish != "clean":
             return self.tracker.drafted(self._draft(action, Step(do="open", reason="it has no ticket")))
-        reference, standing = known or ("…", True)
-        on = Shown(reference=reference, order=0, open=standing)
+        known = known or Receipt(did="", reference="…")
+        on = Shown(reference=known.reference, order=0, open=known.did != "closed")
         step = next_step(wish, [on], rules=self.rules) if wish else Step(do="leave", on=on, reason="it is about no cause")
-        return self.tracker.said(reference, answer(action, step))
+        return self.tracker.said(on.reference, answer(action, step))
 
     def send(self, action: Action, thread: Sequence[Told]) -> Outcome:
         """Take the next step of the ticket's life."""
@@ -213,7 +213,8 @@ class Tickets:
         """Every ticket of the cause: what our record names, as it is now, and what the tracker lists."""
         found = {ticket.reference: ticket for ticket in self.tracker.marked(ticket_key(action))}
         recorded = _recorded(thread)
-        if recorded is not None and (ticket := self.tracker.fetch(recorded[0])) is not None:
+        ticket = self.tracker.fetch(recorded.reference) if recorded is not None else None
+        if recorded is not None and ticket is not None and _place(recorded.url) in ("", _place(ticket.url)):
             found[ticket.reference] = ticket
         return list(found.values())
 
@@ -241,10 +242,15 @@ def _wish(action: Action) -> Ticket | None:
     return action.ticket
 
 
-def _recorded(thread: Sequence[Told]) -> tuple[str, bool] | None:
-    """The ticket that our record names last, and whether we left it open."""
+def _recorded(thread: Sequence[Told]) -> Receipt | None:
+    """What our record says of the ticket that it names last."""
     named = [told.receipt for told in thread if told.receipt is not None and told.receipt.reference]
-    return (named[-1].reference, named[-1].did != "closed") if named else None
+    return named[-1] if named else None
+
+
+def _place(url: str) -> str:
+    """The repository or site of a ticket's address. A channel may have got another one since: numbers mean others there."""
+    return url.rpartition("/")[0]
 
 
 def _opened_by(action: Action, shown: Iterable[Shown]) -> Shown | None:

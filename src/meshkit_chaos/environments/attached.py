@@ -26,7 +26,7 @@ from meshkit_chaos.environments.secrets import Secrets, anchored
 from meshkit_chaos.environments.state import EnvironmentState, MemberSpec, save_state
 from meshkit_chaos.environments.templates import render
 from meshkit_chaos.errors import CannotRun, EnvironmentProblem
-from meshkit_chaos.faults import Kill, LeverCall, LeverName, MemberState, Pause, Resume, Start, lever_name
+from meshkit_chaos.faults import Kill, LeverCall, LeverName, MemberState, Pause, Resume, Shape, Start, Stop, Unshape, lever_name
 from meshkit_chaos.journal.events import MemberUp
 from meshkit_chaos.plan import Capabilities
 from meshkit_chaos.scenario.environment import EnvironmentDescription, Observe, Sighting
@@ -184,7 +184,7 @@ class AttachedEnvironment:
     async def pull(self, call: LeverCall) -> None:
         spec = self._spec(call.member)
         match call:
-            case Kill():
+            case Kill() | Stop():
                 before = await self._state_of(spec)
                 await self._do(spec, call)
                 await self._until_gone(spec, before)
@@ -198,6 +198,10 @@ class AttachedEnvironment:
                 if not (await self._state_of(spec)).up:
                     await self._do(spec, call)
                 await self._until_ready(spec)
+            case Shape() | Unshape():
+                raise EnvironmentProblem(
+                    f"the links of {spec.name} cannot be shaped: it is attached, and not in a network of ours"
+                )
 
     async def _known_not_paused(self, spec: MemberSpec) -> bool:
         """False where it cannot be told: to thaw what runs does no harm, to leave a member frozen does."""
@@ -324,7 +328,7 @@ class AttachedEnvironment:
 def _as_wanted(lever: LeverName, now: MemberState) -> bool:
     """Whether a member is already as a lever would leave it."""
     match lever:
-        case "kill":
+        case "kill" | "stop":
             return not now.up
         case "start":
             return now.up and not now.paused
@@ -332,3 +336,5 @@ def _as_wanted(lever: LeverName, now: MemberState) -> bool:
             return now.paused
         case "resume":
             return now.up and not now.paused
+        case "shape" | "unshape":
+            return False

@@ -14,11 +14,15 @@ import httpx2
 
 from meshkit_chaos.environments.permission import Allowed
 from meshkit_chaos.environments.processes import MARKER_VARIABLE
+from meshkit_chaos.environments.reach import FROM_HERE, Reach
 from meshkit_chaos.environments.secrets import Secrets
 from meshkit_chaos.environments.templates import each_text, render_check
+from meshkit_chaos.errors import EnvironmentProblem
 from meshkit_chaos.slo import Check, CheckResult, CommandCheck, Duration, HttpCheck, TcpCheck
 
 _LARGEST_ANSWER: Final = 1024 * 1024
+_PIECE: Final = 65536
+_QUOTED: Final = 60
 _ABSENT: Final = object()
 
 
@@ -31,6 +35,7 @@ async def run_secretly(
     client: httpx2.AsyncClient,
     timeout: Duration,  # noqa: ASYNC109  # part of the check
     marker: str = "",
+    reach: Reach = FROM_HERE,
 ) -> CheckResult:
     """Fill the templates, secrets last, and run it; what it saw is told without any secret.
 
@@ -39,7 +44,7 @@ async def run_secretly(
     if isinstance(check, CommandCheck) and check.argv not in may_run:
         return CheckResult(False, f"the command {check.argv[0]!r} was not allowed (--allow-commands)")
     filled = each_text(render_check(check, values), secrets.reveal)
-    result = await run_check(filled, client=client, timeout=timeout, marker=marker)
+    result = await run_check(filled, client=client, timeout=timeout, marker=marker, reach=reach)
     return CheckResult(result.ok, secrets.redactor.text(result.detail))
 
 
@@ -49,17 +54,21 @@ async def run_check(
     client: httpx2.AsyncClient,
     timeout: Duration,  # noqa: ASYNC109  # part of the check
     marker: str = "",
+    reach: Reach = FROM_HERE,
 ) -> CheckResult:
-    """Run it; whatever does not answer within ``timeout`` has failed. A command bears ``marker``, where one is given."""
+    """Run it; whatever does not answer within ``timeout`` has failed. A command bears ``marker``, where one is given.
+
+    ``reach``: from where TCP is connected and commands are run; ``client`` knows it by itself.
+    """
     try:
         async with asyncio.timeout(timeout.seconds):
             match check:
                 case HttpCheck():
                     return await _http(check, client)
                 case TcpCheck():
-                    return await _tcp(check)
+                    return await _tcp(check, reach)
                 case CommandCheck():
-                    return await _command(check, marker)
+                    return await _command(check, marker, reach)
     except TimeoutError:
         return CheckResult(False, f"no answer within {timeout}")
 
@@ -117,32 +126,58 @@ def dotted(document: Any, path: str) -> Any:
     return document
 
 
-async def _tcp(check: TcpCheck) -> CheckResult:
+async def _tcp(check: TcpCheck, reach: Reach) -> CheckResult:
     host, _, port = check.address.rpartition(":")
     if not port.isdecimal():
         return CheckResult(False, f"{check.address!r} is not host:port")
     try:
-        _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        reader, writer = await reach.connect(host.strip("[]"), int(port))
     except (OSError, OverflowError) as error:
         return CheckResult(False, str(error))
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-    return CheckResult(True, "connected")
+    try:
+        return CheckResult(True, "connected") if check.expect is None else await _talk(check, reader, writer)
+    except OSError as error:
+        return CheckResult(False, f"the connection broke: {error}")
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
 
-async def _command(check: CommandCheck, marker: str) -> CheckResult:
+async def _talk(check: TcpCheck, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> CheckResult:
+    """Say what is to be said; read until the expected text is there, the other end closes, or it said far too much."""
+    assert check.expect is not None
+    if check.send is not None:
+        writer.write(check.send.encode())
+        await writer.drain()
+    expected, over, answer = check.expect.encode(), (check.until or "").encode(), bytearray()
+    while len(answer) <= _LARGEST_ANSWER:
+        piece = await reader.read(_PIECE)
+        before = max(0, len(answer) - max(len(expected), len(over)))
+        answer += piece
+        found, end = answer.find(expected, before), answer.find(over, before) if over else -1
+        if found >= 0 and (end < 0 or found + len(expected) <= end + len(over)):
+            return CheckResult(True, f"the answer has {check.expect!r}")
+        if end >= 0 or not piece:
+            return CheckResult(False, f"the answer has no {check.expect!r}: {bytes(answer[:_QUOTED])!r}")
+    return CheckResult(False, f"the first {_LARGEST_ANSWER} bytes of the answer have no {check.expect!r}")
+
+
+async def _command(check: CommandCheck, marker: str, reach: Reach) -> CheckResult:
     marked = {MARKER_VARIABLE: marker} if marker else {}  # so that it ends with the members when nobody else can end it
     try:
-        process = await asyncio.create_subprocess_exec(
-            *check.argv,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-            env={**os.environ, **marked},
-        )
-    except (OSError, ValueError) as error:
+        async with reach.way_in() as way:
+            process = await asyncio.create_subprocess_exec(
+                *((*way.words, check.argv[0]) if way.words else ()),
+                *check.argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+                env={**os.environ, **marked},
+                pass_fds=way.descriptors,
+            )
+    except (OSError, ValueError, EnvironmentProblem) as error:
         return CheckResult(False, f"{check.argv[0]!r} cannot be run: {error}")
     try:
         status = await process.wait()

@@ -7,6 +7,7 @@ can be broken off by a kill at any instant; the next removal still knows what is
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,18 @@ def make_data(data: Path, marker: str) -> None:
         (data / _MARK_FILE).write_text(marker, encoding="ascii")
     except OSError as error:
         raise EnvironmentProblem(f"the data folder {data} cannot be made: {error.strerror}") from error
+
+
+def make_member_folder(folder: Path, files: Mapping[str, str]) -> None:
+    """Make one member's folder with its files, by their paths below it. One that was there before finds all as it left it."""
+    if folder.exists():
+        return
+    folder.mkdir(mode=0o700)
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8")
 
 
 def remove_data(data: Path, marker: str) -> tuple[str, ...]:

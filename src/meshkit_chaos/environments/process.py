@@ -1,4 +1,7 @@
-"""Members as local processes on loopback, without any privilege: kill, start, pause and resume are signals.
+"""Members as local processes: kill, start, pause and resume are signals. On loopback that needs no privilege.
+
+In a network of their own (``network:``), what one member sends to another can be shaped besides. Those who observe a member
+reach it from inside its own network.
 
 Everything spawned bears the environment's marker, so whoever comes later (watchdog, ``recover``) finds it without a record.
 """
@@ -22,19 +25,23 @@ from meshkit_chaos.clock import boot_id
 from meshkit_chaos.environments import permission, processes
 from meshkit_chaos.environments.checks import run_secretly
 from meshkit_chaos.environments.data_folder import make_data, remove_data
-from meshkit_chaos.environments.own_binaries import opened_program, placed, refuse_other_binaries
+from meshkit_chaos.environments.own_binaries import placed, refuse_other_binaries
 from meshkit_chaos.environments.permission import NOTHING, Allowed
-from meshkit_chaos.environments.processes import MarkedProcess
-from meshkit_chaos.environments.secrets import Redactor, Secrets, anchored
+from meshkit_chaos.environments.processes import DATA_PREFIX, MarkedProcess
+from meshkit_chaos.environments.reach import FROM_HERE, FromInside
+from meshkit_chaos.environments.secrets import Secrets, anchored
+from meshkit_chaos.environments.spawning import log_tail, marks, obeyed, spawn, state_of
 from meshkit_chaos.environments.state import EnvironmentState, MemberSpec, owned_state, save_state
+from meshkit_chaos.environments.stopping import stop
 from meshkit_chaos.errors import EnvironmentProblem
-from meshkit_chaos.faults import Kill, LeverCall, MemberState, Pause, Resume, Start
+from meshkit_chaos.faults import Kill, LeverCall, MemberState, PacketCounts, Pause, Resume, Shape, Start, Stop, Unshape
 from meshkit_chaos.journal.events import MemberUp
+from meshkit_chaos.network.doors import DoorTransport
+from meshkit_chaos.network.lab import Lab, Streams
 from meshkit_chaos.plan import Capabilities
-from meshkit_chaos.scenario.environment import EnvironmentDescription
+from meshkit_chaos.scenario.environment import SWITCH, EnvironmentDescription
 from meshkit_chaos.slo import Check, CheckResult, Duration
 
-DATA_PREFIX: Final = "meshkit-chaos-"
 _ROLE_TIMEOUT: Final = Duration(500 * 10**6)
 _SIGNAL_WITHIN_S: Final = 2.0
 _READY_EVERY_S: Final = 0.025
@@ -42,10 +49,11 @@ _SEEN_LOOKS: Final = 40
 
 
 def capabilities_of(description: EnvironmentDescription) -> Capabilities:
-    """What local processes can do; asks nothing of them."""
+    """What local processes, or simulated ones, can do; asks nothing of them."""
+    linked = description.network is not None or description.kind == "simulated"
     return Capabilities(
         members=tuple(member.name for member in description.members),
-        levers=("kill", "start", "pause", "resume"),
+        levers=("kill", "stop", "start", "pause", "resume", *(("shape", "unshape") if linked else ())),
         roles=tuple(description.roles),
     )
 
@@ -65,7 +73,10 @@ class ProcessEnvironment:
         self._specs: dict[str, MemberSpec] = {}
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._spawned: dict[str, subprocess.Popen[bytes]] = {}
-        self._client = httpx2.AsyncClient(trust_env=False, timeout=30)
+        self._lab: Lab | None = None
+        self._client = httpx2.AsyncClient(
+            transport=DoorTransport(self._connect) if description.network else None, trust_env=False, timeout=30
+        )
 
     @classmethod
     def planned(
@@ -92,7 +103,7 @@ class ProcessEnvironment:
                 boot=boot_id(),
                 data=data,
                 description=anchored(description),
-                members=resolve_members(description, given=given, data=data),
+                members=resolve_members(description, marker=marker, given=given, data=data),
             )
             save_state(folder, state)
             return state
@@ -122,6 +133,8 @@ class ProcessEnvironment:
     def _adopt(self, state: EnvironmentState) -> None:
         self._state = state
         self._specs = {spec.name: spec for spec in state.members}
+        if state.description.network is not None:
+            self._lab = Lab(Path(state.data), {spec.name: spec.values["member.host"] for spec in state.members})
 
     @property
     def state(self) -> EnvironmentState:
@@ -143,8 +156,8 @@ class ProcessEnvironment:
             self._adopt(self._resolve())
         make_data(Path(self.data_folder), self.marker)
         self._place_binaries()
-        for spec in self._specs.values():
-            self._spawn(spec)
+        await self._start_network()
+        await asyncio.gather(*map(self._spawn, self._specs.values()))
         await asyncio.gather(*(self._until_ready(spec) for spec in self._specs.values()))
         self._refuse_hidden(self._specs)
         members = await self.members()
@@ -158,6 +171,12 @@ class ProcessEnvironment:
             facts = {name: placed(self.state, name) for name in sorted(used)}
             self._adopt(structs.replace(self.state, binaries=facts))
             save_state(self._folder, self.state)
+
+    async def _start_network(self) -> None:
+        network = self._description.network
+        if self._lab is not None and network is not None:
+            process, _ = await self._lab.start(network, variables=marks(self.marker, SWITCH))
+            self._children[process.pid] = process
 
     async def members(self) -> tuple[MemberUp, ...]:
         running = self._running()
@@ -181,6 +200,9 @@ class ProcessEnvironment:
         match call:
             case Kill():
                 await self._signal(spec, signal.SIGKILL)
+            case Stop():
+                await stop(spec.name, lambda: self._running().get(spec.name, ()), within=self._description.stop_within)
+                self._refuse_hidden([spec.name])
             case Pause():
                 await self._signal(spec, signal.SIGSTOP)
             case Resume():
@@ -188,14 +210,39 @@ class ProcessEnvironment:
             case Start():
                 if spec.name not in self._running():
                     self._refuse_hidden([spec.name])
-                    self._spawn(spec)
+                    await self._spawn(spec)
                 await self._until_ready(spec)
+            case Shape() | Unshape():
+                await self._shape(call)
+
+    async def _shape(self, call: Shape | Unshape) -> None:
+        """Where the switch is gone, so is every policy: there is nothing to lift."""
+        if self._lab is None:
+            raise EnvironmentProblem(
+                f"environment {self._description.name} has no network of its own whose links could be shaped",
+                hint="write `network: isolated` in its document",
+            )
+        if isinstance(call, Shape) or SWITCH in self._running():
+            await self._lab.change(call)
 
     async def observe(self) -> dict[str, MemberState]:
         """What is not found is down, unless it runs and may not be looked into: then that is a problem, never a state."""
+        in_force = await self._in_force()
         running = self._running()
         self._refuse_hidden(running.keys() ^ self._specs.keys())
-        return {name: _state_of(running.get(name)) for name in self._specs}
+        names = (*self._specs, *(() if self._lab is None else (SWITCH,)))
+        return {name: state_of(running.get(name), in_force.get(name, {})) for name in names}
+
+    async def _in_force(self) -> dict[str, dict[str, PacketCounts]]:
+        """The layers of each member; none where the switch is gone. Raises EnvironmentProblem where it is there and silent."""
+        if self._lab is None or SWITCH not in self._running():
+            return {}
+        try:
+            return await self._lab.in_force()
+        except EnvironmentProblem:
+            if SWITCH in self._running():
+                raise
+            return {}
 
     async def holders(self, role: str) -> frozenset[str]:
         check = self._description.roles.get(role)
@@ -214,7 +261,11 @@ class ProcessEnvironment:
             client=self._client,
             timeout=timeout,
             marker=self.marker,
+            reach=FROM_HERE if self._lab is None else FromInside(self._lab, member),
         )
+
+    async def _connect(self, host: str, port: int) -> Streams:
+        return await (FROM_HERE if self._lab is None else self._lab).connect(host, port)
 
     def allow(self, more: Allowed) -> None:
         self._may_run |= more
@@ -244,27 +295,13 @@ class ProcessEnvironment:
             child.poll()
             child.returncode = child.returncode if child.returncode is not None else 0  # they may outlive us: no complaint
 
-    def _spawn(self, spec: MemberSpec) -> None:
-        folder = Path(spec.folder)
-        variables = {processes.MARKER_VARIABLE: self.marker, processes.MEMBER_VARIABLE: spec.name}
-        try:
-            folder.mkdir(exist_ok=True, mode=0o700)
-            with Path(spec.log).open("ab") as log, opened_program(spec, self.state.binaries) as program:
-                child = subprocess.Popen(
-                    [self.secrets.reveal(text) for text in spec.argv],
-                    env={**{name: self.secrets.reveal(text) for name, text in spec.env.items()}, **variables},
-                    cwd=folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                    executable=program.path,
-                    pass_fds=program.descriptors,
-                )
-        except OSError as error:
-            raise EnvironmentProblem(f"member {spec.name} cannot be started ({spec.argv[0]}): {error.strerror}") from error
-        self._children[child.pid] = child
-        self._spawned[spec.name] = child
+    async def _spawn(self, spec: MemberSpec) -> None:
+        """Start it, and in a network of its own wait until it is the program, not what leads there."""
+        reach = FROM_HERE if self._lab is None else FromInside(self._lab, spec.name)
+        async with reach.way_in() as way:
+            child = spawn(spec, marker=self.marker, secrets=self.secrets, binaries=self.state.binaries, way=way)
+            self._children[child.pid] = child
+            self._spawned[spec.name] = child
 
     async def _until_ready(self, spec: MemberSpec) -> None:
         own = next((client.ready for client in self._description.clients if client.name == spec.name), None)
@@ -282,7 +319,7 @@ class ProcessEnvironment:
         except TimeoutError:
             raise EnvironmentProblem(
                 f"member {spec.name} was not ready within {ready.within}: {last.detail}",
-                hint=_log_tail(spec, self.secrets.redactor),
+                hint=log_tail(spec, self.secrets.redactor),
             ) from None
 
     async def _until_seen(self, spec: MemberSpec) -> None:
@@ -299,7 +336,7 @@ class ProcessEnvironment:
         ended = spawned.poll() is not None if spawned is not None else True
         if ended and spec.name not in self._running():
             raise EnvironmentProblem(
-                f"member {spec.name} ended before it was ready", hint=_log_tail(spec, self.secrets.redactor)
+                f"member {spec.name} ended before it was ready", hint=log_tail(spec, self.secrets.redactor)
             )
 
     async def _signal(self, spec: MemberSpec, number: signal.Signals) -> None:
@@ -307,7 +344,7 @@ class ProcessEnvironment:
         waited = 0.0
         while True:
             found = self._running().get(spec.name, ())
-            pending = [process for process in found if not _obeyed(process, number)]
+            pending = [process for process in found if not obeyed(process, number)]
             if not pending:
                 if not found:
                     self._refuse_hidden([spec.name])
@@ -349,36 +386,5 @@ class ProcessEnvironment:
             raise EnvironmentProblem(
                 f"member {process.member} runs (pid {process.pid}) and this user may not look into it, so that nothing can be "
                 "told of its state and it could not be found again to be undone",
-                hint="start it without setuid or capabilities of its own, and dumpable (see PR_SET_DUMPABLE)",
+                hint="start it in the foreground, dumpable (see PR_SET_DUMPABLE), without setuid or capabilities of its own",
             )
-
-
-def _obeyed(process: MarkedProcess, number: signal.Signals) -> bool:
-    match number:
-        case signal.SIGSTOP:
-            return process.stopped
-        case signal.SIGCONT:
-            return not process.stopped
-        case _:
-            return not process.alive
-
-
-def _state_of(found: tuple[MarkedProcess, ...] | None) -> MemberState:
-    if not found:
-        return MemberState(up=False, paused=False)
-    main = found[0]
-    return MemberState(
-        up=True,
-        paused=main.stopped,
-        identity=main.identity,
-        binary_digest=processes.binary_digest(main.pid),
-        configuration_digest=processes.configuration_digest(main.pid),
-    )
-
-
-def _log_tail(spec: MemberSpec, redactor: Redactor) -> str:
-    try:
-        lines = redactor.data(Path(spec.log).read_bytes())[-2000:].decode(errors="replace").strip().splitlines()
-    except OSError:
-        return ""
-    return f"its last words: {lines[-1][:300]}" if lines else "it wrote nothing"

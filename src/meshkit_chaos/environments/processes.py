@@ -1,7 +1,9 @@
 """Processes that bear a marker: found in ``/proc``, signalled through a pidfd after their start time was compared.
 
 The marker is an environment variable that is there from the first instruction of a member, and that its children inherit. So a
-member is found by whoever comes later, without any record of its pid.
+member is found by whoever comes later, without any record of its pid. Programs that write their own title (Redis, PostgreSQL,
+nginx) overwrite their environment; such a one is known by its standard output or error, the member's log, whose path bears the
+marker too.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from typing import Final
 
 MARKER_VARIABLE: Final = "MESHKIT_CHAOS_MARKER"
 MEMBER_VARIABLE: Final = "MESHKIT_CHAOS_MEMBER"
+DATA_PREFIX: Final = "meshkit-chaos-"
+"""What the name of an environment's data folder begins with; its marker follows."""
 _PROC: Final = Path("/proc")
 _DIGESTS: Final[dict[tuple[int, ...], str]] = {}
 """By device, inode, times and size of a file: what was read once. As many as there are binaries under test."""
@@ -61,7 +65,7 @@ def stat_of(pid: int) -> tuple[str, int] | None:
 
 def find_marked(marker: str) -> tuple[MarkedProcess, ...]:
     """Every process that bears the marker and that this user may look at, oldest first."""
-    wanted = f"{MARKER_VARIABLE}={marker}".encode()
+    wanted, folder = f"{MARKER_VARIABLE}={marker}".encode(), f"{DATA_PREFIX}{marker}"
     found = []
     for name in os.listdir(_PROC):  # noqa: PTH208  # thousands of names, several times a second
         if not name.isdecimal():
@@ -71,17 +75,35 @@ def find_marked(marker: str) -> tuple[MarkedProcess, ...]:
                 variables = file.read().split(b"\0")
         except OSError:
             continue
-        if wanted not in variables:
+        member = _value(variables, MEMBER_VARIABLE) if wanted in variables else _by_its_log(name, folder)
+        if member is None:
             continue
         stat = stat_of(int(name))
         if stat is not None:
-            member = _value(variables, MEMBER_VARIABLE)
             found.append(MarkedProcess(pid=int(name), started=stat[1], state=stat[0], member=member))
     return tuple(sorted((process for process in found if process.alive), key=lambda process: (process.started, process.pid)))
 
 
+def _by_its_log(pid: str, folder: str) -> str | None:
+    """The member whose log in this data folder is the process's standard output or error; None if it is none's."""
+    for descriptor in ("1", "2"):
+        try:
+            path = os.readlink(f"/proc/{pid}/fd/{descriptor}")  # noqa: PTH115  # asked of every process there is
+        except OSError:
+            continue
+        parts = path.removesuffix(" (deleted)").rsplit("/", 3)
+        if len(parts) == 4 and parts[1] == folder and parts[3] == log_name(parts[2]):
+            return parts[2]
+    return None
+
+
+def log_name(member: str) -> str:
+    """The file in a member's folder that takes its standard output and error."""
+    return f"{member}.log"
+
+
 def find_hidden(members: Mapping[str, tuple[str, ...]], *, data: str, children: Mapping[int, str]) -> tuple[MarkedProcess, ...]:
-    """Members' processes that run and that this user may not look into: setuid, or not dumpable. Their marker cannot be read.
+    """Members' processes that run and whose marker cannot be read: setuid, not dumpable; or a child of ours that hides it.
 
     ``members``: by name, the arguments they were started with; ``data``: a folder of this environment alone; ``children``: our
     own, by pid. One that is no child is known by its arguments, which everybody may read, and by whom it works for or on what.
@@ -89,7 +111,7 @@ def find_hidden(members: Mapping[str, tuple[str, ...]], *, data: str, children: 
     found = []
     for name in os.listdir(_PROC):  # noqa: PTH208  # as above
         pid = int(name) if name.isdecimal() else 0
-        if not pid or not _is_forbidden(pid):
+        if not pid or not (_hides_its_marker(pid, data) if pid in children else _is_forbidden(pid)):
             continue
         words = _words_of(pid)  # none at all: it is just ending, which looks as forbidden as this
         member = words and (children.get(pid) or _member_by_words(pid, words, members, data))
@@ -108,6 +130,19 @@ def _is_forbidden(pid: int) -> bool:
         return True
     except OSError:
         return False
+
+
+def _hides_its_marker(pid: int, data: str) -> bool:
+    """Whether a child's environment cannot be read, or is no longer what it was given, and its log tells it as little."""
+    try:
+        variables = (_PROC / str(pid) / "environ").read_bytes()  # empty just after exec: then nothing is hidden yet
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    if not variables or f"{MARKER_VARIABLE}=".encode() in variables:
+        return False
+    return _by_its_log(str(pid), Path(data).name) is None
 
 
 def _words_of(pid: int) -> tuple[str, ...]:

@@ -13,11 +13,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
+from meshkit_chaos.environments.processes import log_name
 from meshkit_chaos.environments.secrets import reference
 from meshkit_chaos.environments.state import MemberSpec
 from meshkit_chaos.environments.templates import render
 from meshkit_chaos.errors import EnvironmentProblem, UsageError
 from meshkit_chaos.native.placing import placed_at
+from meshkit_chaos.network.addresses import addresses
 from meshkit_chaos.scenario.build_native import binary_of
 from meshkit_chaos.scenario.environment import ClientDescription, EnvironmentDescription, MemberDescription
 
@@ -83,19 +85,30 @@ def merged_vars(description: EnvironmentDescription, given: Mapping[str, str]) -
 
 
 def resolve_members(
-    description: EnvironmentDescription, *, given: Mapping[str, str], data: str, seen: Mapping[str, str] | None = None
+    description: EnvironmentDescription,
+    *,
+    marker: str,
+    given: Mapping[str, str],
+    data: str,
+    seen: Mapping[str, str] | None = None,
 ) -> tuple[MemberSpec, ...]:
-    """Fill every template but those of secrets. ``seen``: environment variables to pass on from (default: this process's)."""
+    """Fill every template but those of secrets. ``seen``: environment variables to pass on from (default: this process's).
+
+    On loopback ports are found that are free; in a network of their own, members have addresses of their own and all ports.
+    """
     variables = _of_document(description, given)
     variables |= {f"binary.{name}": str(placed_at(data, name)) for name in description.binaries}
     everyone: tuple[MemberDescription | ClientDescription, ...] = (*description.members, *description.clients)
-    ports = iter(free_ports(sum(len(member.ports) for member in everyone)))
+    names = [member.name for member in everyone]
+    count = sum(len(member.ports) for member in everyone)
+    ports = iter(range(_PORTS.start, _PORTS.start + count) if description.network else free_ports(count))
+    hosts = addresses(marker, names) if description.network else dict.fromkeys(names, HOST)
     values = {
         member.name: {
             **variables,
             "member.name": member.name,
             "member.index": str(index),
-            "member.host": HOST,
+            "member.host": hosts[member.name],
             "member.dir": str(Path(data) / member.name),
             **{f"member.port.{name}": str(next(ports)) for name in member.ports},
         }
@@ -114,7 +127,9 @@ def _of_document(description: EnvironmentDescription, given: Mapping[str, str]) 
 
 def _joined(description: EnvironmentDescription, values: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     return {
-        f"joined.{name}": text.separator.join(render(text.item, values[member.name]) for member in description.members)
+        f"joined.{name}": text.separator.join(
+            render(text.item, values[member]) for member in text.of or [member.name for member in description.members]
+        )
         for name, text in description.joined.items()
     }
 
@@ -162,6 +177,7 @@ def _spec(
     argv = tuple(render(text, values) for text in member.command)
     binary = binary_of(member.command)
     client = isinstance(member, ClientDescription)
+    files = {} if isinstance(member, ClientDescription) else member.files
     common = description.metrics.url if description.metrics else ""
     folder = values["member.dir"]
     passed_on = {name: seen[name] for name in _PASSED_ON if name in seen}
@@ -170,11 +186,12 @@ def _spec(
         argv=(argv[0] if binary else find_binary(argv[0]), *argv[1:]),
         env={"PATH": os.defpath, **passed_on, **{name: render(text, values) for name, text in member.env.items()}},
         folder=folder,
-        log=str(Path(folder) / f"{member.name}.log"),
+        log=str(Path(folder) / log_name(member.name)),
         values=values,
         metrics=render(member.metrics if isinstance(member, ClientDescription) else common, values),
         binary=binary,
         client=client,
+        files={path: render(text, values) for path, text in files.items()},
     )
 
 

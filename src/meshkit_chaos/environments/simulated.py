@@ -19,9 +19,10 @@ import httpx2
 from meshkit_chaos.clock import Clock
 from meshkit_chaos.environments.checks import run_check
 from meshkit_chaos.environments.secrets import reference
+from meshkit_chaos.environments.simulated_links import SimulatedLinks
 from meshkit_chaos.environments.templates import render, render_check
 from meshkit_chaos.errors import EnvironmentProblem
-from meshkit_chaos.faults import Kill, LeverCall, LeverName, MemberState, Pause, Resume, Start, lever_name
+from meshkit_chaos.faults import Kill, LeverCall, LeverName, MemberState, Pause, Resume, Shape, Start, Stop, Unshape, lever_name
 from meshkit_chaos.journal.events import MemberUp
 from meshkit_chaos.plan import Capabilities
 from meshkit_chaos.scenario.environment import EnvironmentDescription, SimulatedMesh
@@ -70,35 +71,43 @@ class Mesh:
     changes: int = 0
     lost_at: int | None = None
     sticky: bool = False
+    links: SimulatedLinks = field(default_factory=SimulatedLinks)
     _now: int = field(default=0)
 
     def advance(self, now: int) -> None:
         """Let everything happen that is due by ``now``."""
         self._now = now
         able = [member for member in self.members.values() if member.able and member.ready_at <= now]
-        majority = 2 * len(able) > len(self.members)
-        leading = self.leader is not None and self.members[self.leader].able and majority
+        electable = next((member for member in able if self._has_majority(member, able)), None)
+        leading = (
+            self.leader is not None and self.members[self.leader].able and self._has_majority(self.members[self.leader], able)
+        )
         if leading and not (self.sticky and self.lost_at is not None):
             self.lost_at = None
             return
         if self.lost_at is None:
             self.lost_at = now
-        if not majority:
+        if electable is None:
             if self.leader is not None and (self.sticky or now >= self.lost_at + self.election_ns):
                 self.leader = None
             if self.leader is None:
                 self.lost_at = now  # an election can only begin with a majority
             return
         if now >= self.lost_at + self.election_ns:
-            self.leader = able[0].name
+            self.leader = electable.name
             self.changes += 1
             self.lost_at = None
+
+    def _has_majority(self, member: _Member, able: list[_Member]) -> bool:
+        """Whether so many are able and in touch with it, itself among them where it is."""
+        in_touch = sum(self.links.reach(member.name, other.name, self._now) for other in able)
+        return 2 * in_touch > len(self.members)
 
     def change(self, call: LeverCall, now: int) -> None:
         self.advance(now)
         member = self.members[call.member]
         match call:
-            case Kill():
+            case Kill() | Stop():
                 member.up = member.paused = False
                 member.thawed.set()
             case Start():
@@ -113,15 +122,18 @@ class Mesh:
                 if member.led_when_frozen and self.leader != member.name:
                     member.believes_until = now + _STALE_LEADER_NS
                 member.thawed.set()
+            case Shape() | Unshape():
+                self.links.change(call, now)
             case _:
                 pass  # idempotent: it is so already
         self.advance(now)
 
     @property
     def serves(self) -> bool:
-        """Whether a write would be accepted: the leader itself is able, and so is a majority."""
+        """Whether a write would be accepted: the leader itself is able, and so is a majority that it is in touch with."""
         able = [member for member in self.members.values() if member.able]
-        return self.leader is not None and self.members[self.leader].able and 2 * len(able) > len(self.members)
+        leader = self.members[self.leader] if self.leader is not None else None
+        return leader is not None and leader.able and self._has_majority(leader, able)
 
     def is_leader(self, name: str) -> bool:
         member = self.members[name]
@@ -165,7 +177,7 @@ class SimulatedEnvironment:
     def capabilities(self) -> Capabilities:
         return Capabilities(
             members=tuple(self.mesh.members),
-            levers=("kill", "start", "pause", "resume"),
+            levers=("kill", "stop", "start", "pause", "resume", "shape", "unshape"),
             roles=tuple(self._description.roles),
         )
 
@@ -200,14 +212,19 @@ class SimulatedEnvironment:
         return {name: self._observed(member) for name, member in self.mesh.members.items()}
 
     def _observed(self, member: _Member) -> MemberState:
+        now = self._clock.monotonic_ns()
+        layers = self.mesh.links.in_force(member.name, now)
+        counts = self.mesh.links.counts(member.name, now, lambda name: name in self.mesh.members and self.mesh.members[name].up)
         if not member.up:
-            return MemberState(up=False, paused=False)
+            return MemberState(up=False, paused=False, layers=layers, counts=counts)
         return MemberState(
             up=True,
             paused=member.paused,
             identity=f"{member.name}@{member.starts}",
             binary_digest=_DIGEST,
             configuration_digest=_DIGEST,
+            layers=layers,
+            counts=counts,
         )
 
     async def holders(self, role: str) -> frozenset[str]:
@@ -223,6 +240,8 @@ class SimulatedEnvironment:
         if isinstance(check, CommandCheck):
             return CheckResult(False, "a simulated mesh runs no command")
         if isinstance(check, TcpCheck):
+            if check.expect is not None:
+                return CheckResult(False, "a simulated mesh speaks HTTP only")
             return CheckResult(self.mesh.members[member].up, "simulated")
         return await run_check(render_check(check, self._values[member]), client=self._client, timeout=timeout)
 

@@ -116,15 +116,18 @@ class StagedEnvironment(SimulatedEnvironment):
         asked = self.mesh.members[member]
         if not asked.up or now < asked.ready_at:
             return CheckResult(False, "connection refused")
-        if not asked.able and not isinstance(check, TcpCheck):  # the kernel accepts for a frozen process
+        knocks = isinstance(check, TcpCheck) and check.expect is None
+        if not asked.able and not knocks:  # the kernel accepts for a frozen process
             await asyncio.sleep(timeout.seconds)
             return CheckResult(False, f"no answer within {timeout}")
         probe = next((probe.name for probe in self._probes if probe.check == check), None)
         if probe is not None and self._open(self._world.probes_fail, now, probe):
             return CheckResult(False, "the world says so")
         await asyncio.sleep(min(_ANSWER_S, timeout.seconds / 2))
-        usual: Behind = "member" if isinstance(check, TcpCheck) else "mesh"
+        usual: Behind = "member" if knocks else "mesh"
         needs = self._world.probes.get(probe, usual) if probe is not None else usual
+        if needs == "leader":
+            return CheckResult(self._leads(member, now), "whether it leads")
         if needs == "mesh" and not self._in_order(now):
             await asyncio.sleep(timeout.seconds)  # a write without a leader is not refused: it waits for one
             return CheckResult(False, f"no answer within {timeout}")

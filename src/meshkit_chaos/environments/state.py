@@ -34,6 +34,7 @@ _MARKER: Final = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 class MemberSpec(Struct, frozen=True, kw_only=True):
     """One member, every template filled in. ``folder`` is its data folder; ``values`` fill the templates of its checks.
 
+    ``files``: what is written there before its first start, by path below it, secrets not filled in.
     ``binary``: which of the environment's binaries it is; its program is then the copy of that. ``client``: it is none of the
     mesh's members, but uses it.
     """
@@ -47,6 +48,7 @@ class MemberSpec(Struct, frozen=True, kw_only=True):
     metrics: str = ""
     binary: str = ""
     client: bool = False
+    files: dict[str, str] = {}
 
 
 class EnvironmentState(Struct, frozen=True, kw_only=True):

@@ -44,8 +44,14 @@ def each_text(check: Check, change: Callable[[str], str]) -> Check:
                 url=change(check.url),
                 body=None if check.body is None else change(check.body),
                 headers={name: change(text) for name, text in check.headers.items()},
+                equals=change(check.equals) if isinstance(check.equals, str) else check.equals,
             )
         case TcpCheck():
-            return TcpCheck(address=change(check.address))
+            return TcpCheck(
+                address=change(check.address),
+                send=None if check.send is None else change(check.send),
+                expect=None if check.expect is None else change(check.expect),
+                until=None if check.until is None else change(check.until),
+            )
         case CommandCheck():
             return CommandCheck(argv=tuple(map(change, check.argv)))

@@ -1,20 +1,49 @@
 """Faults and the levers they pull. Pure data and pure functions."""
 
-from meshkit_chaos.faults.catalogue import CATALOGUE, Fault, Parameter, ParameterValue, nearest
-from meshkit_chaos.faults.levers import Kill, LeverCall, LeverName, MemberState, Pause, Resume, Start, lever_name
+from meshkit_chaos.faults.catalogue import CATALOGUE, nearest
+from meshkit_chaos.faults.fault import Aim, Calls, Effect, Fault, States
+from meshkit_chaos.faults.levers import (
+    Kill,
+    LeverCall,
+    LeverName,
+    MemberState,
+    Pause,
+    Resume,
+    Shape,
+    Start,
+    Stop,
+    Unshape,
+    lever_name,
+)
+from meshkit_chaos.faults.links import Distribution, LinkPolicy, PacketCounts, Packets
+from meshkit_chaos.faults.parameters import Parameter, ParameterType, ParameterValue, parse_rate, rate_text
 
 __all__ = [
     "CATALOGUE",
+    "Aim",
+    "Calls",
+    "Distribution",
+    "Effect",
     "Fault",
     "Kill",
     "LeverCall",
     "LeverName",
+    "LinkPolicy",
     "MemberState",
+    "PacketCounts",
+    "Packets",
     "Parameter",
+    "ParameterType",
     "ParameterValue",
     "Pause",
     "Resume",
+    "Shape",
     "Start",
+    "States",
+    "Stop",
+    "Unshape",
     "lever_name",
     "nearest",
+    "parse_rate",
+    "rate_text",
 ]

@@ -6,11 +6,20 @@ from typing import Literal
 
 from msgspec import Struct
 
-LeverName = Literal["kill", "start", "pause", "resume"]
+from meshkit_chaos.faults.links import LinkPolicy, PacketCounts
+from meshkit_chaos.slo.quantities import Duration
+
+LeverName = Literal["kill", "stop", "start", "pause", "resume", "shape", "unshape"]
 
 
 class Kill(Struct, frozen=True, tag_field="lever", tag="kill"):
     """End the member at once (SIGKILL); an already dead member stays dead."""
+
+    member: str
+
+
+class Stop(Struct, frozen=True, tag_field="lever", tag="stop"):
+    """Ask the member to end (SIGTERM) and wait until it has; one that does not end in time is an error. Never a kill."""
 
     member: str
 
@@ -33,26 +42,54 @@ class Resume(Struct, frozen=True, tag_field="lever", tag="resume"):
     member: str
 
 
-LeverCall = Kill | Start | Pause | Resume
+class Shape(Struct, frozen=True, kw_only=True, tag_field="lever", tag="shape"):
+    """Let what the member sends to each of ``towards`` suffer a policy, until it is lifted or ``lasting`` is over.
+
+    ``layer`` names it: the same layer of the same member is replaced, other layers add up. It outlives a restart of the member.
+    """
+
+    member: str
+    towards: tuple[str, ...]
+    policy: LinkPolicy
+    layer: str
+    lasting: Duration
+
+
+class Unshape(Struct, frozen=True, kw_only=True, tag_field="lever", tag="unshape"):
+    """Lift a layer from the member's links; one that is not there is left alone."""
+
+    member: str
+    layer: str
+
+
+LeverCall = Kill | Stop | Start | Pause | Resume | Shape | Unshape
 
 
 def lever_name(call: LeverCall) -> LeverName:
+    """The name under which environments and faults know the lever."""
     match call:
         case Kill():
             return "kill"
+        case Stop():
+            return "stop"
         case Start():
             return "start"
         case Pause():
             return "pause"
         case Resume():
             return "resume"
+        case Shape():
+            return "shape"
+        case Unshape():
+            return "unshape"
 
 
 class MemberState(Struct, frozen=True, kw_only=True):
-    """What can be seen of a member: the invariants of its fingerprint, and ``identity``, which is not one.
+    """What can be seen of a member: the invariants of its fingerprint, and ``identity`` and ``counts``, which are none.
 
     ``identity`` changes when the process is replaced (pid and start time, for processes). Digests are of the executable that
-    really runs and of the command and configuration it was started with; empty while the member is down.
+    really runs and of the command and configuration it was started with; empty while the member is down. ``layers``: the names
+    of those in force on what the member sends, in alphabetical order; ``counts``: by layer, what happened to its packets.
     """
 
     up: bool
@@ -60,3 +97,5 @@ class MemberState(Struct, frozen=True, kw_only=True):
     identity: str = ""
     binary_digest: str = ""
     configuration_digest: str = ""
+    layers: tuple[str, ...] = ()
+    counts: dict[str, PacketCounts] = {}

@@ -21,7 +21,9 @@ from meshkit_chaos.history.evidence import digest
 from meshkit_chaos.slo.codec import decode, encode
 
 _NAME: Final = re.compile(r"deliveries/\d{4}/\d{2}/([0-9a-f]{16})-(\d{4,10})-([0-9a-f]{16})\.json")
-_LARGEST: Final = 2**20
+_LARGEST: Final = 32 * 2**20
+"""A storm of five thousand scenarios is a record of one or two MiB."""
+_FOREIGN: Final = "this program did not write it"
 _LATEST: Final = 253_402_300_800 * 10**9
 """The year 10000."""
 RowState = Literal["pending", "dead", "sending", "ambiguous", "superseded", "delivered"]
@@ -74,7 +76,9 @@ def delivery_file(delivery: Delivery) -> tuple[str, bytes]:
 def read_delivery(name: str, data: bytes) -> Delivery:
     """Raises HistoryProblem."""
     found = _NAME.fullmatch(name)
-    if found is None or len(data) > _LARGEST or digest(data)[:16] != found[3]:
+    if len(data) > _LARGEST:
+        raise HistoryProblem(f"the record {name[:200]!r} of a delivery is larger than {_LARGEST} bytes", hint=_FOREIGN)
+    if found is None or digest(data)[:16] != found[3]:
         raise HistoryProblem(
             f"the record {name[:200]!r} of a delivery was altered: its digest differs", hint="remove it from where it came"
         )
@@ -87,7 +91,7 @@ def read_delivery(name: str, data: bytes) -> Delivery:
     if _short(delivery.key) != found[1] or delivery.revision != int(found[2]):
         raise HistoryProblem(f"the record {name} does not say what its name says", hint="remove it from where it came")
     if any(abs(number) >= 2**63 for number in numbers) or not 0 <= delivery.at < _LATEST or any("\0" in text for text in texts):
-        raise HistoryProblem(f"the record {name} holds what no outbox can hold", hint="this program did not write it")
+        raise HistoryProblem(f"the record {name} holds what no outbox can hold", hint=_FOREIGN)
     return delivery
 
 

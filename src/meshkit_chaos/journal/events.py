@@ -148,6 +148,20 @@ class FaultInjected(Event, frozen=True, kw_only=True, tag="fault.injected"):
     node: str
 
 
+class AdjustIntended(Event, frozen=True, kw_only=True, tag="adjust.intended"):
+    """A held injection is about to be changed, as its ramp says. What undoes it stands in its own intent and stays the same."""
+
+    node: str
+    injection: str
+    calls: tuple[LeverCall, ...]
+
+
+class AdjustDone(Event, frozen=True, kw_only=True, tag="adjust.done"):
+    """All lever calls of the change were acknowledged."""
+
+    node: str
+
+
 class FaultFailed(Event, frozen=True, kw_only=True, tag="fault.failed"):
     """The injection raised, or the target could not be resolved (then nothing was intended)."""
 
@@ -336,6 +350,8 @@ AnyEvent = (
     | TargetResolved
     | FaultIntended
     | FaultInjected
+    | AdjustIntended
+    | AdjustDone
     | FaultFailed
     | EffectObserved
     | RevertIntended

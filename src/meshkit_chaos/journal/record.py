@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from meshkit_chaos.faults import LeverCall
+from meshkit_chaos.faults import CATALOGUE, LeverCall
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.samples import Samples
 from meshkit_chaos.slo import PhaseName
@@ -97,6 +97,11 @@ class FaultWindow:
         """Whether it may still be in force: intended and not known to be undone."""
         return self.reverted is None
 
+    @property
+    def silences(self) -> bool:
+        """Whether its members are down or frozen while it lasts, so that their silence is a fact. Of an unknown kind: yes."""
+        return self.fault not in CATALOGUE or CATALOGUE[self.fault].silences
+
 
 def fault_windows(record: Record) -> tuple[FaultWindow, ...]:
     """Every injection that was intended, in order of intent."""
@@ -148,13 +153,3 @@ def _moved(window: FaultWindow, event: _WindowEvent, t: int) -> FaultWindow:
 def outstanding(record: Record) -> tuple[FaultWindow, ...]:
     """What may still be broken, newest first: the order in which to undo it."""
     return tuple(reversed([window for window in fault_windows(record) if window.outstanding]))
-
-
-def held_at(windows: tuple[FaultWindow, ...], t: int) -> frozenset[str]:
-    """The members that a fault holds at an instant: from the intent to the end of the revert."""
-    return frozenset(
-        member
-        for window in windows
-        if window.intended <= t and (window.reverted is None or t <= window.reverted)
-        for member in window.members
-    )

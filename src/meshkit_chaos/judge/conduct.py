@@ -12,7 +12,7 @@ from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.record import Record
 from meshkit_chaos.judge.phrases import counted, listed
 from meshkit_chaos.judge.verdict import Finding, OutcomeName
-from meshkit_chaos.plan.model import HoldNode, InjectNode, Node, UntilNode
+from meshkit_chaos.plan.model import AdjustNode, HoldNode, InjectNode, Node, RevertNode, UntilNode
 
 
 def outcome_of(record: Record) -> OutcomeName:
@@ -95,7 +95,8 @@ def _done(record: Record) -> set[str]:
         if isinstance(node, UntilNode) and (event.met or node.or_go_on):
             ended.add(node.id)
     reverted = {event.node for _, event in record.of(ev.RevertDone)}
-    return ended | {node.id for node in nodes.values() if getattr(node, "injection", None) in reverted}
+    ended |= {event.node for _, event in record.of(ev.AdjustDone) if isinstance(nodes.get(event.node), AdjustNode)}
+    return ended | {node.id for node in nodes.values() if isinstance(node, RevertNode) and node.injection in reverted}
 
 
 def judge_deaths(record: Record) -> Iterator[Finding]:

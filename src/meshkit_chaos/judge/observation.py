@@ -13,6 +13,7 @@ from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.record import FaultWindow, Record, fault_windows, phase_spans
 from meshkit_chaos.judge.estimator import Question
 from meshkit_chaos.judge.indicators import Point, every_of, series_of
+from meshkit_chaos.plan import step_of
 from meshkit_chaos.slo import Indicator, Objective
 
 
@@ -53,7 +54,8 @@ def act_of(record: Record, objective: Objective) -> Act | str:
     """The act that an objective counts from, or why there is none."""
     windows = fault_windows(record)
     if objective.after is not None:
-        chosen = [window for window in windows if window.node == objective.after]
+        chosen = [window for window in windows if step_of(window.node) == objective.after]
+        chosen.sort(key=lambda window: window.intended)
         if not chosen:
             return f"{objective.after} was not injected"
     else:

@@ -14,8 +14,13 @@ def overlaps(window: FaultWindow, start: int, end: int) -> bool:
 
 
 def held_during(windows: tuple[FaultWindow, ...], start: int, end: int) -> frozenset[str]:
-    """The members that a fault held at any moment from ``start`` to ``end``."""
-    return frozenset(member for window in windows if overlaps(window, start, end) for member in window.members)
+    """The members that a fault had taken away at any moment from ``start`` to ``end``.
+
+    A fault of the network takes nobody away: its members are seen past it, and one that does not answer is as unknown as ever.
+    """
+    return frozenset(
+        member for window in windows if window.silences and overlaps(window, start, end) for member in window.members
+    )
 
 
 def silence(a_round: Round, held: frozenset[str]) -> str:

@@ -62,7 +62,7 @@ async def serving(handler: Handler, *, tls: ssl.SSLContext | None = None) -> Asy
             while (request := await _read(reader)) is not None and await _write(writer, await handler(request)):
                 pass
         except (ConnectionError, asyncio.CancelledError, asyncio.IncompleteReadError):
-            pass  # the client went away, or the server does
+            writer.transport.abort()  # the client went away, or the server does: nothing more is to be sent
         finally:
             open_ones.discard(task)
             writer.close()

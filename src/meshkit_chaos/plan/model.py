@@ -5,6 +5,8 @@ It holds all that a run and a judge need.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
 from meshkit_chaos.faults import LeverName
@@ -30,12 +32,24 @@ class HoldNode(Struct, frozen=True, kw_only=True, tag_field="node", tag="hold"):
     lasting: Duration
 
 
+class AdjustNode(Struct, frozen=True, kw_only=True, tag_field="node", tag="adjust"):
+    """Change the injection of the node ``injection`` while it is held: the same members, other parameters, the same undo."""
+
+    id: str
+    after: tuple[str, ...]
+    injection: str
+    step: FaultStep
+
+
 class UntilNode(Struct, frozen=True, kw_only=True, tag_field="node", tag="until"):
+    """Wait until an indicator is good, or bad."""
+
     id: str
     after: tuple[str, ...]
     indicator: str
     timeout: Duration
     or_go_on: bool
+    state: Literal["good", "bad"] = "good"
 
 
 class RevertNode(Struct, frozen=True, kw_only=True, tag_field="node", tag="revert"):
@@ -46,7 +60,7 @@ class RevertNode(Struct, frozen=True, kw_only=True, tag_field="node", tag="rever
     injection: str
 
 
-Node = InjectNode | HoldNode | UntilNode | RevertNode
+Node = InjectNode | HoldNode | UntilNode | RevertNode | AdjustNode
 
 
 class Capabilities(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from meshkit_chaos.faults import LeverCall, lever_name
+from msgspec import structs
+
+from meshkit_chaos.faults import LeverCall, LinkPolicy, Shape, lever_name
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.judge.phrases import counted
 from meshkit_chaos.plan.model import InjectNode, Plan
@@ -57,7 +59,19 @@ def members_text(members: tuple[str, ...]) -> str:
 
 def fault_text(event: ev.FaultIntended, roles_by_node: Mapping[str, str]) -> str:
     role = roles_by_node.get(event.node)
-    return f"{event.fault} {members_text(event.members)}" + (f" ({role})" if role else "")
+    return f"{event.fault} {members_text(event.members)}" + (f" ({role})" if role else "") + policy_text(event.calls)
+
+
+def policy_text(calls: tuple[LeverCall, ...]) -> str:
+    """`` with delay=100ms, jitter=20ms``: what links suffer, apart from a plain cut; empty where none is shaped."""
+    policy = next((call.policy for call in calls if isinstance(call, Shape)), None)
+    usual = LinkPolicy()
+    said = [
+        f"{name.replace('_', ' ')} {value}"
+        for name, value in (structs.asdict(policy).items() if policy is not None else ())
+        if name not in {"cut", "seed"} and value != getattr(usual, name)
+    ]
+    return f" with {', '.join(said)}" if said else ""
 
 
 def _effect(event: ev.EffectObserved) -> Told:
@@ -125,6 +139,8 @@ _COURSE: Final[dict[type, _Teller]] = {
     ),
     ev.FaultIntended: lambda e: Told("inject", fault_text(e, {})),
     ev.FaultInjected: lambda e: Told("injected", f"{e.node} was acknowledged", "detail"),
+    ev.AdjustIntended: lambda e: Told("ramp", f"{e.injection}{policy_text(e.calls) or ': ' + calls_text(e.calls)}"),
+    ev.AdjustDone: lambda e: Told("ramp", f"{e.node} was acknowledged", "detail"),
     ev.FaultFailed: lambda e: Told("inject", f"{e.node} failed: {e.reason}", "alarm"),
     ev.EffectObserved: _effect,
     ev.RevertIntended: lambda e: Told("revert", calls_text(e.calls) or members_text(e.members)),

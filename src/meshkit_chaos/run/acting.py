@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from meshkit_chaos.clock import Clock
 from meshkit_chaos.environments.protocol import Environment
 from meshkit_chaos.errors import ChaosError, EnvironmentProblem
-from meshkit_chaos.faults import CATALOGUE, Fault, LeverCall, MemberState
+from meshkit_chaos.faults import CATALOGUE, Aim, Effect, Fault, LeverCall, MemberState, Shape, lever_name
 from meshkit_chaos.journal import events as ev
-from meshkit_chaos.plan import InjectNode, Plan, candidates_of, draw, wanted
+from meshkit_chaos.plan import AdjustNode, InjectNode, Plan, candidates_of, draw, wanted
 from meshkit_chaos.run import commands as do
 from meshkit_chaos.slo import Duration
 
@@ -20,6 +21,9 @@ _ROLE_WITHIN_NS: Final = 3 * 10**9
 _EFFECT_WITHIN_NS: Final = 10**9
 _LOOK_EVERY_S: Final = 0.02
 _RETRY_EVERY_S: Final = 0.2
+_TOLL_WITHIN_S: Final = 1.0
+_NEVER_S: Final = 300.0
+"""An environment promises to be bounded in time. Of one that is not, a run with nothing in force would have no deadline."""
 
 
 class Fact(Protocol):
@@ -39,28 +43,48 @@ class Actor:
         self._clock = clock
         self._fact = fact
         self._tell = tell
-        self._intents: dict[str, ev.FaultIntended] = {}
+        self._injections: dict[str, _Injection] = {}
 
     async def inject(self, command: do.Inject) -> None:
         """Resolve, announce, pull the levers, look whether it bit. Never raises; every ending is a fact."""
         node = next(node for node in self._plan.nodes if node.id == command.node)
         assert isinstance(node, InjectNode)
-        fault = CATALOGUE[node.step.fault]
         limit = self._lever_time(1)
         try:
             members = await self._resolve(node, command)
             before = await self._environment.observe()
-            intent = self._intend(node, fault, members)
-            limit = self._lever_time(len(intent.calls))
-            async with asyncio.timeout(limit.seconds):
-                for call in intent.calls:
-                    await self._environment.pull(call)
+            injection = self._intend(node, members, before)
+            limit = self._lever_time(len(injection.intent.calls))
+            await self._pull(injection.intent.calls, limit)
         except (ChaosError, TimeoutError) as error:
             self._fact(ev.FaultFailed(node=node.id, reason=_say(error, limit)))
             return
         self._fact(ev.FaultInjected(node=node.id))
-        reason = await self._look(node.id, fault, members, before)
+        reason = await self._look(node.id, injection)
         self._tell(do.InjectionSettled(node.id, reason))
+
+    async def adjust(self, node_id: str) -> None:
+        """Change what is injected, as a ramp says: announce, pull the levers, look whether it still bites. Never raises."""
+        node = next(node for node in self._plan.nodes if node.id == node_id)
+        assert isinstance(node, AdjustNode)
+        injection = self._injections[node.injection]
+        changed = replace(injection, aim=replace(injection.aim, parameters=node.step.parameters))
+        calls = changed.fault.inject(changed.aim)
+        limit = self._lever_time(len(calls))
+        try:
+            self._fact(ev.AdjustIntended(node=node.id, injection=node.injection, calls=calls), sync=True)
+            await self._pull(calls, limit)
+        except (ChaosError, TimeoutError) as error:
+            self._fact(ev.FaultFailed(node=node.id, reason=_say(error, limit)))
+            return
+        self._fact(ev.AdjustDone(node=node.id))
+        reason = await self._look(node.injection, changed)
+        self._tell(do.InjectionSettled(node.id, reason))
+
+    async def _pull(self, calls: tuple[LeverCall, ...], limit: Duration) -> None:
+        async with asyncio.timeout(limit.seconds):
+            for call in calls:
+                await self._environment.pull(call)
 
     async def _resolve(self, node: InjectNode, command: do.Inject) -> tuple[str, ...]:
         """Find who is hit, now. A role that nobody holds is asked for again for a while: it may just be changing hands."""
@@ -80,57 +104,92 @@ class Actor:
                 raise EnvironmentProblem(f"no member fits the target {target_words(node)}{held}")
             await asyncio.sleep(_RETRY_EVERY_S)
         count = wanted(target, len(candidates))
-        self._refuse(node, count, len(candidates), command.free)
         members = draw(candidates, count=count, seed=self._plan.seed, node=node.id)
+        self._refuse(node, count, len(candidates), more=len(set(members) - command.under), free=command.free)
         self._fact(ev.TargetResolved(node=node.id, candidates=candidates, members=members, reason=target_words(node)))
         return members
 
-    def _refuse(self, node: InjectNode, count: int, available: int, free: int) -> None:
+    def _refuse(self, node: InjectNode, count: int, available: int, *, more: int, free: int) -> None:
+        """The blast radius once more, now that it is known who is hit. ``more``: how many of them no fault holds yet."""
         if count < 1 or count > available:
             raise EnvironmentProblem(f"{count} members are wanted and {available} fit {target_words(node)}")
-        if count > free:
+        if more > free:
             raise EnvironmentProblem(
-                f"{count} more members would exceed the blast radius of {self._plan.blast_radius} ({free} left)"
+                f"{more} more members would exceed the blast radius of {self._plan.blast_radius} ({free} left)"
             )
 
-    def _intend(self, node: InjectNode, fault: Fault, members: tuple[str, ...]) -> ev.FaultIntended:
+    def _intend(self, node: InjectNode, members: tuple[str, ...], before: dict[str, MemberState]) -> _Injection:
+        fault = CATALOGUE[node.step.fault]
+        aim = Aim(
+            node=node.id,
+            targets=members,
+            members=self._plan.capabilities.members,
+            clients=tuple(client.name for client in self._plan.environment.clients),
+            parameters=fault.completed(node.step.parameters),
+            seed=self._plan.seed,
+            lasting=node.deadline,
+        )
+        try:
+            calls, undo_calls = fault.inject(aim), fault.revert(aim)
+        except ValueError as error:
+            raise EnvironmentProblem(f"{fault.kind} cannot be aimed at {', '.join(members)}: {error}") from None
+        refuse_strays(fault, aim, calls)
         intent = ev.FaultIntended(
             node=node.id,
             fault=fault.kind,
             members=members,
-            calls=tuple(call for member in members for call in fault.inject(member)),
-            undo=tuple(call for member in members for call in fault.revert(member)),
+            calls=calls,
+            undo=undo_calls,
             deadline=self._clock.monotonic_ns() + node.deadline.ns,
         )
-        self._intents[node.id] = intent
+        injection = self._injections[node.id] = _Injection(fault=fault, aim=aim, intent=intent, before=before)
         self._fact(intent, sync=True)
-        return intent
+        return injection
 
-    async def _look(self, node: str, fault: Fault, members: tuple[str, ...], before: dict[str, MemberState]) -> str:
+    async def _look(self, node: str, injection: _Injection) -> str:
         """Observe each member until the effect is seen; say why not, where it is not."""
         within = self._plan.environment.lever_timeout.ns if self._by_commands else _EFFECT_WITHIN_NS
         until = self._clock.monotonic_ns() + within
         while True:
-            missing = await self._missing(fault, members, before)
+            missing = await self._missing(injection, injection.fault.effect)
             if not any(missing.values()) or self._clock.monotonic_ns() >= until:
                 break
             await asyncio.sleep(_LOOK_EVERY_S)
-        for member, wrong in missing.items():
-            self._fact(ev.EffectObserved(node=node, member=member, bit=not wrong, detail=wrong or fault.effect_doc))
-        failed = [f"{member}: {wrong}" for member, wrong in missing.items() if wrong]
-        return f"the fault {fault.kind} did not bite ({'; '.join(failed)})" if failed else ""
+        return self._tell_effect(node, injection, missing, injection.fault.effect_doc)
 
-    async def _missing(self, fault: Fault, members: tuple[str, ...], before: dict[str, MemberState]) -> dict[str, str | None]:
+    def _tell_effect(self, node: str, injection: _Injection, missing: dict[str, str | None], seen: str) -> str:
+        for member, wrong in missing.items():
+            self._fact(ev.EffectObserved(node=node, member=member, bit=not wrong, detail=wrong or seen))
+        failed = [f"{member}: {wrong}" for member, wrong in missing.items() if wrong]
+        return f"the fault {injection.fault.kind} did not bite ({'; '.join(failed)})" if failed else ""
+
+    async def _missing(self, injection: _Injection, effect: Effect) -> dict[str, str | None]:
         """What is missing of the effect on each member; an effect that could not be seen is missing."""
+        aim, before = injection.aim, injection.before
         try:
             after = await self._environment.observe()
         except EnvironmentProblem as error:
-            return dict.fromkeys(members, f"it could not be observed: {error.message}")
-        return {member: fault.effect(before[member], after[member]) for member in members}
+            return dict.fromkeys(aim.targets, f"it could not be observed: {error.message}")
+        return {member: effect(aim, member, before, after) for member in aim.targets}
 
-    async def revert(self, injection: str) -> None:
+    async def _look_at_toll(self, node: str) -> None:
+        """What can only be told of the whole time that a fault was held, looked at before it is undone; never for long."""
+        injection = self._injections[node]
+        if injection.fault.toll is None:
+            return
+        try:
+            async with asyncio.timeout(_TOLL_WITHIN_S):
+                missing = await self._missing(injection, injection.fault.toll)
+        except TimeoutError:
+            missing = dict.fromkeys(injection.aim.targets, f"it could not be observed within {_TOLL_WITHIN_S:g} s")
+        self._tell_effect(node, injection, missing, injection.fault.toll_doc)
+
+    async def revert(self, command: do.Revert) -> None:
         """Undo an injection, again and again until the rollback's time is up. Never raises."""
-        intent = self._intents[injection]
+        injection = command.injection
+        if not command.at_once:
+            await self._look_at_toll(injection)
+        intent = self._injections[injection].intent
         within = self._plan.scenario.rollback.within
         until = self._clock.monotonic_ns() + within.ns
         self._fact(ev.RevertIntended(node=injection, members=intent.members, calls=intent.undo, deadline=until), sync=True)
@@ -148,11 +207,36 @@ class Actor:
         """A command has a time-out of its own, and says what it was that hung: only then is this one over."""
         ready = self._plan.environment.ready
         by_commands = self._plan.environment.lever_timeout * 3 * calls if self._by_commands else Duration(0)
-        return LEVER_TIME + by_commands + (ready.within if ready else Duration(0))
+        return LEVER_TIME + by_commands + self._plan.environment.stop_within + (ready.within if ready else Duration(0))
 
     @property
     def _by_commands(self) -> bool:
         return self._plan.environment.kind == "attached"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Injection:
+    """One injection as it was announced, with what its members were before."""
+
+    fault: Fault
+    aim: Aim
+    intent: ev.FaultIntended
+    before: dict[str, MemberState]
+
+
+def refuse_strays(fault: Fault, aim: Aim, calls: tuple[LeverCall, ...]) -> None:
+    """Raises EnvironmentProblem for a lever that would touch what the blast radius does not know of.
+
+    Levers act on targets only; but a link has two ends, so what others send to a target may be shaped.
+    """
+    for call in calls:
+        if lever_name(call) not in fault.pulls:
+            raise EnvironmentProblem(f"the fault {fault.kind} pulls the lever {lever_name(call)}, which it does not declare")
+        towards_targets = isinstance(call, Shape) and set(call.towards) <= set(aim.targets)
+        if call.member not in aim.targets and not towards_targets:
+            raise EnvironmentProblem(
+                f"the fault {fault.kind} would pull {lever_name(call)} on {call.member}, which is not among its targets"
+            )
 
 
 async def undo(environment: Environment, calls: tuple[LeverCall, ...], within_ns: int) -> str:
@@ -187,17 +271,22 @@ def differences(before: dict[str, MemberState], after: dict[str, MemberState]) -
             out.append(f"{name} runs another binary")
         if was.up and now.up and was.configuration_digest != now.configuration_digest:
             out.append(f"{name} was started with other arguments")
+        out += [f"the links of {name} are still under {layer}" for layer in now.layers if layer not in was.layers]
+        out += [f"the links of {name} are no longer under {layer}" for layer in was.layers if layer not in now.layers]
     return tuple(sorted(out))
 
 
 async def compared(
     environment: Environment, before: dict[str, MemberState] | None
 ) -> tuple[dict[str, MemberState] | None, tuple[str, ...]]:
-    """The environment now, and how it differs from before; that it cannot be seen is a difference too."""
+    """The environment now, and how it differs from before; that it cannot be seen, or never answers, is a difference too."""
     try:
-        after = await environment.observe()
+        async with asyncio.timeout(_NEVER_S):
+            after = await environment.observe()
     except EnvironmentProblem as error:
         return None, (f"it could not be observed: {error.message}",)
+    except TimeoutError:
+        return None, (f"it could not be observed within {_NEVER_S:g} s",)
     return after, differences(before, after) if before is not None else ("there is no fingerprint from before",)
 
 

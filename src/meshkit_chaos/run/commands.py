@@ -44,11 +44,23 @@ class SetTimer:
 
 @dataclass(frozen=True, slots=True)
 class Inject:
-    """Resolve the target of the inject node and inject. ``free``: how many members the blast radius still allows."""
+    """Resolve the target of the inject node and inject.
+
+    ``held``: members that this fault may not hit. ``under``: those that some fault holds already. ``free``: how many more than
+    those the blast radius still allows.
+    """
 
     node: str
     free: int
     held: frozenset[str]
+    under: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Adjust:
+    """Change a held injection as the adjust node says."""
+
+    node: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +75,10 @@ class StopActing:
 
 @dataclass(frozen=True, slots=True)
 class Revert:
-    """Undo one injection, named by its inject node."""
+    """Undo one injection, named by its inject node. ``at_once``: before anything is looked at or measured."""
 
     injection: str
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +104,7 @@ Command = (
     | TakeFingerprint
     | SetTimer
     | Inject
+    | Adjust
     | AwaitCondition
     | StopActing
     | Revert

@@ -13,15 +13,15 @@ from typing import Any, Final
 from meshkit_chaos.clock import Clock
 from meshkit_chaos.environments.protocol import Environment
 from meshkit_chaos.errors import ChaosError, JournalUnwritable
-from meshkit_chaos.faults import MemberState
+from meshkit_chaos.faults import CATALOGUE, MemberState
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.store import Journal
 from meshkit_chaos.measure.watch import Reading
-from meshkit_chaos.plan import STEADY_WITHIN, Plan
+from meshkit_chaos.plan import STEADY_WITHIN, Plan, UntilNode
 from meshkit_chaos.run import commands as do
 from meshkit_chaos.run.acting import Actor, compared
 from meshkit_chaos.run.deaths import Deaths
-from meshkit_chaos.run.machine import State, step
+from meshkit_chaos.run.machine import State, step, taken
 from meshkit_chaos.run.prerequisites import check_prerequisites
 from meshkit_chaos.run.sampling import Measuring, Outlet, Sampling
 from meshkit_chaos.run.sight import ReadIndicator, Sight
@@ -70,6 +70,7 @@ class Engine:
         )
         self._before: dict[str, MemberState] | None = None
         self._deaths: Deaths | None = None
+        self._unheard: dict[str, tuple[str, ...]] = {}
         self._lost = ""
         self._outcome: ev.Outcome | None = None
 
@@ -81,6 +82,8 @@ class Engine:
             while self._outcome is None:
                 given, now = await self._inputs.get()
                 self._state, commands = step(self._state, given, now)
+                if isinstance(given, ev.FaultIntended):
+                    self._unheard.pop(given.node, None)
                 for command in commands:
                     self._perform(command)
         finally:
@@ -99,8 +102,10 @@ class Engine:
         """
         if self.over and isinstance(event, _BEFORE_EFFECTS):
             raise JournalUnwritable("the run is over: nothing can be announced in its record any more")
-        if isinstance(event, ev.FaultIntended) and self._deaths is not None:
-            self._deaths.expect(event.members)
+        if isinstance(event, ev.FaultIntended) and CATALOGUE[event.fault].silences:
+            self._unheard[event.node] = event.members
+            if self._deaths is not None:
+                self._deaths.expect(event.members)
         if not self.over:
             self._inputs.put_nowait((event, self._append(event, sync=sync)))
 
@@ -144,12 +149,14 @@ class Engine:
                 self._set_timer(command)
             case do.Inject():
                 self._act(self._actor.inject(command))
+            case do.Adjust():
+                self._act(self._actor.adjust(command.node))
             case do.AwaitCondition():
                 self._act(self._await_condition(command.node))
             case do.StopActing():
-                self._undo(self._stop_acting())
+                self._undo(self._stopped(self._cancel_acts()))
             case do.Revert():
-                self._undo(self._actor.revert(command.injection))
+                self._undo(self._actor.revert(command))
             case do.Verify():
                 self._undo(self._verify())
             case do.Teardown():
@@ -180,11 +187,15 @@ class Engine:
             self._outcome = "aborted"  # undoing itself broke: the journal has no end and the watchdog finishes
             self._tell(do.EngineFailed(reason))
 
-    async def _stop_acting(self) -> None:
-        """Cancel what acts and wait until it has ended, so that no intent can follow. The watchdog minds what does not end."""
+    def _cancel_acts(self) -> set[asyncio.Task[None]]:
+        """At once, in the turn in which the abort is written: an act that is ready to go on would still write its intent."""
         stopping = set(self._acting)
         for task in stopping:
             task.cancel()
+        return stopping
+
+    async def _stopped(self, stopping: set[asyncio.Task[None]]) -> None:
+        """Wait until what acted has ended, so that no intent can follow. The watchdog minds what does not end."""
         if stopping:
             await asyncio.wait(stopping)
         self._tell(do.ActingStopped())
@@ -225,7 +236,8 @@ class Engine:
         self._tell(do.EngineFailed(f"{type(error).__name__}: {error}"))
 
     def _held(self) -> frozenset[str]:
-        return frozenset(member for members in self._state.outstanding.values() for member in members)
+        """Those too whose intent the machine has not heard of yet: their levers may be pulled already."""
+        return taken(self._state).union(*self._unheard.values())
 
     def _changed(self, reading: Reading) -> None:
         self._append(ev.IndicatorChanged(indicator=reading.indicator, state=reading.state, detail=reading.detail))
@@ -260,10 +272,9 @@ class Engine:
 
     async def _await_condition(self, node_id: str) -> None:
         node = next(node for node in self._plan.nodes if node.id == node_id)
-        met, detail = await self._measuring.sight.until_good(
-            node.indicator,  # type: ignore[union-attr]  # the machine sends until nodes only
-            after=self._clock.monotonic_ns(),
-            within=node.timeout,  # type: ignore[union-attr]  # as above
+        assert isinstance(node, UntilNode)
+        met, detail = await self._measuring.sight.until(
+            node.indicator, node.state, after=self._clock.monotonic_ns(), within=node.timeout
         )
         self.fact(ev.ConditionDone(node=node_id, met=met, detail=detail))
 

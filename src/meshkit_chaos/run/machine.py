@@ -3,7 +3,8 @@
 It holds every rule of timing, guard rails, abort and rollback, and knows no clock and no I/O. Its rules:
 
 * No fault before deployment, prerequisites, steady state and fingerprint are through; none after an abort was decided.
-* One target is resolved at a time, so that branches that run at once never exceed the blast radius or hit one member twice.
+* One target is resolved at a time, so that branches that run at once never exceed the blast radius or take one member twice.
+* A held injection is changed (its ramp) only while it is in force, and never while it is being undone.
 * Rollback begins once everything in flight has stopped: an intent that was written in the instant of the abort is undone too.
 * Whatever was intended and not undone is reverted, newest first, whatever ended the run; then the environment is verified.
 * The settle phase lasts until every objective has been watched for as long as its estimator needs.
@@ -14,9 +15,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from meshkit_chaos.faults import CATALOGUE
 from meshkit_chaos.journal import events as ev
-from meshkit_chaos.plan import HoldNode, InjectNode, Plan, RevertNode, UntilNode
+from meshkit_chaos.plan import AdjustNode, HoldNode, InjectNode, Node, Plan, RevertNode, UntilNode, step_of
 from meshkit_chaos.run import commands as do
+from meshkit_chaos.scenario.environment import SWITCH
 from meshkit_chaos.slo import Objective, PhaseName
 
 Stage = Literal[
@@ -98,6 +101,8 @@ def step(state: State, given: do.Input, now: int) -> Steps:  # noqa: C901, PLR09
             return _abort(state, f"{given.signal} received")
         case ev.WatchdogDied():
             return _abort(state, "the watchdog died: undoing would depend on this process alone")
+        case ev.MemberDied(member=member) if member == SWITCH:
+            return _abort(state, "the network of the members is gone: its switch ended")
         case do.RecordLost() | do.EngineFailed():
             return _abort(state, given.reason)
         case do.ActingStopped() if state.stage == "stopping":
@@ -186,16 +191,19 @@ def _schedule(state: State, now: int) -> Steps:
 
 def _idle(state: State) -> bool:
     """Nothing is being injected or reverted right now: only waits run."""
-    acting = {node.id for node in state.plan.nodes if isinstance(node, InjectNode | RevertNode)}
+    acting = {node.id for node in state.plan.nodes if isinstance(node, InjectNode | AdjustNode | RevertNode)}
     return not (state.started - state.done) & acting
 
 
-def _start(state: State, node: InjectNode | HoldNode | UntilNode | RevertNode, now: int) -> Steps:
+def _start(state: State, node: Node, now: int) -> Steps:
     match node:
         case InjectNode():
             state, entered = _enter(replace(state, resolving=node.id), "inject")
-            held = frozenset(member for members in state.outstanding.values() for member in members)
-            return state, (*entered, do.Inject(node.id, max(0, state.plan.blast_radius - len(held)), held))
+            return state, (*entered, _injection(state, node))
+        case AdjustNode():
+            if node.injection not in state.outstanding or node.injection in state.reverting:
+                return replace(state, done=state.done | {node.id}), ()  # what follows it is looked at next
+            return state, (do.Adjust(node.id),)
         case HoldNode():
             return state, (do.SetTimer(f"hold:{node.id}", now + node.lasting.ns),)
         case UntilNode():
@@ -204,6 +212,21 @@ def _start(state: State, node: InjectNode | HoldNode | UntilNode | RevertNode, n
             state, entered = _enter(state, "revert")
             state = replace(state, reverting=state.reverting | {node.injection})
             return state, (*entered, do.Revert(node.injection))
+
+
+def _injection(state: State, node: InjectNode) -> do.Inject:
+    """Whom the fault may hit: of two that take a member away, each has its own; others may be laid over what is there."""
+    under = frozenset(member for members in state.outstanding.values() for member in members)
+    held = taken(state) if CATALOGUE[node.step.fault].silences else frozenset()
+    return do.Inject(node.id, max(0, state.plan.blast_radius - len(under)), held, under)
+
+
+def taken(state: State) -> frozenset[str]:
+    """The members that a fault has taken away: down or frozen, so that their silence is no surprise."""
+    kinds = {node.id: node.step.fault for node in state.plan.nodes if isinstance(node, InjectNode)}
+    return frozenset(
+        member for node, members in state.outstanding.items() if CATALOGUE[kinds[node]].silences for member in members
+    )
 
 
 def _condition(state: State, given: ev.ConditionDone, now: int) -> Steps:
@@ -224,7 +247,7 @@ def _converged_by(state: State) -> int:
     """When every ``converge`` objective will have been watched long enough, with two rounds to spare."""
     first = min(state.injected.values(), default=0)
     instants = [
-        state.injected.get(objective.after or "", first) + objective.observed_for.ns
+        min(_of_step(state.injected, objective.after), default=first) + objective.observed_for.ns
         for objective in state.plan.scenario.objectives
         if objective.form == "converge"
     ]
@@ -234,11 +257,16 @@ def _converged_by(state: State) -> int:
 def _recovered_by(state: State) -> int:
     last = max(state.reverted.values(), default=0)
     instants = [
-        state.reverted.get(objective.after or "", last) + objective.observed_for.ns
+        max(_of_step(state.reverted, objective.after), default=last) + objective.observed_for.ns
         for objective in state.plan.scenario.objectives
         if objective.form == "recover"
     ]
     return max(instants, default=0) + _margin(state)
+
+
+def _of_step(instants: dict[str, int], step_id: str | None) -> list[int]:
+    """The instants of every injection that a step made."""
+    return [instant for node, instant in instants.items() if step_of(node) == step_id]
 
 
 def _margin(state: State) -> int:
@@ -285,7 +313,7 @@ def _next_revert(state: State, now: int) -> Steps:
         return state, ()
     pending = [node for node in reversed(state.outstanding) if node not in state.left]
     if pending:
-        return replace(state, reverting=frozenset({pending[0]})), (do.Revert(pending[0]),)
+        return replace(state, reverting=frozenset({pending[0]})), (do.Revert(pending[0], at_once=bool(state.abort)),)
     finished = do.Write(ev.RollbackFinished(left=state.left))
     state, commands = _verify(state) if state.abort else _settle(state, now)
     return state, (finished, *commands)

@@ -18,7 +18,8 @@ from meshkit_chaos.environments import processes
 from meshkit_chaos.environments.leaks import find_leaks, hiding
 from meshkit_chaos.environments.logs import collect_logs
 from meshkit_chaos.environments.opening import StandingEnvironment, open_environment
-from meshkit_chaos.environments.process import DATA_PREFIX, ProcessEnvironment
+from meshkit_chaos.environments.process import ProcessEnvironment
+from meshkit_chaos.environments.processes import DATA_PREFIX
 from meshkit_chaos.environments.registry import environment_folder
 from meshkit_chaos.environments.state import (
     Quarantine,

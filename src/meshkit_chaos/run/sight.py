@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from meshkit_chaos.journal.samples import Round
 from meshkit_chaos.measure.scrape import SCRAPE
@@ -102,17 +102,21 @@ class Sight:
         return history[-1] if history else Reading(indicator=indicator, state="unknown", detail="nothing was sampled yet")
 
     async def until_good(self, indicator: str, *, after: int, within: Duration) -> tuple[bool, str]:
-        """Wait for a good round whose tick is at or after ``after`` (monotonic ns); say what was seen last where none came."""
+        """As ``until``, for good."""
+        return await self.until(indicator, "good", after=after, within=within)
+
+    async def until(self, indicator: str, state: Literal["good", "bad"], *, after: int, within: Duration) -> tuple[bool, str]:
+        """Wait for such a round whose tick is at or after ``after`` (monotonic ns); say what was seen last where none came."""
         try:
             async with asyncio.timeout((within + self._lag[indicator]).seconds):
                 while True:
                     reading = self.last(indicator)
-                    if reading.state == "good" and reading.tick is not None and reading.tick >= after:
+                    if reading.state == state and reading.tick is not None and reading.tick >= after:
                         return True, reading.detail
                     await self._changed.wait()
         except TimeoutError:
             reading = self.last(indicator)
-            return False, f"{indicator} was not good within {within}: {reading.detail}"
+            return False, f"{indicator} was not {state} within {within}: {reading.detail}"
 
     def good_since(self, indicator: str, since: int) -> tuple[bool, str]:
         """Whether every round since an instant was good, of which there must be at least two."""

@@ -25,8 +25,10 @@ from meshkit_chaos.scenario.grammar import (
     MembersNeed,
     ObjectiveText,
     ParallelText,
+    RampText,
     RecoverText,
     RepeatsText,
+    RepeatText,
     RevertText,
     RollbackText,
     ScenarioText,
@@ -35,6 +37,7 @@ from meshkit_chaos.scenario.grammar import (
     TargetText,
     UntilText,
     WaitText,
+    WhenText,
 )
 from meshkit_chaos.scenario.measured import Measured
 from meshkit_chaos.scenario.model import (
@@ -46,7 +49,9 @@ from meshkit_chaos.scenario.model import (
     MembersPrerequisite,
     ParallelStep,
     Prerequisite,
+    Ramp,
     Repeats,
+    RepeatStep,
     RevertStep,
     Rollback,
     Scenario,
@@ -220,12 +225,13 @@ class _Steps:
                     target=_target(text.target),
                     hold=text.hold,
                     parameters=parameters,
+                    when=_until(text.when, name="when") if text.when is not None else None,
+                    ramp=_ramp(text.ramp) if text.ramp is not None else None,
                 )
             case WaitText():
-                return WaitStep(id=text.id or f"wait-{number}", wait=text.wait)
+                return WaitStep(id=text.id or f"wait-{number}", wait=text.wait, jitter=text.jitter or Duration(0))
             case UntilText():
-                step_id = text.id or f"until-{number}"
-                return UntilStep(id=step_id, until=text.until, timeout=text.timeout, or_go_on=bool(text.or_go_on))
+                return _until(text, name=text.id or f"until-{number}")
             case RevertText():
                 return RevertStep(id=text.id or f"revert-{number}", revert=text.revert)
             case ParallelText():
@@ -233,6 +239,28 @@ class _Steps:
                     self.sequence(branch, at.below("parallel", place)) for place, branch in enumerate(text.parallel)
                 )
                 return ParallelStep(id=text.id or f"parallel-{number}", branches=branches)
+            case RepeatText():
+                return RepeatStep(
+                    id=text.id or f"repeat-{number}",
+                    times=text.repeat,
+                    steps=self.sequence(text.steps, at.below("steps")),
+                    every=text.every or Duration(0),
+                    jitter=text.jitter or Duration(0),
+                )
+
+
+def _until(text: WhenText, *, name: str) -> UntilStep:
+    return UntilStep(
+        id=name,
+        until=text.until,
+        timeout=text.timeout,
+        or_go_on=bool(text.or_go_on),
+        state=text.state or "good",
+    )
+
+
+def _ramp(text: RampText) -> Ramp:
+    return Ramp(parameter=text.parameter, to=text.to, over=text.over, steps=text.steps or defaults.RAMP_STEPS)
 
 
 def _target(text: TargetText) -> Target:
@@ -249,6 +277,8 @@ def _indicator_uses(scenario: Scenario, place: Callable[[str], At], steps: list[
     for placed in steps:
         if isinstance(placed.step, UntilStep):
             yield placed.step.until, placed.at.below("until")
+        if isinstance(placed.step, FaultStep) and placed.step.when is not None:
+            yield placed.step.when.until, placed.at.below("when", "until")
     for number, objective in enumerate(scenario.objectives):
         yield objective.indicator, place("objectives").below(number, objective.form)
     for number, rail in enumerate(scenario.guard_rails):

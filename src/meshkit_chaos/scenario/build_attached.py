@@ -27,8 +27,8 @@ from meshkit_chaos.scenario.reachable import known_in
 from meshkit_chaos.scenario.templates import Known, references
 
 _ONLY_ATTACHED: Final = ("host", "levers", "observe", "lever_timeout")
-_NEVER_ATTACHED: Final = ("command", "logs", "stop_within", "simulated", "binaries", "clients")
-_UNDO: Final[dict[LeverName, LeverName]] = {"kill": "start", "pause": "resume"}
+_NEVER_ATTACHED: Final = ("command", "files", "logs", "stop_within", "simulated", "binaries", "clients", "network")
+_UNDO: Final[dict[LeverName, LeverName]] = {"kill": "start", "stop": "start", "pause": "resume"}
 _BEFORE_ALL: Final = Known(ports=frozenset(), joined=frozenset(), secrets=frozenset(), member=("member.name", "member.index"))
 
 
@@ -40,7 +40,7 @@ def built_levers(text: LeversText | None) -> dict[LeverName, LeverCommand]:
 def _levers(text: LeversText | None) -> Iterator[tuple[LeverName, InjectingLeverText | UndoingLeverText]]:
     if text is None:
         return
-    names: tuple[LeverName, ...] = ("kill", "start", "pause", "resume")
+    names: tuple[LeverName, ...] = ("kill", "stop", "start", "pause", "resume")
     for name in names:
         found = getattr(text, name)
         if found is not None:
@@ -90,10 +90,10 @@ def _lint_keys(text: EnvironmentText, at: At) -> None:
             message = f"the key {name!r} does not fit kind: {text.kind}; {why}"
             at.below(name).say("MC122", message, hint="remove it", of_key=True)
     for number, member in enumerate(text.members if isinstance(text.members, list) else ()):
-        own = "command" if text.kind == "attached" else "host"
-        if isinstance(member, MemberText) and getattr(member, own) is not None:
-            place = at.below("members", number, own)
-            place.say("MC122", f"the key {own!r} does not fit kind: {text.kind}", hint="remove it", of_key=True)
+        for own in ("command", "files") if text.kind == "attached" else ("host",):
+            if isinstance(member, MemberText) and getattr(member, own) is not None:
+                place = at.below("members", number, own)
+                place.say("MC122", f"the key {own!r} does not fit kind: {text.kind}", hint="remove it", of_key=True)
 
 
 def _lint_ports(text: EnvironmentText, at: At) -> None:

@@ -15,17 +15,20 @@ from meshkit_chaos.scenario.build_metrics import built_metrics, lint_metrics
 from meshkit_chaos.scenario.build_native import built_binaries, built_clients, lint_command, lint_native
 from meshkit_chaos.scenario.checks import lint_check, lint_template
 from meshkit_chaos.scenario.environment import (
+    SWITCH,
     EnvironmentDescription,
     Joined,
     MemberDescription,
+    Network,
     Ready,
     SecretSource,
     SimulatedMesh,
 )
 from meshkit_chaos.scenario.findings import At
-from meshkit_chaos.scenario.grammar_environment import CountedMembers, EnvironmentText, MemberText
-from meshkit_chaos.scenario.grammar_values import IDENTIFIER
+from meshkit_chaos.scenario.grammar_environment import CountedMembers, EnvironmentText, JoinedText, MemberText
+from meshkit_chaos.scenario.grammar_values import IDENTIFIER, close_names
 from meshkit_chaos.scenario.reachable import known_in
+from meshkit_chaos.scenario.templates import Known
 from meshkit_chaos.slo import Duration
 
 _INDEX: Final = "${index}"
@@ -42,7 +45,7 @@ def built_environment(text: EnvironmentText, *, at: At, path: str, digest: str) 
         class_name=text.class_name or text.name,
         members=tuple(_members(text, at)),
         vars=dict(text.vars or {}),
-        joined={name: _joined(found.item, found.separator) for name, found in (text.joined or {}).items()},
+        joined={name: _joined(found) for name, found in (text.joined or {}).items()},
         ready=_ready(text),
         roles={name: role.value() for name, role in (text.roles or {}).items()},
         metrics=built_metrics(text.metrics),
@@ -56,19 +59,21 @@ def built_environment(text: EnvironmentText, *, at: At, path: str, digest: str) 
         lever_timeout=text.lever_timeout or Duration.parse(defaults.LEVER_TIMEOUT),
         binaries=built_binaries(text.binaries),
         clients=built_clients(text.clients),
+        network=_network(text),
     )
     _lint_kind(text, at)
     _lint_members(text, description, at)
     _lint_templates(text, description, at)
     _lint_checks(text, description, at)
+    _lint_network(description, at)
     lint_attached(text, description, at)
     lint_secrets(text, at)
     lint_native(text, description, at)
     return description
 
 
-def _joined(item: str, separator: str | None) -> Joined:
-    return Joined(item=item, separator="," if separator is None else separator)
+def _joined(text: JoinedText) -> Joined:
+    return Joined(item=text.item, separator="," if text.separator is None else text.separator, of=tuple(text.of or ()))
 
 
 def _ready(text: EnvironmentText) -> Ready | None:
@@ -87,11 +92,21 @@ def _simulated(text: EnvironmentText) -> SimulatedMesh | None:
     )
 
 
+def _network(text: EnvironmentText) -> Network | None:
+    if text.network is None or text.kind != "process":
+        return None
+    usual = Network()
+    if isinstance(text.network, str):
+        return usual
+    return Network(mtu=text.network.mtu or usual.mtu, backend=text.network.backend or usual.backend)
+
+
 def _members(text: EnvironmentText, at: At) -> Iterator[MemberDescription]:
     common = MemberDescription(
         name="",
         command=text.command or (),
         env=dict(text.env or {}),
+        files=dict(text.files or {}),
         ports=tuple(text.ports or ()),
         host=text.host or "",
         numbers=_numbers(text.ports),
@@ -114,6 +129,7 @@ def _own(member: MemberText, common: MemberDescription) -> MemberDescription:
         name=member.name,
         command=member.command or common.command,
         env={**common.env, **(member.env or {})},
+        files={**common.files, **(member.files or {})},
         ports=common.ports if member.ports is None else tuple(member.ports),
         host=member.host or common.host,
         numbers=common.numbers if member.ports is None else _numbers(member.ports),
@@ -161,11 +177,33 @@ def _lint_templates(text: EnvironmentText, description: EnvironmentDescription, 
     lint_command(text.command or (), at=at.below("command"), known=known, binaries=frozenset(description.binaries))
     for name, value in (text.env or {}).items():
         lint_template(value, at=at.below("env", name), known=known)
+    _lint_files(text.files, at=at, known=known)
     inside = replace(known, joined=frozenset(), secrets=frozenset())
-    for name, joined in (text.joined or {}).items():
-        lint_template(joined.item, at=at.below("joined", name, "item"), known=inside)
+    for name, joined in description.joined.items():
+        _lint_joined(joined, description, at=at.below("joined", name), known=inside)
     if isinstance(text.members, list):
         _lint_own(text.members, description, at)
+
+
+def _lint_files(files: dict[str, str] | None, *, at: At, known: Known) -> None:
+    for path, content in (files or {}).items():
+        place = at.below("files", path)
+        if _UNSAFE.search(path):
+            hint = "write a path below the member's folder, such as conf/mesh.conf"
+            place.say("MC121", f"{path!r} may lie outside the member's folder", hint=hint, of_key=True)
+        lint_template(content, at=place, known=known)
+
+
+def _lint_joined(joined: Joined, description: EnvironmentDescription, *, at: At, known: Known) -> None:
+    """The item must be there for all members that it is made of; which they are, it may say."""
+    members = {member.name: member for member in description.members}
+    for number, name in enumerate(joined.of):
+        if name not in members:
+            near = close_names(name, list(members))
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(members)}"
+            return at.below("of", number).say("MC110", f"there is no member {name!r}", hint=hint)
+    ports = [frozenset(members[name].ports) for name in joined.of or members]
+    return lint_template(joined.item, at=at.below("item"), known=replace(known, ports=frozenset.intersection(*ports)))
 
 
 def _lint_own(members: list[str | MemberText], description: EnvironmentDescription, at: At) -> None:
@@ -178,6 +216,19 @@ def _lint_own(members: list[str | MemberText], description: EnvironmentDescripti
         lint_command(written.command or (), at=place.below("command"), known=known, binaries=binaries)
         for name, value in (written.env or {}).items():
             lint_template(value, at=place.below("env", name), known=known)
+        _lint_files(written.files, at=place, known=known)
+
+
+def _lint_network(description: EnvironmentDescription, at: At) -> None:
+    if description.network is None:
+        return
+    if SWITCH in {member.name for member in description.members} | {client.name for client in description.clients}:
+        at.below("network").say(
+            "MC110", f"{SWITCH!r} is also the name of the network's own process", hint="rename it", of_key=True
+        )
+    if description.metrics is not None and description.metrics.external is not None:
+        said = "no server outside can scrape members that are in a network of their own"
+        at.below("metrics").say("MC122", said, hint="name their own pages: metrics: {url: …}", of_key=True)
 
 
 def _lint_checks(text: EnvironmentText, description: EnvironmentDescription, at: At) -> None:

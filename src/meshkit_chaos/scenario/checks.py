@@ -41,8 +41,12 @@ def _texts(check: Check, at: At) -> Iterator[tuple[At, str]]:
                 yield at.below("http", "body"), check.body
             for name, value in check.headers.items():
                 yield at.below("http", "headers", name), value
+            if isinstance(check.equals, str):
+                yield at.below("http", "equals"), check.equals
         case TcpCheck():
-            yield at.below("tcp", "address"), check.address
+            for key in ("address", "send", "expect", "until"):
+                if (text := getattr(check, key)) is not None:
+                    yield at.below("tcp", key), text
         case CommandCheck():
             for position, argument in enumerate(check.argv):
                 yield at.below("command", position), argument

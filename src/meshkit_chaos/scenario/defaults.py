@@ -19,3 +19,4 @@ REJOIN: Final = "200ms"
 LEVER_TIMEOUT: Final = "30s"
 SOURCE_TIMEOUT: Final = "5s"
 BUILD_TIMEOUT: Final = "15m"
+RAMP_STEPS: Final = 10

@@ -8,7 +8,7 @@ state or record.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -16,6 +16,9 @@ from meshkit_chaos.faults import LeverName
 from meshkit_chaos.scenario.metric_sources import ExternalMetrics
 from meshkit_chaos.slo import Check, Duration
 
+Backend = Literal["auto", "userspace", "netem"]
+SWITCH: Final = "network-switch"
+"""Under this name the process that a network of members hangs on is seen among them."""
 Demand = Literal["required", "embeds-interpreter", "any"]
 """What is demanded of a binary: native code; that, or a program with its interpreter inside; or nothing."""
 
@@ -23,22 +26,25 @@ Demand = Literal["required", "embeds-interpreter", "any"]
 class MemberDescription(Struct, frozen=True, kw_only=True):
     """One member: an argument list (never a shell), environment variables, and the names of the ports it needs.
 
+    ``files``: what is written below its folder when it is deployed, by path.
     Of an attached mesh: ``host``, where it is reached, and ``numbers``, its ports as they are.
     """
 
     name: str
     command: tuple[str, ...]
     env: dict[str, str] = {}
+    files: dict[str, str] = {}
     ports: tuple[str, ...] = ()
     host: str = ""
     numbers: dict[str, int] = {}
 
 
 class Joined(Struct, frozen=True, kw_only=True):
-    """A text made of one item a member: how one member is told of all (``--initial-cluster``)."""
+    """A text made of one item a member: how one member is told of all (``--initial-cluster``), or of those in ``of``."""
 
     item: str
     separator: str = ","
+    of: tuple[str, ...] = ()
 
 
 class Ready(Struct, frozen=True, kw_only=True):
@@ -68,6 +74,13 @@ class SimulatedMesh(Struct, frozen=True, kw_only=True):
 
     election: Duration = Duration(1500 * 10**6)
     rejoin: Duration = Duration(200 * 10**6)
+
+
+class Network(Struct, frozen=True, kw_only=True):
+    """Each member in a network namespace of its own. ``mtu``: of every link, in bytes. ``backend``: what shapes them."""
+
+    mtu: int = 1500
+    backend: Backend = "auto"
 
 
 class SecretSource(Struct, frozen=True, kw_only=True):
@@ -160,3 +173,4 @@ class EnvironmentDescription(Struct, frozen=True, kw_only=True):
     lever_timeout: Duration = Duration(30 * 10**9)
     binaries: dict[str, BinaryDescription] = {}
     clients: tuple[ClientDescription, ...] = ()
+    network: Network | None = None

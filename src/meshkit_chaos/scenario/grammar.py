@@ -93,29 +93,51 @@ class FaultText(Strict):
     id: Identifier | None = key("The step's name, for `after` and `revert`. By default `fault-N`, N being the step's position.")
     target: TargetText = needed("Which members.", examples=[{"role": "leader"}, {"count": 1}])
     hold: Span | None = key("Keep the fault this long, then revert it. Without it: until a `revert` step, or the rollback.")
-    parameters: dict[str, Scalar] | None = key("The fault's parameters, where it has any.", alias="with")
+    parameters: dict[str, Scalar] | None = key(
+        "The fault's parameters, where it has any.", alias="with", examples=[{"delay": "100ms"}]
+    )
+    when: WhenText | None = key(
+        "Wait for this before the injection.", examples=[{"until": "one-leader", "is": "bad", "timeout": "5s"}]
+    )
+    ramp: RampText | None = key("Change one parameter little by little while the fault is held.")
+
+
+class RampText(Strict):
+    """How a parameter of a held fault changes: from its value in `with`, in equal steps. It begins with the injection."""
+
+    parameter: Line = needed("The parameter.", examples=["delay"])
+    to: Scalar = needed("Its value at the end.", examples=["500ms"])
+    over: Span = needed("How long it takes.", examples=["10s"])
+    steps: Annotated[int, Field(ge=1, le=100)] | None = key("In how many steps.", default=defaults.RAMP_STEPS)
 
 
 class WaitText(Strict):
     """A step that lets time pass."""
 
     wait: Span = needed("How long.", examples=["2s"])
+    jitter: Span | None = key("Up to so much longer, drawn by the plan's seed.", examples=["500ms"])
     id: Identifier | None = key("The step's name.")
 
 
-class UntilText(Strict):
-    """A step that waits until an indicator is good."""
+class WhenText(Strict):
+    """What is waited for before a fault is injected: an indicator is good, or bad."""
 
     until: Line = needed("The indicator.")
+    state: Literal["good", "bad"] | None = key("What it is waited for to be.", alias="is", default="good")
     timeout: Span = needed("How long to wait at most. Then the run is aborted and rolled back.", examples=["5s"])
     or_go_on: bool | None = key("At the time-out, go on instead.", default=False)
+
+
+class UntilText(WhenText):
+    """A step that waits until an indicator is good, or bad."""
+
     id: Identifier | None = key("The step's name.")
 
 
 class RevertText(Strict):
     """A step that undoes a fault that is still held."""
 
-    revert: Line = needed("The `id` of the fault's step.")
+    revert: Line = needed("The `id` of the fault's step. What it injected several times is undone newest first.")
     id: Identifier | None = key("The step's name.")
 
 
@@ -130,13 +152,30 @@ class ParallelText(Strict):
     id: Identifier | None = key("The step's name.")
 
 
+class RepeatText(Strict):
+    """Steps that are done again and again."""
+
+    repeat: Whole = needed("How many times.", examples=[5])
+    steps: list[StepText] = needed("What is done each time, one after another.")
+    every: Span | None = key(
+        "From the beginning of one time to the beginning of the next; what takes longer is not cut short. "
+        "By default one time follows at once on the other.",
+        examples=["5s"],
+    )
+    jitter: Span | None = key(
+        "Each time begins up to so much later, drawn by the plan's seed; it does not add up.", examples=["500ms"]
+    )
+    id: Identifier | None = key("The step's name.")
+
+
 StepText = Annotated[
     Annotated[FaultText, Tag(TAG_MARK + "fault")]
     | Annotated[WaitText, Tag(TAG_MARK + "wait")]
     | Annotated[UntilText, Tag(TAG_MARK + "until")]
     | Annotated[RevertText, Tag(TAG_MARK + "revert")]
-    | Annotated[ParallelText, Tag(TAG_MARK + "parallel")],
-    one_of_keys("fault", "wait", "until", "revert", "parallel", what="a step"),
+    | Annotated[ParallelText, Tag(TAG_MARK + "parallel")]
+    | Annotated[RepeatText, Tag(TAG_MARK + "repeat")],
+    one_of_keys("fault", "wait", "until", "revert", "parallel", "repeat", what="a step"),
 ]
 Branch = Annotated[list[StepText], Field(min_length=1), BeforeValidator(_as_list)]
 

@@ -50,7 +50,7 @@ class HttpText(Strict):
         "Where to look in the JSON answer: keys and list positions, joined by dots. It must be there.",
         examples=["header.member_id"],
     )
-    equals: Scalar | None = key("The value that must be found at `path`.", examples=["true"])
+    equals: Scalar | None = key("The value that must be found at `path`. May hold templates.", examples=["true"])
     equals_path: Line | None = key("Another place in the same answer that must hold the same value as `path`.")
 
     @model_validator(mode="after")
@@ -76,9 +76,38 @@ class HttpText(Strict):
 
 
 class TcpText(Strict):
-    """One attempt to connect."""
+    """One attempt to connect; for a protocol of text, also what is said and what must be answered."""
 
     address: Line = needed("`host:port`. May hold templates.", examples=["${member.host}:${member.port.client}"])
+    send: Text | None = key(
+        "What is said once connected, as it is: write line ends yourself. May hold templates.",
+        examples=["INFO replication\r\nPING\r\n"],
+    )
+    expect: Text | None = key(
+        "A text that must occur in the answer, before it is over: the other end closed the connection, or said `until`. "
+        "May hold templates.",
+        examples=["role:master\r\n"],
+    )
+    until: Text | None = key(
+        "A text that ends the answer, so that a *no* needs no time-out: what the member says to a last command that you send. "
+        "May hold templates.",
+        examples=["+PONG"],
+    )
+
+    @model_validator(mode="after")
+    def _expects_something(self) -> TcpText:
+        if self.expect == "" or self.until == "":
+            name = "expect" if self.expect == "" else "until"
+            said = f"{name!r} is empty, and every answer has that"
+            raise PydanticCustomError("text", "{said}", {"said": said, "hint": "remove it"})
+        lonely = next((name for name in ("send", "until") if getattr(self, name) is not None), None)
+        if lonely is not None and self.expect is None:
+            said = f"{lonely!r} needs 'expect': without it, every answer would do"
+            raise PydanticCustomError("missing_one", "{said}", {"said": said, "hint": "say which text must be answered"})
+        return self
+
+    def value(self) -> TcpCheck:
+        return TcpCheck(address=self.address, send=self.send, expect=self.expect, until=self.until)
 
 
 class CheckText(Strict):
@@ -87,7 +116,7 @@ class CheckText(Strict):
     CHECKS: ClassVar[tuple[str, ...]] = ("http", "tcp", "command")
 
     http: HttpText | None = key("Ask over HTTP.")
-    tcp: TcpText | None = key("Connect over TCP.")
+    tcp: TcpText | None = key("Connect over TCP, and ask in a protocol of text.")
     command: ArgumentList | None = key(
         "Run a program (an argument list, never a shell): it holds when the program ends with status 0.",
         examples=[["pg_isready", "--host", "${member.host}"]],
@@ -105,6 +134,6 @@ class CheckText(Strict):
         if self.http is not None:
             return self.http.value()
         if self.tcp is not None:
-            return TcpCheck(address=self.tcp.address)
+            return self.tcp.value()
         assert self.command is not None
         return CommandCheck(argv=self.command)

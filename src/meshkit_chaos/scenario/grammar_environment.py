@@ -33,6 +33,7 @@ from meshkit_chaos.scenario.grammar_values import (
 
 MOST_MEMBERS = 200
 MOST_PORTS = 20
+MOST_FILES = 20
 MOST_CLIENTS = 20
 PORT_NUMBERS = range(1, 65_536)
 
@@ -87,6 +88,9 @@ Ports = Annotated[
 ]
 
 
+Files = Annotated[dict[Line, Text], Field(max_length=MOST_FILES)]
+
+
 class CountedMembers(Strict):
     """Members that are alike."""
 
@@ -100,6 +104,7 @@ class MemberText(Strict):
     name: Identifier = needed("Its name.")
     command: ArgumentList | None = key("Its command, instead of the common one.")
     env: dict[VariableName, Text] | None = key("Environment variables, besides the common ones.")
+    files: Files | None = key("Its files, besides the common ones.")
     ports: Ports | None = key("Its ports, instead of the common ones.")
     host: Line | None = key("Where it is reached, instead of the common `host` (only `kind: attached`).", examples=["10.0.0.1"])
 
@@ -126,9 +131,12 @@ MembersText = Annotated[
 
 
 class JoinedText(Strict):
-    """A text made of one item a member: how one member is told of all."""
+    """A text made of one item a member: how one member is told of all, or of some."""
 
     item: Text = needed("The item. May hold templates.", examples=["${member.name}=http://${member.host}:${member.port.peer}"])
+    of: Annotated[list[Line], Field(min_length=1)] | None = key(
+        "Only these members, in this order. By default all.", examples=[["redis-1"]]
+    )
     separator: Text | None = key("What stands between items.", default=",")
 
 
@@ -157,6 +165,28 @@ class SimulatedText(Strict):
 
     election: Span | None = key("How long it is without a leader when the leader is lost.", default=defaults.ELECTION)
     rejoin: Span | None = key("How long a member needs to come back.", default=defaults.REJOIN)
+
+
+class NetworkText(Strict):
+    """The members' own network, where something about it is to be said."""
+
+    mtu: Annotated[int, Field(ge=576, le=65_521)] | None = key("The largest packet of every link, in bytes.", default=1500)
+    backend: Literal["auto", "userspace", "netem"] | None = key(
+        "What shapes links: the tool's own switch (`userspace`), or the kernel's `netem`. `auto` takes the switch.",
+        default="auto",
+    )
+
+
+def _network_form(value: Any) -> str | None:
+    return TAG_MARK + ("settings" if isinstance(value, dict) else "word") if isinstance(value, dict | str) else None
+
+
+AnyNetwork = Annotated[
+    Annotated[Literal["isolated"], Tag(TAG_MARK + "word")] | Annotated[NetworkText, Tag(TAG_MARK + "settings")],
+    Discriminator(
+        _network_form, custom_error_type="union", custom_error_message="a network is the word isolated, or a mapping"
+    ),
+]
 
 
 class SecretText(Strict):
@@ -223,7 +253,7 @@ class InjectingLeverText(Strict):
     do: ArgumentList = needed(
         "An argument list, never a shell. May hold templates.", examples=[["docker", "kill", "${member.name}"]]
     )
-    undo_with: Literal["start", "resume"] = needed("The lever that undoes it: `start` of `kill`, `resume` of `pause`.")
+    undo_with: Literal["start", "resume"] = needed("What undoes it: `start` of `kill` and `stop`, `resume` of `pause`.")
 
 
 class UndoingLeverText(Strict):
@@ -238,6 +268,7 @@ class LeversText(Strict):
     """What can be done to a member of an attached mesh, each by a program."""
 
     kill: InjectingLeverText | None = key("End the member at once.")
+    stop: InjectingLeverText | None = key("Ask it to end, and wait until it has.")
     start: UndoingLeverText | None = key("Start it again, with its own data.")
     pause: InjectingLeverText | None = key("Freeze it.")
     resume: UndoingLeverText | None = key("Thaw it.")
@@ -273,6 +304,11 @@ class EnvironmentText(Strict):
     env: dict[VariableName, Text] | None = key(
         "Environment variables of each member; of an attached mesh, of its commands. May hold templates."
     )
+    files: Files | None = key(
+        "Files of each member, by their paths below its folder: written when it is deployed, and then the member's own. A "
+        "restarted member finds them as it left them. May hold templates.",
+        examples=[{"mesh.conf": "listen ${member.host}:${member.port.client}\n"}],
+    )
     secrets: dict[VariableName, SecretText] | None = key(
         "Values that must not be seen: `${secret.NAME}` in `env`, `command`, `do`, and in checks.",
         examples=[{"TOKEN": {"env": "MESH_TOKEN"}}],
@@ -292,6 +328,11 @@ class EnvironmentText(Strict):
     )
     clients: Annotated[list[ClientText], Field(max_length=MOST_CLIENTS)] | None = key(
         "Programs that use the mesh while it is broken, deployed with it."
+    )
+    network: AnyNetwork | None = key(
+        "Each member in a network of its own, whose links can be shaped (only `kind: process`): `isolated`, or with settings. "
+        "`${member.host}` is then the member's own address.",
+        examples=["isolated"],
     )
     levers: LeversText | None = key("What can be done to a member (only `kind: attached`).")
     observe: ObserveText | None = key("How a member is seen (only `kind: attached`).")

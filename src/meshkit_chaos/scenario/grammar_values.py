@@ -7,6 +7,7 @@ Each also says what it looks like as JSON Schema (draft 7) under a title that th
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -220,7 +221,7 @@ def flow(value: object) -> str:
     """A value as flow YAML for people: without the quotes that the eye does not need."""
     match value:
         case str():
-            return value
+            return value if value.isprintable() else json.dumps(value, ensure_ascii=False)
         case dict():
             return "{" + ", ".join(f"{key}: {flow(found)}" for key, found in value.items()) + "}"
         case list():

@@ -244,8 +244,8 @@ class WorldText(Strict):
         "Who has a role. By default, each role is the leader's.", examples=[{"replica": ["node-2", "node-3"]}]
     )
     probes: dict[Line, Behind] | None = key(
-        "What a probe's answer needs: the `mesh` in order (a write), or only the `member` itself (a health check). "
-        "By default the mesh.",
+        "What a probe's answer needs: the `mesh` in order (a write), only the `member` itself (a health check), or that the "
+        "member is the `leader` (a probe that tells roles). By default the mesh.",
         examples=[{"health": "member"}],
     )
     series: dict[Line, SeriesText] | None = key(

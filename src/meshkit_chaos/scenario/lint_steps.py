@@ -11,7 +11,18 @@ from meshkit_chaos.scenario.build import Draft, Placed
 from meshkit_chaos.scenario.environment import EnvironmentDescription
 from meshkit_chaos.scenario.findings import At
 from meshkit_chaos.scenario.grammar_values import close_names
-from meshkit_chaos.scenario.model import BlastRadius, FaultStep, ParallelStep, RevertStep, Scenario, Step, Target, WaitStep
+from meshkit_chaos.scenario.lint_sequences import lint_in_turn, lint_number, lint_ramp, lint_repeat
+from meshkit_chaos.scenario.model import (
+    BlastRadius,
+    FaultStep,
+    ParallelStep,
+    RepeatStep,
+    RevertStep,
+    Scenario,
+    Step,
+    Target,
+    WaitStep,
+)
 from meshkit_chaos.slo import Duration
 
 
@@ -29,6 +40,10 @@ def lint_steps(draft: Draft, environment: EnvironmentDescription | None) -> None
     for placed in faults:
         assert isinstance(placed.step, FaultStep)
         _lint_fault(placed.step, placed.at, environment)
+    lint_number(draft.scenario.steps, draft.at.below("steps"))
+    for placed in draft.steps:
+        if isinstance(placed.step, RepeatStep):
+            lint_repeat(placed.step, _lasting(placed.step.steps), placed.at)
     _lint_blast_radius(draft, faults, environment)
     _lint_timeout(draft)
 
@@ -70,6 +85,10 @@ class _Held:
                 ends = [self.sequence(branch, held) for branch in step.branches]
                 kept = frozenset.intersection(held, *ends)
                 return kept.union(*(end - held for end in ends))
+            case RepeatStep():
+                once = self.sequence(step.steps, held)
+                # What was undone the first time is not there a second time.
+                return self.sequence(step.steps, once) if step.times > 1 and once != held else once
         return held
 
     def say(self, step: RevertStep, held: frozenset[str]) -> None:
@@ -88,6 +107,10 @@ def _lint_fault(step: FaultStep, at: At, environment: EnvironmentDescription | N
     fault = CATALOGUE.get(step.fault)
     if fault is not None and fault.momentary and step.hold is not None:
         at.below("hold").say("MC125", f"{step.fault} is over once injected: holding it only waits", hint="write a `wait` step")
+    if fault is not None and fault.in_turn:
+        lint_in_turn(step, at)
+    if fault is not None and step.ramp is not None:
+        lint_ramp(step, step.ramp, fault, at)
     _lint_target(step.target, at.below("target"), environment)
 
 
@@ -148,6 +171,12 @@ def least_count(target: Target, members: int | None) -> int:
     return 1 if target.role is not None or not target.names else len(set(target.names))
 
 
+def at_once(step: FaultStep, members: int | None) -> int:
+    """How many members a step surely holds at one moment."""
+    in_turn = step.fault in CATALOGUE and CATALOGUE[step.fault].in_turn
+    return 1 if in_turn else least_count(step.target, members)
+
+
 def _lint_blast_radius(draft: Draft, faults: list[Placed], environment: EnvironmentDescription | None) -> None:
     members = len(environment.members) if environment is not None else None
     limit = blast_limit(draft.scenario.blast_radius, members)
@@ -156,7 +185,7 @@ def _lint_blast_radius(draft: Draft, faults: list[Placed], environment: Environm
     most, over = 0, False
     for placed in faults:
         assert isinstance(placed.step, FaultStep)
-        count = least_count(placed.step.target, members)
+        count = at_once(placed.step, members)
         if count > limit:
             over = True
             hint = f"write blast_radius: {{members: {count}}} in the scenario, or hit fewer"
@@ -179,7 +208,7 @@ def _peak(steps: tuple[Step, ...], held: dict[str, int], members: int | None) ->
     for step in steps:
         match step:
             case FaultStep():
-                count = least_count(step.target, members)
+                count = at_once(step, members)
                 peak = max(peak, sum(held.values()) + count)
                 if step.hold is None and not (step.fault in CATALOGUE and CATALOGUE[step.fault].momentary):
                     held[step.id] = count
@@ -190,6 +219,11 @@ def _peak(steps: tuple[Step, ...], held: dict[str, int], members: int | None) ->
                 base = sum(before.values())
                 peaks = [_peak(branch, held, members) - base for branch in _separately(step, held, before)]
                 peak = max(peak, base + sum(max(0, more) for more in peaks))
+            case RepeatStep():
+                before_it, once = sum(held.values()), _peak(step.steps, held, members)
+                left = sum(held.values()) - before_it  # each time leaves as much behind as the first one
+                peak = max(peak, once, once + left * (step.times - 1))
+                held[step.id] = left * (step.times - 1)
     return peak
 
 
@@ -226,9 +260,12 @@ def _lasting(steps: tuple[Step, ...]) -> Duration:
     for step in steps:
         match step:
             case FaultStep():
-                total += step.hold or Duration(0)
+                total += step.hold or (step.ramp.over if step.ramp is not None else Duration(0))
             case WaitStep():
                 total += step.wait
+            case RepeatStep():
+                once = _lasting(step.steps)
+                total += once + max(once, step.every) * (step.times - 1)
             case ParallelStep():
                 total += max((_lasting(branch) for branch in step.branches), default=Duration(0))
     return total

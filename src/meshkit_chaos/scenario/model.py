@@ -26,10 +26,19 @@ class Target(Struct, frozen=True, kw_only=True):
     share: Ratio | None = None
 
 
-class FaultStep(Struct, frozen=True, kw_only=True, tag_field="step", tag="fault"):
-    """Inject a fault. With ``hold``: keep it that long, revert it, then go on.
+class Ramp(Struct, frozen=True, kw_only=True):
+    """Move one parameter of a held fault from its own value ``to`` another, over a time, in so many equal steps."""
 
-    Without ``hold`` it stays until a revert step names it, or until the rollback.
+    parameter: str
+    to: ParameterValue
+    over: Duration
+    steps: int
+
+
+class FaultStep(Struct, frozen=True, kw_only=True, tag_field="step", tag="fault"):
+    """Inject a fault, once the condition ``when`` is met. With ``hold``: keep it that long, revert it, then go on.
+
+    Without ``hold`` it stays until a revert step names it, or until the rollback. A ``ramp`` begins with the injection.
     """
 
     id: str
@@ -37,24 +46,30 @@ class FaultStep(Struct, frozen=True, kw_only=True, tag_field="step", tag="fault"
     target: Target
     hold: Duration | None = None
     parameters: dict[str, ParameterValue] = {}
+    when: UntilStep | None = None
+    ramp: Ramp | None = None
 
 
 class WaitStep(Struct, frozen=True, kw_only=True, tag_field="step", tag="wait"):
+    """Let time pass: ``wait``, and up to ``jitter`` more, which the seed decides."""
+
     id: str
     wait: Duration
+    jitter: Duration = Duration(0)
 
 
 class UntilStep(Struct, frozen=True, kw_only=True, tag_field="step", tag="until"):
-    """Wait until an indicator is good. A time-out ends the run (aborted) unless ``or_go_on``."""
+    """Wait until an indicator is good, or bad. A time-out ends the run (aborted) unless ``or_go_on``."""
 
     id: str
     until: str
     timeout: Duration
     or_go_on: bool = False
+    state: Literal["good", "bad"] = "good"
 
 
 class RevertStep(Struct, frozen=True, kw_only=True, tag_field="step", tag="revert"):
-    """Undo the fault of an earlier step."""
+    """Undo the fault of an earlier step: every injection of it that is held, newest first."""
 
     id: str
     revert: str
@@ -67,7 +82,20 @@ class ParallelStep(Struct, frozen=True, kw_only=True, tag_field="step", tag="par
     branches: tuple[tuple[Step, ...], ...]
 
 
-Step = FaultStep | WaitStep | UntilStep | RevertStep | ParallelStep
+class RepeatStep(Struct, frozen=True, kw_only=True, tag_field="step", tag="repeat"):
+    """The same steps again and again, each time ``every`` after the time before, or as soon as that is over if it takes longer.
+
+    Each time begins up to ``jitter`` later, which the seed decides; that does not add up.
+    """
+
+    id: str
+    times: int
+    steps: tuple[Step, ...]
+    every: Duration = Duration(0)
+    jitter: Duration = Duration(0)
+
+
+Step = FaultStep | WaitStep | UntilStep | RevertStep | ParallelStep | RepeatStep
 
 
 class MembersPrerequisite(Struct, frozen=True, kw_only=True, tag_field="needs", tag="members"):

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
-from meshkit_chaos.faults import CATALOGUE, Fault, Parameter, ParameterValue, nearest
+from meshkit_chaos.faults import CATALOGUE, Aim, Fault, ParameterValue, nearest
 from meshkit_chaos.scenario.findings import At
-from meshkit_chaos.scenario.grammar_values import close_names, told
-from meshkit_chaos.slo import Duration, Ratio
-
-_WRITTEN: Final = {"duration": "a duration such as 5s", "ratio": "a share such as 5%"}
+from meshkit_chaos.scenario.grammar_values import close_names
 
 
 def fault_parameters(kind: str, given: Mapping[str, ParameterValue], *, at: At) -> dict[str, ParameterValue]:
@@ -38,35 +34,13 @@ def checked_parameters(fault: Fault, given: Mapping[str, ParameterValue], *, at:
         value = given.get(name, parameter.default)
         if value is None:
             at.say("MC117", f"the fault {fault.kind} needs the parameter {name!r}", hint=parameter.doc)
-        elif (reason := _reason_against(parameter, value)) is not None:
+        elif (reason := parameter.reason_against(value)) is not None:
             at.below(name).say("MC117", f"{name}: {reason}", hint=parameter.doc)
         else:
             values[name] = value
+    if fault.check is not None and values.keys() == declared.keys():
+        try:
+            fault.check(Aim(node="", targets=(), members=(), parameters=values))
+        except ValueError as error:
+            at.say("MC117", f"these parameters do not go together: {error}")
     return values
-
-
-def _reason_against(parameter: Parameter, value: ParameterValue) -> str | None:
-    try:
-        number = _number(parameter, value)
-    except ValueError as error:
-        return str(error)
-    if parameter.minimum is not None and number < parameter.minimum:
-        return f"{value} is below {parameter.minimum:g}"
-    if parameter.maximum is not None and number > parameter.maximum:
-        return f"{value} is above {parameter.maximum:g}"
-    return None
-
-
-def _number(parameter: Parameter, value: ParameterValue) -> float:
-    """The value as one number: seconds for durations, 0 to 1 for ratios. Raises ValueError."""
-    if isinstance(value, str):
-        match parameter.type:
-            case "duration":
-                return Duration.parse(value).seconds
-            case "ratio":
-                return Ratio.parse(value).value
-    whole = parameter.type == "integer"
-    if parameter.type in _WRITTEN or isinstance(value, str | bool) or (whole and value != int(value)):
-        expected = _WRITTEN.get(parameter.type, "a whole number" if whole else "a number")
-        raise ValueError(f"expected {expected}, got {told(value)}")
-    return value

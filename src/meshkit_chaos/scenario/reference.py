@@ -157,6 +157,6 @@ def _faults() -> Iterator[str]:
     for fault in CATALOGUE.values():
         yield f"### {fault.kind}\n\n{fault.summary} It bit when {fault.effect_doc}.\n"
         if fault.parameters:
-            rows = [f"| `{item.name}` | {item.type} | {item.default} | {item.doc} |" for item in fault.parameters]
-            yield "\n".join(["| parameter | type | default | meaning |", "|---|---|---|---|", *rows]) + "\n"
+            names = ", ".join(f"`{item.name}`" for item in fault.parameters)
+            yield f"Parameters: {names}; their limits stand [there](faults.md#{fault.kind}).\n"
         yield f"```yaml\n{fault.example}\n```\n"

@@ -226,6 +226,15 @@ _TABLE: Final = (
         bad='promql: sum(my_shards{stat="ok"})', good='promql: sum(my_shards{state="ok"})',
     ),
     Rule(
+        id="MC132", name="ramp", reason="A ramp that moves nothing, or nowhere, would only look like one.",
+        bad="- fault: latency\n  with: {delay: 10ms}\n  hold: 5s\n  ramp: {parameter: delay, to: 200ms, over: 10s}",
+        good="- fault: latency\n  with: {delay: 10ms}\n  hold: 15s\n  ramp: {parameter: delay, to: 200ms, over: 10s}",
+    ),
+    Rule(
+        id="MC133", name="repeat", severity="warning", reason="A schedule that cannot be kept is not the one that is run.",
+        bad="- repeat: 3\n  every: 2s\n  steps: [{wait: 5s}]", good="- repeat: 3\n  every: 5s\n  steps: [{wait: 2s}]",
+    ),
+    Rule(
         id="MC141", name="binary",
         reason="What was verified is what is run. Behind another program, that program is run, and may run anything.",
         bad='command: [nice, "${binary.meshkit}"]', good='command: ["${binary.meshkit}", --port, "7946"]',

@@ -44,6 +44,10 @@ def json_schema(document: DocumentKind) -> dict[str, Any]:
     for name, keys in _ONE_KEY.items():
         if (found := definitions.get(name)) is not None:
             found["oneOf"] = [{"required": [key]} for key in keys]
+    if (talk := definitions.get("Tcp")) is not None:
+        talk["dependencies"] = {"send": ["expect"], "until": ["expect"]}
+        for name in ("expect", "until"):
+            talk["properties"][name]["minLength"] = 1
     if "Parallel" in definitions:
         _allow_single_steps(definitions["Parallel"])
     return schema

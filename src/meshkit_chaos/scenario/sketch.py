@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, get_args
 
 from meshkit_chaos import promql
@@ -59,10 +59,13 @@ class Sketch:
     target: Mapping[str, str]
     hold: Duration | None
     demands: tuple[Demand, ...]
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     def text(self, *, steady_state: bool) -> str:
         """The scenario as an item of ``scenarios``. ``steady_state``: it must say itself what normal is."""
         hold = f", hold: {self.hold}" if self.hold is not None else ""
+        given = ", ".join(f"{key}: {value}" for key, value in self.parameters.items())
+        more = f", with: {{{given}}}{hold}" if given else hold
         target = ", ".join(f"{key}: {value}" for key, value in self.target.items())
         lines = [f"- id: {self.id}", f"  title: {quoted(self.title)}"]
         if steady_state:
@@ -70,7 +73,7 @@ class Sketch:
             lines.append(f"  steady_state: {{for: 2s, indicators: [{names}]}}")
         if (count := int(self.target.get("count", "1"))) > 1:
             lines.append(f"  blast_radius: {{members: {count}}}")
-        lines += ["  steps:", f"    - {{fault: {self.fault}, target: {{{target}}}{hold}}}", "  objectives:"]
+        lines += ["  steps:", f"    - {{fault: {self.fault}, target: {{{target}}}{more}}}", "  objectives:"]
         return "\n".join([*lines, *(f"    {demand.text()}" for demand in self.demands)]) + "\n"
 
     def indicators(self) -> tuple[str, ...]:
@@ -150,6 +153,19 @@ def _target_value(key: str, value: str) -> str:
         case "names":
             return "[" + ", ".join(quoted(name.strip()) for name in value.split(",")) + "]"
     return quoted(value)
+
+
+def read_parameters(texts: Sequence[str]) -> dict[str, str]:
+    """Read ``delay=100ms`` and the like into a fault's parameters, with values as YAML. Whether they fit is for lint to say."""
+    given: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not key or not value:
+            raise ValueError(f"{text!r} is no parameter; expected NAME=VALUE, such as delay=100ms")
+        if key in given:
+            raise ValueError(f"{key!r} is given twice: {given[key]} and {value}")
+        given[key] = value if re.fullmatch(r"[-+]?[\d.]+(%|[a-z]+)?|[a-z]+", value) else quoted(value)
+    return given
 
 
 def read_fault(kind: str) -> str:

@@ -15,7 +15,7 @@ from meshkit_chaos.slo import Duration
 
 Mark = Literal["fault", "revert", "start"]
 LeverWorld = Literal["works", "fails", "lies", "hangs"]
-Behind = Literal["mesh", "member"]
+Behind = Literal["mesh", "member", "leader"]
 Exporter = Literal["one", "each"]
 Verdicts = Literal["pass", "fail", "inconclusive", "invalid", "not-run"]
 Environments = Literal["clean", "dirty"]

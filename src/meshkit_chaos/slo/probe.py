@@ -12,8 +12,8 @@ class HttpCheck(Struct, frozen=True, kw_only=True, tag_field="check", tag="http"
 
     ``path`` is dotted (``header.member_id``, list items by number). The value found there must equal ``equals``, or the
     value at
-    the dotted path ``equals_path``; with neither it only has to exist. ``url``, ``body`` and ``headers`` may hold ``${…}``
-    templates.
+    the dotted path ``equals_path``; with neither it only has to exist. ``url``, ``body``, ``headers`` and ``equals`` may hold
+    ``${…}`` templates.
     """
 
     url: str
@@ -27,9 +27,16 @@ class HttpCheck(Struct, frozen=True, kw_only=True, tag_field="check", tag="http"
 
 
 class TcpCheck(Struct, frozen=True, kw_only=True, tag_field="check", tag="tcp"):
-    """Holds if ``address`` (``host:port``) accepts a connection."""
+    """Holds if ``address`` (``host:port``) accepts a connection and, where ``expect`` is given, says that text.
+
+    ``send`` is what is said first. The answer is read until the text is there, or it is over: the other end closed the
+    connection, or said ``until``. All four may hold ``${…}`` templates.
+    """
 
     address: str
+    send: str | None = None
+    expect: str | None = None
+    until: str | None = None
 
 
 class CommandCheck(Struct, frozen=True, kw_only=True, tag_field="check", tag="command"):
