@@ -13,6 +13,8 @@ COMPARE: Final = "compare.html"
 GATE: Final = "gate.html"
 DELIVERIES: Final = "deliveries.html"
 BINARIES: Final = "binaries.html"
+LIVE: Final = "live.html"
+LIVE_STREAM: Final = "live/stream"
 
 
 def scenario(name: str) -> str:
