@@ -15,10 +15,18 @@ if TYPE_CHECKING:
     from meshkit_chaos.dashboard.serve import Served
     from meshkit_chaos.history.index import History
 
-_AT_ONCE: Final = 500
-"""Connections; whoever comes later is told to come again."""
-_GRACE: Final = 5
-"""Seconds that answers under way have when the server is ended."""
+SETTINGS: Final[dict[str, Any]] = {
+    "log_level": "warning",
+    "access_log": False,
+    "server_header": False,
+    "proxy_headers": False,
+    "http": "h11",
+    "ws": "none",
+    "lifespan": "off",
+    "limit_concurrency": 500,
+    "timeout_graceful_shutdown": 5,
+}
+"""Of the server. Whoever comes beyond ``limit_concurrency`` is told to come again; answers under way have 5 s at the end."""
 
 
 def serve(*, history: str, artifacts: str | None, host: str, port: int, **options: Any) -> None:
@@ -36,17 +44,7 @@ def serve(*, history: str, artifacts: str | None, host: str, port: int, **option
         opened.database.only_read()
         served = served_parts(opened, host=host, **options)
         say(f"serving {opened.database.name} on http://{f'[{host}]' if ':' in host else host}:{port}; Ctrl-C ends it")
-        uvicorn.run(
-            application(served),
-            host=host,
-            port=port,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=_AT_ONCE,
-            timeout_graceful_shutdown=_GRACE,
-        )
+        uvicorn.run(application(served), host=host, port=port, **SETTINGS)
 
 
 def served_parts(history: History, *, host: str, names: tuple[str, ...] = (), runs: Path | None = None, **shown: Any) -> Served:

@@ -16,7 +16,7 @@ from meshkit_chaos.slo.codec import encode
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """What one look found: where each run is, and the lines since the look before."""
+    """Where each run is, and the lines since the look before; a run that had ended when it was first seen tells none."""
 
     runs: tuple[Underway, ...]
     lines: tuple[Line, ...]
@@ -33,8 +33,10 @@ class Watch:
         """Read what is new. Raises nothing: what cannot be read is said to be so."""
         now = self._clock.wall_ns()
         there = lately(self._folder, now=now)
-        self._followers = {key: self._followers.get(key) or Follower(folder, key) for key, folder in there}
-        lines = [line for one in self._followers.values() for line in one.more()]
+        known = self._followers
+        self._followers = {key: known.get(key) or Follower(folder, key) for key, folder in there}
+        told = [(one, one.more()) for one in self._followers.values()]
+        lines = [line for one, lines in told if one.key in known or not one.ended for line in lines]
         runs = tuple(one.underway(now=now) for one in self._followers.values() if not one.ended)
         return Look(runs=runs, lines=tuple(lines))
 

@@ -29,6 +29,11 @@ def invocation(name: str) -> str:
     return f"invocation/{plain(name)}.html"
 
 
+def what_if(run_name: str, *, here: str) -> str:
+    """Where a server judges a run again; only for names that need no quoting there."""
+    return "../" * here.count("/") + f"api/v1/runs/{run_name}/what-if" if run_name.isalnum() else ""
+
+
 def relative(there: str, *, here: str) -> str:
     """The link from one page to another."""
     return "../" * here.count("/") + link(there)

@@ -276,7 +276,8 @@ class Site:
 
     def _run_text(self, here: str, result: PastScenario, run: PastRun, results: Results | None, missing: str) -> str:
         made = run_page(result, run, results, here=here, missing=missing)
-        return self._page("run.html.j2", here=here, title=made.title, page=made)
+        ask = paths.what_if(run.run, here=here) if self._settings.served and results is not None else ""
+        return self._page("run.html.j2", here=here, title=made.title, page=made, ask=ask)
 
     def _coverage(self, here: str, name: str, parameters: Mapping[str, str]) -> str:
         del name, parameters

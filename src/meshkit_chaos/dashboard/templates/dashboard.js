@@ -36,6 +36,26 @@ for (const input of document.querySelectorAll("[data-what-if] input")) {
     said.textContent = Number.isNaN(limit) ? "" : hi <= limit ? "would pass" : lo > limit ? "would fail" : "would be inconclusive";
     said.className = Number.isNaN(limit) ? "" : hi <= limit ? "word pass" : lo > limit ? "word fail" : "word inconclusive";
   };
+  // A server judges the whole run again; the newest question is the one that is answered.
+  let asked = 0;
+  const ask = async () => {
+    const limit = input.valueAsNumber;
+    if (!input.form.dataset.ask || !(limit > 0)) return;
+    const mine = ++asked;
+    const query = new URLSearchParams({ objective: input.dataset.objective, within: limit });
+    try {
+      const answer = await fetch(`${input.form.dataset.ask}?${query}`);
+      const told = await answer.json();
+      if (mine !== asked) return;
+      if (!answer.ok) { said.textContent += ` (not judged again: ${told.error})`; return; }
+      said.textContent = `the objective would be ${told.finding.verdict}, the run ${told.verdict}: ${told.finding.sentence}`;
+      said.className = `word ${told.verdict}`;
+    } catch {
+      if (mine === asked) said.textContent += " (the server cannot be reached)";
+    }
+  };
+  input.addEventListener("change", ask);
+  input.addEventListener("input", () => { asked += 1; });
   input.form.addEventListener("submit", (event) => event.preventDefault());
   input.addEventListener("input", apply);
   apply();
