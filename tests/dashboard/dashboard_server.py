@@ -35,7 +35,7 @@ class Client:
 
     def get(self, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer:
         """The path goes out as it is: no client tidies it up."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=100)
         try:
             connection.putrequest(method, path, skip_host="Host" in (headers or {}), skip_accept_encoding=True)
             for name, value in (headers or {}).items():
@@ -48,7 +48,7 @@ class Client:
 
     @contextmanager
     def stream(self, path: str) -> Iterator[http.client.HTTPResponse]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=100)
         connection.request("GET", path)
         try:
             yield connection.getresponse()
@@ -57,13 +57,15 @@ class Client:
 
 
 @contextmanager
-def serving(history: History, *, runs: Path | None = None, names: tuple[str, ...] = ()) -> Iterator[Client]:
+def serving(
+    history: History, *, runs: Path | None = None, names: tuple[str, ...] = (), policy: Path | None = None
+) -> Iterator[Client]:
     """The same parts as the command puts together; the history is read only from then on."""
     from meshkit_chaos.cli.dashboard_serving import SETTINGS, served_parts  # noqa: PLC0415  # needs what was looked for above
     from meshkit_chaos.dashboard.serve import application  # noqa: PLC0415  # as above
 
     history.database.only_read()
-    shown: dict[str, Any] = {"policy": None, "overrides": None, "log": None, "compare": "", "project": "mesh"}
+    shown: dict[str, Any] = {"policy": policy, "overrides": None, "log": None, "compare": "", "project": "mesh"}
     served = served_parts(history, host="127.0.0.1", names=names, runs=runs, **shown)
     settings = uvicorn.Config(application(served), port=0, **{**SETTINGS, "timeout_graceful_shutdown": 1})
     server = uvicorn.Server(settings)
