@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,8 +45,29 @@ def serve(*, history: str, artifacts: str | None, host: str, port: int, **option
     with open_history(history, artifacts=artifacts) as opened:
         opened.database.only_read()
         served = served_parts(opened, host=host, **options)
-        say(f"serving {opened.database.name} on http://{f'[{host}]' if ':' in host else host}:{port}; Ctrl-C ends it")
-        uvicorn.run(application(served), host=host, port=port, **SETTINGS)
+        with listening(host, port) as door:
+            say(f"serving {opened.database.name} on http://{_bracketed(host)}:{door.getsockname()[1]}; Ctrl-C ends it")
+            server = uvicorn.Server(uvicorn.Config(application(served), **SETTINGS))
+            for wanted in (signal.SIGINT, signal.SIGTERM):
+                # the server raises them once more when it has ended: being told to end is no failure
+                signal.signal(wanted, lambda *_: None)
+            server.run(sockets=[door])
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """The place where people come in. Raises CannotRun where it cannot be had."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=512)
+    except (OSError, UnicodeError) as error:
+        raise CannotRun(
+            f"{_bracketed(host)}:{port} cannot be listened on: {getattr(error, 'strerror', None) or error}",
+            hint="another program may have it: name another --port, or 0 for a free one",
+        ) from error
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def served_parts(history: History, *, host: str, names: tuple[str, ...] = (), runs: Path | None = None, **shown: Any) -> Served:
@@ -65,5 +88,5 @@ def served_parts(history: History, *, host: str, names: tuple[str, ...] = (), ru
         download=lambda path: download(history.database, history.store, path),
         told=site.told,
         watch=(lambda: Watch(runs, SystemClock())) if runs is not None else None,
-        hosts=LOOPBACK | {f"[{host}]" if ":" in host else host, *names},
+        hosts=LOOPBACK | {_bracketed(host), *names},
     )
