@@ -13,6 +13,7 @@ from history_builder import START, TWO, evidence_of, opened, variant, written
 from postgres_server import server
 
 from meshkit_chaos.clock import ManualClock
+from meshkit_chaos.errors import HistoryProblem
 from meshkit_chaos.history.index import History
 from meshkit_chaos.history.model import Ask
 from meshkit_chaos.history.places import open_place
@@ -57,6 +58,8 @@ def test_no_reader_meets_an_error_while_others_write(location: str, tmp_path: Pa
             statuses = Counter(status for future in asked for status in future.result(300))
             assert len(writing.result(300)) == WRITTEN
         assert statuses == {200: READERS * EACH}
+        with pytest.raises(HistoryProblem, match="read"), reader.database.reading() as connection:
+            connection.exec_driver_sql("DELETE FROM results")
         assert len(writer.invocations()) == WRITTEN + 1
 
 
