@@ -31,6 +31,7 @@ from meshkit_chaos.judge.verdict import EnvironmentName, OutcomeName, VerdictNam
 from meshkit_chaos.report.escape import one_line
 
 CORPUS: list[str] = json.loads(Path(__file__).with_name("attacks.json").read_text(encoding="utf-8"))
+NO_ICON = "data:,"
 WORDS = {*get_args(VerdictName), *get_args(EnvironmentName), *get_args(OutcomeName), *get_args(BinaryClass)}
 """What the history itself says: no field of others."""
 
@@ -52,7 +53,8 @@ class Shape(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements |= {(tag, ""), *((tag, name) for name, _ in attrs)}
         self.scripts += tag == "script"
-        self.links |= {value or "" for name, value in attrs if name in ("href", "src", "action", "data-live", "data-ask")}
+        links = {value or "" for name, value in attrs if name in ("href", "src", "action", "data-live", "data-ask")}
+        self.links |= links - {NO_ICON}
 
 
 def poisoned(value: Any, attacks: Iterator[str]) -> Any:

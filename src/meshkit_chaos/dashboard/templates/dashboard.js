@@ -72,7 +72,11 @@ for (const list of document.querySelectorAll("[data-live]")) {
     for (const [tag, name] of [["h2", "title"], ["p", "phase"], ["p", "alarm"], ["p", "silent"], ["ol", "lines"]]) {
       const part = made.appendChild(document.createElement(tag));
       part.dataset[name] = "";
-      if (name === "lines") part.className = "live-lines";
+      if (name === "lines") {
+        part.className = "live-lines";
+        part.tabIndex = 0;
+        part.setAttribute("aria-label", "What happened");
+      }
       if (name === "title") part.className = "block-title";
     }
     list.append(made);
@@ -100,7 +104,7 @@ for (const list of document.querySelectorAll("[data-live]")) {
   stream.addEventListener("line", (event) => {
     const line = JSON.parse(event.data);
     const item = document.createElement("li");
-    item.textContent = `${line.seconds.toFixed(1)} s  ${line.word}: ${line.text}`;
+    item.textContent = `${line.alarm ? "! " : ""}${line.seconds.toFixed(1)} s  ${line.word}: ${line.text}`;
     if (line.alarm) item.className = "word fail";
     const lines = block(line.key).querySelector("[data-lines]");
     lines.append(item);
