@@ -137,6 +137,7 @@ def test_no_path_leads_to_a_file(client: Client, held: History, place: str, path
 def test_a_bundle_and_its_documents_can_be_taken_along(client: Client, held: History) -> None:
     """They are what the history holds, to keep and not to be shown: a document of others is no page of ours."""
     invocation, _ = run_of(held)
+    assert f'href="../evidence/{invocation}.tar.gz"' in client.get(f"/invocation/{invocation}.html").text
     bundle = client.get(f"/evidence/{invocation}.tar.gz")
     assert unpack(held.bundles()[invocation], bundle.body)
     document = client.get(f"/evidence/{invocation}/report.html")

@@ -31,7 +31,14 @@ def invocation(name: str) -> str:
 
 def what_if(run_name: str, *, here: str) -> str:
     """Where a server judges a run again; only for names that need no quoting there."""
-    return "../" * here.count("/") + f"api/v1/runs/{run_name}/what-if" if run_name.isalnum() else ""
+    plain_name = run_name.isascii() and run_name.isalnum()
+    return "../" * here.count("/") + f"api/v1/runs/{run_name}/what-if" if plain_name else ""
+
+
+def evidence(invocation_name: str, *, here: str) -> str:
+    """Where a server gives the bundle of an invocation; only for names that need no quoting there."""
+    plain_name = invocation_name.isascii() and invocation_name.isalnum()
+    return "../" * here.count("/") + f"evidence/{invocation_name}.tar.gz" if plain_name else ""
 
 
 def relative(there: str, *, here: str) -> str:

@@ -262,7 +262,8 @@ class Site:
 
     def _invocation_text(self, here: str, found: Whole) -> str:
         made = invocation_page(*found, here=here)
-        return self._page("invocation.html.j2", here=here, title=made.sentence, invocation=made)
+        kept = paths.evidence(found[0].invocation, here=here) if self._settings.served else ""
+        return self._page("invocation.html.j2", here=here, title=made.sentence, invocation=made, evidence=kept)
 
     def _run(self, here: str, name: str, parameters: Mapping[str, str]) -> str | None:
         del parameters
