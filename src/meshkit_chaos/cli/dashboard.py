@@ -140,14 +140,19 @@ def metrics_command(file: Path, history: str, artifacts: str | None, **shown: An
 
 @dashboard_command.command("grafana", epilog="Example: meshkit-chaos dashboard grafana monitoring")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-def grafana_command(folder: Path) -> int:
+@FORMAT
+def grafana_command(folder: Path, form: str) -> int:
     """Write a Grafana dashboard and Prometheus alert rules over what this tool tells into DIR."""
     from meshkit_chaos.dashboard.grafana import files  # noqa: PLC0415  # only here
 
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be made: {error.strerror}", hint="name a folder that you may write") from error
     for name, text in files().items():
         write_whole(folder / name, text)
-        click.echo(str(folder / name))
+    written = [str(folder / name) for name in files()]
+    click.echo(json_text(written) if form == "json" else "\n".join(written))
     return 0
 
 
