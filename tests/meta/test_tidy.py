@@ -24,14 +24,20 @@ CLOCKS = {
 }
 PURE_ROOMS = {"slo", "promql", "faults", "scenario", "plan", "judge", "report", "pipelines"}
 PURE_MODULES = {
+    "dashboard/alerts.py",
+    "dashboard/badges.py",
     "dashboard/binaries.py",
     "dashboard/comparison.py",
     "dashboard/coverage.py",
     "dashboard/deliveries.py",
     "dashboard/gate.py",
+    "dashboard/grafana.py",
     "dashboard/grid.py",
     "dashboard/invocation.py",
+    "dashboard/latest.py",
+    "dashboard/metrics.py",
     "dashboard/nights.py",
+    "dashboard/openapi.py",
     "dashboard/pages.py",
     "dashboard/paths.py",
     "dashboard/quoting.py",

@@ -13,11 +13,12 @@ from meshkit_chaos.cli.groups import Group
 from meshkit_chaos.cli.histories import open_history, placed
 from meshkit_chaos.cli.options import FORMAT, json_text
 from meshkit_chaos.clock import SystemClock
-from meshkit_chaos.errors import CannotRun
+from meshkit_chaos.errors import UsageError
 from meshkit_chaos.judge.phrases import counted
 
 if TYPE_CHECKING:
-    from meshkit_chaos.dashboard.site import Site
+    from meshkit_chaos.dashboard.feeds import Feeds
+    from meshkit_chaos.dashboard.site import Evidence, Site
     from meshkit_chaos.history.index import History
 
 _POLICY = click.option(
@@ -72,7 +73,8 @@ def export_command(folder: Path, history: str, artifacts: str | None, drawn: int
             say(f"{count} pages written")
 
     with open_history(history, artifacts=artifacts) as opened:
-        pages = export(_site(opened, **shown), folder, progress=progress, drawn=drawn)
+        site, feeds, _ = parts(opened, **shown)
+        pages = export(site, folder, progress=progress, drawn=drawn, more=feeds.badges())
     if form == "json":
         click.echo(json_text({"folder": str(folder), "pages": pages}))
     else:
@@ -80,7 +82,7 @@ def export_command(folder: Path, history: str, artifacts: str | None, drawn: int
     return 0
 
 
-@dashboard_command.command("serve", epilog="Example: meshkit-chaos dashboard serve --port 8080 --policy chaos-gate.yaml")
+@dashboard_command.command("serve", epilog="Example: meshkit-chaos dashboard serve --port 8080 --runs chaos-results")
 @placed
 @_POLICY
 @_OVERRIDES
@@ -91,25 +93,83 @@ def export_command(folder: Path, history: str, artifacts: str | None, drawn: int
     "--host", default="127.0.0.1", show_default=True, help="Where to listen. There is no login: use a proxy that has one."
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="The port; 0 takes a free one.")
-def serve_command(history: str, artifacts: str | None, host: str, port: int, **shown: Any) -> int:
-    """Serve the pages until it is interrupted. It only reads."""
-    try:
-        import uvicorn  # noqa: PLC0415  # only here
+@click.option(
+    "--allow-host",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="A name that people reach it by, such as chaos.example.org. Other names than these and loopback are refused.",
+)
+@click.option(
+    "--runs",
+    "runs",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Results folders that are being written: runs in progress are shown from there.",
+)
+def serve_command(host: str, port: int, **options: Any) -> int:
+    """Serve the pages until it is interrupted. It only reads.
 
-        from meshkit_chaos.dashboard.serve import application  # noqa: PLC0415  # only here
-    except ImportError as error:
-        raise CannotRun(
-            f"serving needs {error.name}, which is not installed",
-            hint="pip install 'meshkit-chaos[dashboard]', or use `meshkit-chaos dashboard export`, which needs nothing more",
-        ) from error
-    with open_history(history, artifacts=artifacts) as opened:
-        uvicorn.run(
-            application(_site(opened, served=True, **shown)), host=host, port=port, log_level="warning", server_header=False
-        )
+    Beside the pages: /metrics for Prometheus, /badge/…, /api/v1/… (described by /api/openapi.json), /evidence/…, /healthz.
+    """
+    from meshkit_chaos.cli.dashboard_serving import serve  # noqa: PLC0415  # what serves is for those who need it
+
+    serve(host=host, port=port, **options)
     return 0
 
 
-def _site(
+@dashboard_command.command("metrics", epilog="Example: meshkit-chaos dashboard metrics /var/lib/textfile/meshkit_chaos.prom")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@placed
+@_POLICY
+@_OVERRIDES
+@_LOG
+def metrics_command(file: Path, history: str, artifacts: str | None, **shown: Any) -> int:
+    """Write how things stand for Prometheus into FILE, at once and whole; - writes to standard output.
+
+    For the textfile collector of a node exporter, where no server runs.
+    """
+    with open_history(history, artifacts=artifacts) as opened:
+        site, feeds, _ = parts(opened, **shown, compare="", project="mesh")
+        text = feeds.metrics(site.told())
+    if str(file) == "-":
+        click.echo(text, nl=False)
+    else:
+        write_whole(file, text)
+    return 0
+
+
+@dashboard_command.command("grafana", epilog="Example: meshkit-chaos dashboard grafana monitoring")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@FORMAT
+def grafana_command(folder: Path, form: str) -> int:
+    """Write a Grafana dashboard and Prometheus alert rules over what this tool tells into DIR."""
+    from meshkit_chaos.dashboard.grafana import files  # noqa: PLC0415  # only here
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be made: {error.strerror}", hint="name a folder that you may write") from error
+    for name, text in files().items():
+        write_whole(folder / name, text)
+    written = [str(folder / name) for name in files()]
+    click.echo(json_text(written) if form == "json" else "\n".join(written))
+    return 0
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Who reads the file meanwhile sees the old one or the new one, never half of it."""
+    temporary = file.with_name(f".{file.name}.new")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.chmod(0o644)
+        temporary.replace(file)
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be written: {error.strerror}", hint="name a file in a folder that you may write"
+        ) from error
+
+
+def parts(
     history: History,
     *,
     policy: Path | None,
@@ -117,9 +177,14 @@ def _site(
     log: Path | None,
     compare: str,
     project: str,
+    runs: Path | None = None,
     served: bool = False,
-) -> Site:
-    from meshkit_chaos.dashboard.site import GateFiles, Settings, Site  # noqa: PLC0415  # templates are for those who need them
+) -> tuple[Site, Feeds, Evidence]:
+    """The pages of a history, what other programs read of it, and its evidence. ``runs``: where some are in progress."""
+    from meshkit_chaos.dashboard.evidence import one_at_a_time  # noqa: PLC0415  # templates are for those who need them
+    from meshkit_chaos.dashboard.feeds import Feeds  # noqa: PLC0415  # as above
+    from meshkit_chaos.dashboard.live import Watch  # noqa: PLC0415  # as above
+    from meshkit_chaos.dashboard.site import GateFiles, Settings, Site  # noqa: PLC0415  # as above
     from meshkit_chaos.deliver.outbox import Outbox  # noqa: PLC0415  # as above
     from meshkit_chaos.gate.log import GateLog  # noqa: PLC0415  # as above
     from meshkit_chaos.history.overview import Overview  # noqa: PLC0415  # as above
@@ -127,13 +192,18 @@ def _site(
 
     rules = read_policy(policy, None) if policy else None
     kept = GateLog(log) if log is not None else None
-    return Site(
-        Overview(history.database),
-        Settings(project=project, policy=rules, compare=compare, served=served),
-        SystemClock(),
-        evidence=lambda invocation: results_of(history.database, history.store, invocation),
+    reader, clock = Overview(history.database), SystemClock()
+    settings = Settings(project=project, policy=rules, compare=compare, served=served)
+    evidence = one_at_a_time(lambda invocation: results_of(history.database, history.store, invocation))
+    site = Site(
+        reader,
+        settings,
+        clock,
+        evidence=evidence,
         told=Outbox(history.database).newest,
+        underway=(lambda: Watch(runs, clock).look().runs) if runs is not None else None,
         gate_files=GateFiles(
             overrides=lambda: read_file(overrides, None), log=lambda: kept.read() if kept is not None else None
         ),
     )
+    return site, Feeds(site, reader, settings, clock), evidence

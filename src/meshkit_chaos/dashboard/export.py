@@ -6,7 +6,8 @@ Refuses, as UsageError, a folder that holds anything else.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -16,13 +17,23 @@ from meshkit_chaos.errors import UsageError
 MARK: Final = ".meshkit-chaos-dashboard"
 
 
-def export(site: Site, folder: Path, *, progress: Callable[[int], None], drawn: int | None = None) -> int:
-    """Write every page; how many there are. ``progress`` is told how many are written; ``drawn``: as for ``Site.every``."""
+def export(
+    site: Site,
+    folder: Path,
+    *,
+    progress: Callable[[int], None],
+    drawn: int | None = None,
+    more: Iterable[tuple[str, str]] = (),
+) -> int:
+    """Write every page, and ``more`` files by their paths; how many there are.
+
+    ``progress`` is told how many are written; ``drawn``: as for ``Site.every``.
+    """
     _refuse_others(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).write_text("made by meshkit-chaos dashboard export\n", encoding="utf-8")
     written = {folder / MARK}
-    for count, (path, text) in enumerate(site.every(drawn=drawn), start=1):
+    for count, (path, text) in enumerate(chain(site.every(drawn=drawn), more), start=1):
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
@@ -40,6 +51,6 @@ def _refuse_others(folder: Path) -> None:
 
 
 def _remove_others(folder: Path, written: set[Path]) -> None:
-    for old in folder.rglob("*.html"):
+    for old in chain(folder.rglob("*.html"), folder.rglob("*.svg")):
         if old not in written:
             old.unlink()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+from collections.abc import Sequence
 from typing import Any, Final
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
@@ -29,9 +30,11 @@ PAGES: Final = (
 )
 
 
-def page(template: str, *, here: str, title: str, project: str, made: str, **values: Any) -> str:
-    """Write one page. ``made``: when the data was read, as text; ``here``: its own path."""
-    links = [(paths.relative(path, here=here), name, path == here) for path, name in PAGES]
+def page(
+    template: str, *, here: str, title: str, project: str, made: str, more: Sequence[tuple[str, str]] = (), **values: Any
+) -> str:
+    """Write one page. ``made``: when the data was read, as text; ``here``: its own path; ``more``: pages besides the usual."""
+    links = [(paths.relative(path, here=here), name, path == here) for path, name in (*PAGES, *more)]
     text = (
         _environment()
         .get_template(template)

@@ -13,6 +13,8 @@ COMPARE: Final = "compare.html"
 GATE: Final = "gate.html"
 DELIVERIES: Final = "deliveries.html"
 BINARIES: Final = "binaries.html"
+LIVE: Final = "live.html"
+LIVE_STREAM: Final = "live/stream"
 
 
 def scenario(name: str) -> str:
@@ -25,6 +27,18 @@ def run(name: str) -> str:
 
 def invocation(name: str) -> str:
     return f"invocation/{plain(name)}.html"
+
+
+def what_if(run_name: str, *, here: str) -> str:
+    """Where a server judges a run again; only for names that need no quoting there."""
+    plain_name = run_name.isascii() and run_name.isalnum()
+    return "../" * here.count("/") + f"api/v1/runs/{run_name}/what-if" if plain_name else ""
+
+
+def evidence(invocation_name: str, *, here: str) -> str:
+    """Where a server gives the bundle of an invocation; only for names that need no quoting there."""
+    plain_name = invocation_name.isascii() and invocation_name.isalnum()
+    return "../" * here.count("/") + f"evidence/{invocation_name}.tar.gz" if plain_name else ""
 
 
 def relative(there: str, *, here: str) -> str:

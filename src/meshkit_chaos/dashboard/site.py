@@ -5,7 +5,7 @@ Reads a history through ``OverviewReader`` and nothing else. What is not there i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -19,12 +19,13 @@ from meshkit_chaos.dashboard.binaries import binaries
 from meshkit_chaos.dashboard.comparison import Whole, compare_page
 from meshkit_chaos.dashboard.coverage import coverage
 from meshkit_chaos.dashboard.deliveries import about, deliveries
+from meshkit_chaos.dashboard.following import Underway
 from meshkit_chaos.dashboard.gate import gate_page, waived
 from meshkit_chaos.dashboard.grid import grid
 from meshkit_chaos.dashboard.invocation import invocation_page
-from meshkit_chaos.dashboard.nights import nights
+from meshkit_chaos.dashboard.nights import Night, nights
 from meshkit_chaos.dashboard.pages import page
-from meshkit_chaos.dashboard.readiness import MEANINGS, TONES, WORDS, readiness, releases
+from meshkit_chaos.dashboard.readiness import MEANINGS, TONES, WORDS, Readiness, readiness, releases
 from meshkit_chaos.dashboard.run import run_page
 from meshkit_chaos.dashboard.scenario import scenario_page
 from meshkit_chaos.dashboard.wording import minute
@@ -38,7 +39,7 @@ from meshkit_chaos.gate.log import verify
 from meshkit_chaos.gate.overrides import Overrides
 from meshkit_chaos.gate.policy import Policy
 from meshkit_chaos.gate.subject import Subject
-from meshkit_chaos.history.model import Ask, OverviewReader, PastRun, PastScenario
+from meshkit_chaos.history.model import Ask, OverviewReader, PastInvocation, PastRun, PastScenario
 from meshkit_chaos.slo import Duration
 
 COLUMNS: Final = 30
@@ -103,6 +104,7 @@ class Site:
         *,
         evidence: Evidence = no_evidence,
         gate_files: GateFiles = GateFiles(),
+        underway: Callable[[], tuple[Underway, ...]] | None = None,
         told: Callable[[int], tuple[Told, ...]] = nothing_told,
     ) -> None:
         self._reader = reader
@@ -120,6 +122,7 @@ class Site:
             paths.DELIVERIES: self._deliveries,
             paths.BINARIES: self._binaries,
         }
+        self._underway = underway
         self._named: Final[Mapping[str, _Make]] = {
             "scenario": self._scenario,
             "invocation": self._invocation,
@@ -130,10 +133,13 @@ class Site:
         """The page at a path; None where there is none. Raises HistoryProblem where the history cannot be read."""
         folder, _, file = path.rpartition("/")
         name, dot, kind = file.rpartition(".")
-        if not dot or kind != "html":
+        if path == paths.LIVE and self._underway is not None:
+            return self._live(path, self._underway())
+        told = paths.named(name)
+        if not dot or kind != "html" or "\0" in told:  # no name holds one, and PostgreSQL takes none
             return None
         make = self._named.get(folder) if folder else self._pages.get(path)
-        return make(path, paths.named(name), parameters) if make is not None else None
+        return make(path, told, parameters) if make is not None else None
 
     def every(self, *, drawn: int | None = None) -> Iterator[tuple[str, str]]:
         """The path and the text of every page that there is.
@@ -177,30 +183,51 @@ class Site:
 
     def _page(self, template: str, *, here: str, title: str, **values: object) -> str:
         made = minute(self._clock.wall_ns())
-        return page(template, here=here, title=title, project=self._settings.project, made=made, **values)
+        more = () if self._underway is None else ((paths.LIVE, "Live"),)
+        return page(template, here=here, title=title, project=self._settings.project, made=made, more=more, **values)
 
-    def _readiness(self, here: str, name: str, parameters: Mapping[str, str]) -> str:
-        del name, parameters
+    def _live(self, here: str, runs: tuple[Underway, ...]) -> str:
+        grid_link = paths.relative(paths.GRID, here=here)
+        return self._page("live.html.j2", here=here, title="In progress", runs=runs, stream=paths.LIVE_STREAM, grid=grid_link)
+
+    def told(self) -> tuple[Told, ...]:
+        """The newest deliveries."""
+        return self._told(DELIVERIES)
+
+    def fresh(self) -> Duration:
+        """How old a pass may be."""
+        policy = self._settings.policy
+        return max((one.fresh for one in policy.requirements), key=lambda one: one.ns, default=FRESH) if policy else FRESH
+
+    def nights(self, held: Sequence[PastInvocation]) -> tuple[Night, ...]:
+        """Invocations (newest first) as nights, with gaps where the policy has a schedule."""
+        policy = self._settings.policy
+        return nights(held, nightly=policy.nightly if policy else None, now=self._clock.wall_ns())
+
+    def ready(self, here: str = paths.READINESS) -> Readiness:
+        """How each module stands in each of the newest releases; its links are as seen from ``here``."""
         policy = self._settings.policy
         by = policy.regression.baseline.releases_by if policy and policy.regression else ""
         key, held = releases(self._reader.newest(INVOCATIONS), key=by)
         cells = self._reader.cells([one.invocation for release in held for one in release.invocations])
-        fresh = max((one.fresh for one in policy.requirements), key=lambda one: one.ns, default=FRESH) if policy else FRESH
-        made = readiness(
+        return readiness(
             key,
             held,
             cells,
             self._reader.known(),
             now=self._clock.wall_ns(),
-            fresh=fresh,
+            fresh=self.fresh(),
             here=here,
             compare=self._settings.compare,
         )
+
+    def _readiness(self, here: str, name: str, parameters: Mapping[str, str]) -> str:
+        del name, parameters
         return self._page(
             "readiness.html.j2",
             here=here,
             title="Readiness",
-            readiness=made,
+            readiness=self.ready(here),
             grid_link=paths.relative(paths.GRID, here=here),
             tones=TONES,
             standing_words=WORDS,
@@ -210,8 +237,7 @@ class Site:
     def _grid(self, here: str, name: str, parameters: Mapping[str, str]) -> str:
         del name, parameters
         held = self._reader.newest(COLUMNS)
-        policy = self._settings.policy
-        columns = nights(held, nightly=policy.nightly if policy else None, now=self._clock.wall_ns())
+        columns = self.nights(held)
         cells = self._reader.cells([one.invocation for one in held])
         log = self._gate_files.log()
         accepted = waived(verify(log).entries) if log is not None else frozenset()
@@ -236,7 +262,8 @@ class Site:
 
     def _invocation_text(self, here: str, found: Whole) -> str:
         made = invocation_page(*found, here=here)
-        return self._page("invocation.html.j2", here=here, title=made.sentence, invocation=made)
+        kept = paths.evidence(found[0].invocation, here=here) if self._settings.served else ""
+        return self._page("invocation.html.j2", here=here, title=made.sentence, invocation=made, evidence=kept)
 
     def _run(self, here: str, name: str, parameters: Mapping[str, str]) -> str | None:
         del parameters
@@ -250,7 +277,8 @@ class Site:
 
     def _run_text(self, here: str, result: PastScenario, run: PastRun, results: Results | None, missing: str) -> str:
         made = run_page(result, run, results, here=here, missing=missing)
-        return self._page("run.html.j2", here=here, title=made.title, page=made)
+        ask = paths.what_if(run.run, here=here) if self._settings.served and results is not None else ""
+        return self._page("run.html.j2", here=here, title=made.title, page=made, ask=ask)
 
     def _coverage(self, here: str, name: str, parameters: Mapping[str, str]) -> str:
         del name, parameters
@@ -274,12 +302,13 @@ class Site:
         now = self._clock.wall_ns()
         overrides = self._gate_files.overrides()
         log = self._gate_files.log()
-        decision = self._decision(overrides, now)
+        decision = self.decision(overrides)
         made = gate_page(decision, overrides, verify(log) if log is not None else None, now=now, here=here)
         return self._page("gate.html.j2", here=here, title="Gate", gate=made)
 
-    def _decision(self, overrides: Overrides, now: int) -> Decision | None:
+    def decision(self, overrides: Overrides | None = None) -> Decision | None:
         """What the gate says of the newest build, if a policy and a build are known."""
+        now = self._clock.wall_ns()
         policy, newest = self._settings.policy, self._reader.newest(1)
         if policy is None or not newest:
             return None
@@ -290,7 +319,7 @@ class Site:
         if not subject.known(policy.match):
             return None
         evidence = gather(self._reader, policy, subject, now=now)
-        return decide(policy, evidence, subject=subject, now=now, overrides=overrides)
+        return decide(policy, evidence, subject=subject, now=now, overrides=overrides or self._gate_files.overrides())
 
     def _binaries(self, here: str, name: str, parameters: Mapping[str, str]) -> str:
         del name, parameters

@@ -38,10 +38,17 @@ class Database:
     def __init__(self, engine: Engine, *, name: str) -> None:
         self._engine = engine
         self.name = name
+        self._only_read = False
 
     @property
     def is_sqlite(self) -> bool:
         return self._engine.dialect.name == "sqlite"
+
+    def only_read(self) -> None:
+        """From now on nothing is written through this: not by us, and not by a query that we were talked into."""
+        self._only_read = True
+        self._engine.dispose()
+        event.listen(self._engine, "connect", _refuse_writes_in_sqlite if self.is_sqlite else _refuse_writes_in_postgres)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -53,6 +60,10 @@ class Database:
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
         """All or nothing, and on disk afterwards."""
+        if self._only_read:
+            raise HistoryProblem(
+                f"the history in {self.name} is open for reading only", hint="this is a defect of ours: report it"
+            )
         with self._told(), self._engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
             yield connection
 
@@ -112,6 +123,14 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None
     for pragma in (f"busy_timeout = {_WAIT_MS}", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _refuse_writes_in_sqlite(connection: Any, _: object) -> None:
+    connection.execute("PRAGMA query_only = ON").close()
+
+
+def _refuse_writes_in_postgres(connection: Any, _: object) -> None:
+    connection.read_only = True
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -1,0 +1,82 @@
+"""What other programs read: metrics and badges, made of the same values as the pages. Nothing here writes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from meshkit_chaos import __version__
+from meshkit_chaos.clock import Clock
+from meshkit_chaos.dashboard.badges import module_badge, release_badge, scenario_badge
+from meshkit_chaos.dashboard.latest import Latest, environments, latest
+from meshkit_chaos.dashboard.metrics import Known, exposition
+from meshkit_chaos.dashboard.quoting import plain, unquoted
+from meshkit_chaos.dashboard.site import COLUMNS, Settings, Site
+from meshkit_chaos.deliver.action import Told
+from meshkit_chaos.history.model import OverviewReader
+
+METRICS: Final = "metrics.prom"
+
+
+class Feeds:
+    """One history for other programs."""
+
+    def __init__(self, site: Site, reader: OverviewReader, settings: Settings, clock: Clock) -> None:
+        self._site, self._reader, self._settings, self._clock = site, reader, settings, clock
+
+    def standings(self) -> tuple[Latest, ...]:
+        """How each scenario stands."""
+        return latest(self._reader, self._reader.newest(COLUMNS))
+
+    def metrics(self, told: tuple[Told, ...] = ()) -> str:
+        """Everything that is known, as Prometheus reads it. ``told``: the newest deliveries."""
+        held = self._reader.newest(COLUMNS)
+        cells = self._reader.cells([one.invocation for one in held])
+        policy, decision = self._settings.policy, self._site.decision()
+        return exposition(
+            Known(
+                version=__version__,
+                newest=held[0].at if held else None,
+                scenarios=latest(self._reader, held),
+                environments=environments(cells),
+                readiness=self._site.ready(),
+                nights=self._site.nights(held) if policy is not None and policy.nightly is not None else None,
+                gate_open=decision.open if decision is not None else None,
+                deliveries=dict(Counter(one.state for one in told)),
+            )
+        )
+
+    def badge(self, path: str) -> str | None:
+        """``scenario/NAME.svg``, ``module/NAME.svg``, ``release/NAME.svg`` or ``release.svg``; None for any other path."""
+        folder, _, file = path.rpartition("/")
+        name, dot, kind = file.rpartition(".")
+        if not dot or kind != "svg" or not name:
+            return None
+        match folder:
+            case "":
+                return release_badge(self._site.ready()) if name == "release" else None
+            case "release":
+                return release_badge(self._site.ready(), unquoted(name))
+            case "module":
+                return module_badge(self._site.ready(), unquoted(name))
+            case "scenario":
+                return self._scenario_badge(unquoted(name))
+            case _:
+                return None
+
+    def _scenario_badge(self, name: str) -> str:
+        one = next((one for one in self.standings() if one.scenario == name), None)
+        return scenario_badge(one, name=name, now=self._clock.wall_ns(), fresh=self._site.fresh())
+
+    def badges(self) -> Iterator[tuple[str, str]]:
+        """The path and the text of every badge there is, for files."""
+        ready, now, fresh = self._site.ready(), self._clock.wall_ns(), self._site.fresh()
+        yield "badge/release.svg", release_badge(ready)
+        for release, _ in ready.releases:
+            yield f"badge/release/{plain(release)}.svg", release_badge(ready, release)
+        for row in ready.rows:
+            yield f"badge/module/{plain(row.module)}.svg", module_badge(ready, row.module)
+        for one in self.standings():
+            text = scenario_badge(one, name=one.scenario, now=now, fresh=fresh)
+            yield f"badge/scenario/{plain(one.scenario)}.svg", text
