@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dashboard_server import Client, serving
@@ -303,3 +305,36 @@ def test_the_page_of_a_run_asks_its_server(client: Client, held: History) -> Non
     page = client.get(f"/run/{run}.html").text
     assert f'data-ask="../api/v1/runs/{run}/what-if"' in page
     assert client.get(f"/api/v1/runs/{run}/what-if?objective=converge-one-leader&within=3").status == 200
+
+
+def test_a_page_that_breaks_tells_nothing_of_why(held: History) -> None:
+    """The reader hears that it is our defect; what broke is for the log, and the headers are those of every answer."""
+    from meshkit_chaos.dashboard.serve import Served, application  # noqa: PLC0415  # needs what dashboard_server looked for
+
+    class Broken:
+        def page(self, path: str, parameters: object) -> str:
+            raise RuntimeError(f"secret in {path}")
+
+    parts: Any = Broken()
+    app = application(Served(site=parts, feeds=parts, api=parts, download=lambda path: None, told=tuple))
+    scope = {
+        "type": "http", "method": "GET", "path": "/grid.html", "raw_path": b"/grid.html", "query_string": b"",
+        "headers": [(b"host", b"localhost")], "http_version": "1.1", "scheme": "http", "server": ("localhost", 80),
+    }  # fmt: skip
+    sent: list[dict[str, Any]] = []
+
+    async def asked() -> None:
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await app(scope, receive, send)
+
+    with pytest.raises(RuntimeError, match="secret"):
+        asyncio.run(asked())
+    assert sent[0]["status"] == 500
+    assert (b"x-frame-options", b"DENY") in sent[0]["headers"]
+    assert b"secret" not in sent[1]["body"]
+    assert b"defect" in sent[1]["body"]
