@@ -41,7 +41,7 @@ def lint_ramp(step: FaultStep, ramp: Ramp, fault: Fault, at: At) -> None:
 
 
 def lint_in_turn(step: FaultStep, fault: Fault, at: At) -> None:
-    """Who is hit one after another is drawn before the run, and a role may have moved by then. Each is undone before the next."""
+    """Who is hit one after another is drawn before the run, and a role may have moved by then; each is undone first."""
     if not fault.momentary and step.hold is None:
         message = f"{step.fault} hits one member after another: each is undone before the next, after a `hold`"
         at.say("MC125", message, hint="write hold: 3s", severity="error")
