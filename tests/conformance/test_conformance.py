@@ -66,7 +66,7 @@ SIMULATED = kit.Case(open=simulated, run=virtually)
 
 
 def on_simulated(kind: str) -> kit.Case:
-    targets = ("node-1", "node-2") if kind == "rolling-restart" else ("node-2",)
+    targets = ("node-1", "node-2") if CATALOGUE[kind].in_turn else ("node-2",)
     parameters = PARAMETERS.get(kind, {})
     return kit.Case(open=simulated, run=virtually, fault=CATALOGUE[kind], targets=targets, parameters=parameters)
 

@@ -24,7 +24,7 @@ import os, sys
 from pathlib import Path
 from meshkit_chaos.cli.reading import load_both
 from meshkit_chaos.clock import SystemClock, boot_id, ulid
-from meshkit_chaos.environments.process import capabilities_of
+from meshkit_chaos.environments.capabilities import capabilities_of
 from meshkit_chaos.environments.processes import MARKER_VARIABLE
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.store import Journal

@@ -13,7 +13,8 @@ from metric_servers import HOW_TO_INSTALL, is_installed, scraping, until_ready
 from meshkit_chaos.cli.places import environment_class, sampler_for
 from meshkit_chaos.cli.sources import annotator_for
 from meshkit_chaos.clock import Clock, ulid
-from meshkit_chaos.environments.process import ProcessEnvironment, capabilities_of
+from meshkit_chaos.environments.capabilities import capabilities_of
+from meshkit_chaos.environments.process import ProcessEnvironment
 from meshkit_chaos.environments.resolving import lab_folder
 from meshkit_chaos.journal.reading import read_record
 from meshkit_chaos.journal.record import Record

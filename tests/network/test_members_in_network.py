@@ -18,7 +18,8 @@ from virtual_runs import described
 
 from meshkit_chaos.clock import SystemClock, ulid
 from meshkit_chaos.environments import permission
-from meshkit_chaos.environments.process import ProcessEnvironment, capabilities_of
+from meshkit_chaos.environments.capabilities import capabilities_of
+from meshkit_chaos.environments.process import ProcessEnvironment
 from meshkit_chaos.errors import EnvironmentProblem
 from meshkit_chaos.faults import Kill, LinkPolicy, MemberState, Shape, Start, Unshape
 from meshkit_chaos.scenario.environment import SWITCH

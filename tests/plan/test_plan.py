@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_runs import ENVIRONMENT, INDICATORS, SECOND, described, document, plan_for, plan_of, read_file, scenario_text
 
-from meshkit_chaos.environments.process import capabilities_of
+from meshkit_chaos.environments.capabilities import capabilities_of
 from meshkit_chaos.errors import CannotRun
 from meshkit_chaos.plan import (
     Capabilities,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_runs import ENVIRONMENT, SECOND, described, document, plan_of, read_file, scenario_text
 
-from meshkit_chaos.environments.process import capabilities_of
+from meshkit_chaos.environments.capabilities import capabilities_of
 from meshkit_chaos.errors import CannotRun
 from meshkit_chaos.plan import AdjustNode, HoldNode, InjectNode, Plan, RevertNode, drawn_span, make_plan, step_of
 from meshkit_chaos.slo import Duration

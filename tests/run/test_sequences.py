@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from virtual_runs import ENVIRONMENT, INDICATORS, SECOND, Ran, Staged, document, run_virtual, scenario_text
 
-from meshkit_chaos.faults import LinkPolicy, Shape
+from meshkit_chaos.faults import LinkPolicy, MemberState, Shape
 from meshkit_chaos.journal import events as ev
+from meshkit_chaos.run.acting import differences
 
 OPTIONAL = "[{converge: one-leader, within: 5s, disturbance: optional}]"
 FIVE = ENVIRONMENT.replace("count: 3", "count: 5")
@@ -233,3 +234,39 @@ def test_one_revert_undoes_all_that_a_step_injected(tmp_path: Path) -> None:
     ran = run(tmp_path, steps, members=2, environment=FIVE)
     assert ran.verdict.outcome == "completed", ran.kinds
     assert [event.node for _, event in ran.record.of(ev.RevertDone)] == ["p.2", "p.1"]
+
+
+def test_members_leave_and_join_one_after_another(tmp_path: Path) -> None:
+    """While each is out, the mesh's own list has the others only; at the end all are in it again and the run passes."""
+    ran = run(tmp_path, "[{fault: membership-surge, id: surge, target: {share: 100%}, hold: 2s}]")
+    assert ran.verdict.verdict == "pass", [found.sentence for found in ran.verdict.findings if found.verdict != "pass"]
+    assert ran.verdict.environment == "clean"
+    moves = [event for entry in ran.record.entries if isinstance(event := entry.event, ev.FaultIntended | ev.RevertDone)]
+    assert [type(event) for event in moves] == [ev.FaultIntended, ev.RevertDone] * 3
+    ended = ran.record.last(ev.FingerprintTaken)
+    assert ended is not None
+    assert {state.membership for state in ended[1].members.values()} == {"in"}
+
+
+def test_a_leave_that_only_says_so_did_not_bite(tmp_path: Path) -> None:
+    """The mesh's own list is asked, not the lever: the run is invalid."""
+    steps = "[{fault: membership-surge, id: it, target: {names: [node-2]}, hold: 2s}]"
+    ran = run(tmp_path, steps, staged=Staged(misbehaviour={"leave": "lies"}))
+    assert ran.verdict.verdict == "invalid"
+    assert "the mesh still lists the member" in ran.said("fault-bit-it.1")
+
+
+def test_a_join_that_only_says_so_leaves_the_environment_dirty(tmp_path: Path) -> None:
+    """A member that is not in the mesh's list again is told by name."""
+    steps = "[{fault: membership-surge, id: it, target: {names: [node-2]}, hold: 2s}]"
+    ran = run(tmp_path, steps, staged=Staged(misbehaviour={"join": "lies"}))
+    assert ran.verdict.environment == "dirty"
+    verified = ran.record.last(ev.EnvironmentVerified)
+    assert verified is not None
+    assert verified[1].differences == ("node-2 is down", "node-2 is no member")
+
+
+def test_an_unknown_membership_is_never_as_it_was_before() -> None:
+    """What nobody could say is a difference, also where nobody could say it before."""
+    unknown = {"node-1": MemberState(up=True, paused=False, membership="unknown")}
+    assert differences(unknown, unknown) == ("nobody could say whether node-1 is still a member",)

@@ -19,7 +19,7 @@ from meshkit_chaos.campaign.campaign import Campaign, RunOf, run_campaign
 from meshkit_chaos.cli.places import sampler_for
 from meshkit_chaos.cli.run import conclude
 from meshkit_chaos.clock import ManualClock
-from meshkit_chaos.environments.process import capabilities_of
+from meshkit_chaos.environments.capabilities import capabilities_of
 from meshkit_chaos.environments.simulated import Misbehaviour, SimulatedEnvironment
 from meshkit_chaos.environments.virtual_time import VirtualClock, VirtualTimeLoop, run_virtually
 from meshkit_chaos.faults import LeverName

@@ -15,7 +15,7 @@ from troubles import Killed, TroubledMesh, Truth, WatchedJournal
 from worlds import World
 
 from meshkit_chaos.cli.places import sampler_for
-from meshkit_chaos.environments.process import capabilities_of
+from meshkit_chaos.environments.capabilities import capabilities_of
 from meshkit_chaos.environments.virtual_time import VirtualClock, VirtualTimeLoop
 from meshkit_chaos.errors import JournalUnwritable
 from meshkit_chaos.journal import events as ev

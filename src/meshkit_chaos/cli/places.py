@@ -18,10 +18,11 @@ from meshkit_chaos.cli.sources import annotator_for, connection_for
 from meshkit_chaos.clock import Clock, SystemClock, ulid
 from meshkit_chaos.environments import state as env_state
 from meshkit_chaos.environments.attached import register
+from meshkit_chaos.environments.capabilities import capabilities_of
 from meshkit_chaos.environments.logs import collect_logs
 from meshkit_chaos.environments.opening import StandingEnvironment, open_environment
 from meshkit_chaos.environments.permission import NOTHING, Allowed, CommandUse, allowed, commands_in, commands_of, refuse
-from meshkit_chaos.environments.process import ProcessEnvironment, capabilities_of
+from meshkit_chaos.environments.process import ProcessEnvironment
 from meshkit_chaos.environments.protocol import Environment
 from meshkit_chaos.environments.registry import environment_folder
 from meshkit_chaos.environments.resolving import merged_vars, platform_name

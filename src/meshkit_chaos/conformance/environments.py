@@ -9,7 +9,9 @@ from meshkit_chaos.conformance.case import Broken, Case
 from meshkit_chaos.environments.protocol import Environment
 from meshkit_chaos.errors import ChaosError
 from meshkit_chaos.faults import (
+    Join,
     Kill,
+    Leave,
     LeverCall,
     LeverName,
     LinkPolicy,
@@ -40,6 +42,7 @@ def trials(environment: Environment) -> dict[LeverName, tuple[LeverCall, LeverCa
         (Stop(member), Start(member)),
         (Pause(member), Resume(member)),
         (shape, Unshape(member=member, layer=_LAYER)),
+        (Leave(member), Join(member)),
     )
     levers = set(environment.capabilities().levers)
     return {lever_name(call): (call, undo) for call, undo in pairs if {lever_name(call), lever_name(undo)} <= levers}
@@ -52,6 +55,8 @@ def looks_broken(lever: LeverName, now: MemberState) -> bool:
             return not now.up
         case "pause":
             return now.up and now.paused
+        case "leave":
+            return not now.up and now.membership == "out"
         case _:
             return _LAYER in now.layers
 
@@ -137,6 +142,7 @@ def _all(member: str) -> dict[LeverName, LeverCall]:
         *(Kill(member), Stop(member), Start(member), Pause(member), Resume(member)),
         Shape(member=member, towards=(member,), policy=LinkPolicy(cut=True), layer=_LAYER, lasting=Duration(10**9)),
         Unshape(member=member, layer=_LAYER),
+        *(Leave(member), Join(member)),
     )
     assert {lever_name(call) for call in calls} == set(get_args(LeverName)), "a lever that this kit does not know"
     return {lever_name(call): call for call in calls}

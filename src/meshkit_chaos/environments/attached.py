@@ -26,7 +26,21 @@ from meshkit_chaos.environments.secrets import Secrets, anchored
 from meshkit_chaos.environments.state import EnvironmentState, MemberSpec, save_state
 from meshkit_chaos.environments.templates import render
 from meshkit_chaos.errors import CannotRun, EnvironmentProblem
-from meshkit_chaos.faults import Kill, LeverCall, LeverName, MemberState, Pause, Resume, Shape, Start, Stop, Unshape, lever_name
+from meshkit_chaos.faults import (
+    Join,
+    Kill,
+    Leave,
+    LeverCall,
+    LeverName,
+    MemberState,
+    Pause,
+    Resume,
+    Shape,
+    Start,
+    Stop,
+    Unshape,
+    lever_name,
+)
 from meshkit_chaos.journal.events import MemberUp
 from meshkit_chaos.plan import Capabilities
 from meshkit_chaos.scenario.environment import EnvironmentDescription, Observe, Sighting
@@ -198,6 +212,8 @@ class AttachedEnvironment:
                 if not (await self._state_of(spec)).up:
                     await self._do(spec, call)
                 await self._until_ready(spec)
+            case Leave() | Join():
+                raise EnvironmentProblem(f"{spec.name} is attached: how it joins and leaves its mesh is not known here")
             case Shape() | Unshape():
                 raise EnvironmentProblem(
                     f"the links of {spec.name} cannot be shaped: it is attached, and not in a network of ours"
@@ -336,5 +352,5 @@ def _as_wanted(lever: LeverName, now: MemberState) -> bool:
             return now.paused
         case "resume":
             return now.up and not now.paused
-        case "shape" | "unshape":
+        case "shape" | "unshape" | "leave" | "join":
             return False

@@ -30,6 +30,19 @@ def make_member_folder(folder: Path, files: Mapping[str, str]) -> None:
     if folder.exists():
         return
     folder.mkdir(mode=0o700)
+    _write(folder, files)
+
+
+def renew_member_folder(folder: Path, files: Mapping[str, str], *, keep: str) -> None:
+    """Forget all that the member wrote, but for the file named ``keep``: it is as one that never ran. Raises OSError."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for entry in list(folder.iterdir()):
+        if entry.name != keep:
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    _write(folder, files)
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

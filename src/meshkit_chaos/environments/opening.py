@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Protocol
 
 from meshkit_chaos.environments.attached import AttachedEnvironment, attached_capabilities
+from meshkit_chaos.environments.capabilities import capabilities_of
 from meshkit_chaos.environments.permission import Allowed
-from meshkit_chaos.environments.process import ProcessEnvironment, capabilities_of
+from meshkit_chaos.environments.process import ProcessEnvironment
 from meshkit_chaos.environments.protocol import Environment
 from meshkit_chaos.environments.secrets import Secrets
 from meshkit_chaos.environments.state import EnvironmentState, owned_state

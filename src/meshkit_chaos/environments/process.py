@@ -23,18 +23,34 @@ from msgspec import structs
 
 from meshkit_chaos.clock import boot_id
 from meshkit_chaos.environments import permission, processes
+from meshkit_chaos.environments.capabilities import capabilities_of
 from meshkit_chaos.environments.checks import run_secretly
-from meshkit_chaos.environments.data_folder import make_data, remove_data
+from meshkit_chaos.environments.data_folder import make_data, remove_data, renew_member_folder
+from meshkit_chaos.environments.membership import Roster
 from meshkit_chaos.environments.own_binaries import placed, refuse_other_binaries
 from meshkit_chaos.environments.permission import NOTHING, Allowed
-from meshkit_chaos.environments.processes import DATA_PREFIX, MarkedProcess
+from meshkit_chaos.environments.processes import DATA_PREFIX, MarkedProcess, log_name
 from meshkit_chaos.environments.reach import FROM_HERE, FromInside
+from meshkit_chaos.environments.readiness import until_ready, until_seen
 from meshkit_chaos.environments.secrets import Secrets, anchored
-from meshkit_chaos.environments.spawning import log_tail, marks, obeyed, spawn, state_of
+from meshkit_chaos.environments.spawning import marks, obeyed, spawn, state_of
 from meshkit_chaos.environments.state import EnvironmentState, MemberSpec, owned_state, save_state
 from meshkit_chaos.environments.stopping import stop
 from meshkit_chaos.errors import EnvironmentProblem
-from meshkit_chaos.faults import Kill, LeverCall, MemberState, PacketCounts, Pause, Resume, Shape, Start, Stop, Unshape
+from meshkit_chaos.faults import (
+    Join,
+    Kill,
+    Leave,
+    LeverCall,
+    MemberState,
+    PacketCounts,
+    Pause,
+    Resume,
+    Shape,
+    Start,
+    Stop,
+    Unshape,
+)
 from meshkit_chaos.journal.events import MemberUp
 from meshkit_chaos.network.doors import DoorTransport
 from meshkit_chaos.network.lab import Lab, Streams
@@ -44,18 +60,6 @@ from meshkit_chaos.slo import Check, CheckResult, Duration
 
 _ROLE_TIMEOUT: Final = Duration(500 * 10**6)
 _SIGNAL_WITHIN_S: Final = 2.0
-_READY_EVERY_S: Final = 0.025
-_SEEN_LOOKS: Final = 40
-
-
-def capabilities_of(description: EnvironmentDescription) -> Capabilities:
-    """What local processes, or simulated ones, can do; asks nothing of them."""
-    linked = description.network is not None or description.kind == "simulated"
-    return Capabilities(
-        members=tuple(member.name for member in description.members),
-        levers=("kill", "stop", "start", "pause", "resume", *(("shape", "unshape") if linked else ())),
-        roles=tuple(description.roles),
-    )
 
 
 class ProcessEnvironment:
@@ -173,8 +177,7 @@ class ProcessEnvironment:
             save_state(self._folder, self.state)
 
     async def _start_network(self) -> None:
-        network = self._description.network
-        if self._lab is not None and network is not None:
+        if self._lab is not None and (network := self._description.network) is not None:
             process, _ = await self._lab.start(network, variables=marks(self.marker, SWITCH))
             self._children[process.pid] = process
 
@@ -214,6 +217,35 @@ class ProcessEnvironment:
                 await self._until_ready(spec)
             case Shape() | Unshape():
                 await self._shape(call)
+            case Leave():
+                await self._roster(about=spec.name).remove(spec.name)
+                await self._forget(spec)
+            case Join():
+                await self._join(spec)
+
+    async def _join(self, spec: MemberSpec) -> None:
+        """Forgotten before it is added: one that is listed and not running can then be started as it is."""
+        roster = self._roster(about=spec.name)
+        if not await roster.has(spec.name):
+            await self._forget(spec)
+            await roster.add(spec.name)
+        if spec.name not in self._running():
+            await self._spawn(structs.replace(spec, env={**spec.env, **spec.joining}))
+        await self._until_ready(spec)
+
+    async def _forget(self, spec: MemberSpec) -> None:
+        await self._signal(spec, signal.SIGKILL)
+        files = {name: self.secrets.reveal(text) for name, text in spec.files.items()}
+        renew_member_folder(Path(spec.folder), files, keep=log_name(spec.name))
+
+    def _roster(self, *, about: str = "") -> Roster:
+        """Those are asked who run and are not frozen, but not the one that it is ``about``."""
+
+        def up() -> tuple[str, ...]:
+            running = self._running()
+            return tuple(name for name in self._specs if name != about and name in running and not running[name][0].stopped)
+
+        return Roster.of(self._description, self._specs, up=up, secrets=self.secrets, client=self._client)
 
     async def _shape(self, call: Shape | Unshape) -> None:
         """Where the switch is gone, so is every policy: there is nothing to lift."""
@@ -231,7 +263,8 @@ class ProcessEnvironment:
         running = self._running()
         self._refuse_hidden(running.keys() ^ self._specs.keys())
         names = (*self._specs, *(() if self._lab is None else (SWITCH,)))
-        return {name: state_of(running.get(name), in_force.get(name, {})) for name in names}
+        known = {} if self._description.membership is None else await self._roster().membership()
+        return {name: state_of(running.get(name), in_force.get(name, {}), known.get(name, "")) for name in names}
 
     async def _in_force(self) -> dict[str, dict[str, PacketCounts]]:
         """The layers of each member; none where the switch is gone. Raises EnvironmentProblem where it is there and silent."""
@@ -306,38 +339,15 @@ class ProcessEnvironment:
     async def _until_ready(self, spec: MemberSpec) -> None:
         own = next((client.ready for client in self._description.clients if client.name == spec.name), None)
         ready = own if spec.client else self._description.ready
+
+        def ended() -> bool:
+            spawned = self._spawned.get(spec.name)
+            return (spawned is None or spawned.poll() is not None) and spec.name not in self._running()
+
         if ready is None:
-            return await self._until_seen(spec)
-        last = CheckResult(False, "it was never asked")
-        try:
-            async with asyncio.timeout(ready.within.seconds):
-                while not last.ok:
-                    self._refuse_dead(spec)
-                    last = await self.check(spec.name, ready.check, _ROLE_TIMEOUT)
-                    if not last.ok:
-                        await asyncio.sleep(_READY_EVERY_S)
-        except TimeoutError:
-            raise EnvironmentProblem(
-                f"member {spec.name} was not ready within {ready.within}: {last.detail}",
-                hint=log_tail(spec, self.secrets.redactor),
-            ) from None
-
-    async def _until_seen(self, spec: MemberSpec) -> None:
-        """Where nothing says when it is ready, it is up once its process can be told by its marker, just after exec."""
-        spawned = self._spawned.get(spec.name)
-        for _ in range(_SEEN_LOOKS):
-            if spec.name in self._running() or spawned is None or spawned.poll() is not None:
-                return
-            await asyncio.sleep(_READY_EVERY_S)
-
-    def _refuse_dead(self, spec: MemberSpec) -> None:
-        """A child of ours has ended when it says so: for a moment after exec its environment cannot be read, marker and all."""
-        spawned = self._spawned.get(spec.name)
-        ended = spawned.poll() is not None if spawned is not None else True
-        if ended and spec.name not in self._running():
-            raise EnvironmentProblem(
-                f"member {spec.name} ended before it was ready", hint=log_tail(spec, self.secrets.redactor)
-            )
+            await until_seen(lambda: spec.name in self._running() or ended())
+        else:
+            await until_ready(spec, ready, ask=self.check, ended=ended, redactor=self.secrets.redactor)
 
     async def _signal(self, spec: MemberSpec, number: signal.Signals) -> None:
         """Signal all processes of a member and wait until the effect can be seen."""

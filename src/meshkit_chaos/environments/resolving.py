@@ -178,6 +178,7 @@ def _spec(
     binary = binary_of(member.command)
     client = isinstance(member, ClientDescription)
     files = {} if isinstance(member, ClientDescription) else member.files
+    joining = {} if client or description.membership is None else description.membership.env
     common = description.metrics.url if description.metrics else ""
     folder = values["member.dir"]
     passed_on = {name: seen[name] for name in _PASSED_ON if name in seen}
@@ -192,6 +193,7 @@ def _spec(
         binary=binary,
         client=client,
         files={path: render(text, values) for path, text in files.items()},
+        joining={name: render(text, values) for name, text in joining.items()},
     )
 
 

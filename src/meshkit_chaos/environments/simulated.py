@@ -22,7 +22,22 @@ from meshkit_chaos.environments.secrets import reference
 from meshkit_chaos.environments.simulated_links import SimulatedLinks
 from meshkit_chaos.environments.templates import render, render_check
 from meshkit_chaos.errors import EnvironmentProblem
-from meshkit_chaos.faults import Kill, LeverCall, LeverName, MemberState, Pause, Resume, Shape, Start, Stop, Unshape, lever_name
+from meshkit_chaos.faults import (
+    Join,
+    Kill,
+    Leave,
+    LeverCall,
+    LeverName,
+    Membership,
+    MemberState,
+    Pause,
+    Resume,
+    Shape,
+    Start,
+    Stop,
+    Unshape,
+    lever_name,
+)
 from meshkit_chaos.journal.events import MemberUp
 from meshkit_chaos.plan import Capabilities
 from meshkit_chaos.scenario.environment import EnvironmentDescription, SimulatedMesh
@@ -45,6 +60,7 @@ class _Member:
     number: int
     up: bool = False
     paused: bool = False
+    listed: bool = True
     starts: int = 0
     ready_at: int = 0
     led_when_frozen: bool = False
@@ -101,16 +117,18 @@ class Mesh:
     def _has_majority(self, member: _Member, able: list[_Member]) -> bool:
         """Whether so many are able and in touch with it, itself among them where it is."""
         in_touch = sum(self.links.reach(member.name, other.name, self._now) for other in able)
-        return 2 * in_touch > len(self.members)
+        return 2 * in_touch > sum(other.listed for other in self.members.values())
 
     def change(self, call: LeverCall, now: int) -> None:
         self.advance(now)
         member = self.members[call.member]
         match call:
-            case Kill() | Stop():
+            case Kill() | Stop() | Leave():
+                member.listed = member.listed and not isinstance(call, Leave)
                 member.up = member.paused = False
                 member.thawed.set()
-            case Start():
+            case Start() | Join():
+                member.listed = member.listed or isinstance(call, Join)
                 if not member.up:
                     member.up, member.starts, member.ready_at = True, member.starts + 1, now + self.rejoin_ns
                     member.thawed.set()
@@ -177,7 +195,7 @@ class SimulatedEnvironment:
     def capabilities(self) -> Capabilities:
         return Capabilities(
             members=tuple(self.mesh.members),
-            levers=("kill", "stop", "start", "pause", "resume", "shape", "unshape"),
+            levers=("kill", "stop", "start", "pause", "resume", "shape", "unshape", "leave", "join"),
             roles=tuple(self._description.roles),
         )
 
@@ -205,7 +223,7 @@ class SimulatedEnvironment:
             case "lies":
                 return
         self.mesh.change(call, self._clock.monotonic_ns())
-        if isinstance(call, Start):
+        if isinstance(call, Start | Join):
             await asyncio.sleep(self.mesh.rejoin_ns / 1e9)
 
     async def observe(self) -> dict[str, MemberState]:
@@ -215,8 +233,9 @@ class SimulatedEnvironment:
         now = self._clock.monotonic_ns()
         layers = self.mesh.links.in_force(member.name, now)
         counts = self.mesh.links.counts(member.name, now, lambda name: name in self.mesh.members and self.mesh.members[name].up)
+        membership: Membership = "in" if member.listed else "out"
         if not member.up:
-            return MemberState(up=False, paused=False, layers=layers, counts=counts)
+            return MemberState(up=False, paused=False, layers=layers, counts=counts, membership=membership)
         return MemberState(
             up=True,
             paused=member.paused,
@@ -225,6 +244,7 @@ class SimulatedEnvironment:
             configuration_digest=_DIGEST,
             layers=layers,
             counts=counts,
+            membership=membership,
         )
 
     async def holders(self, role: str) -> frozenset[str]:

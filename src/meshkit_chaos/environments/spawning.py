@@ -17,7 +17,7 @@ from meshkit_chaos.environments.processes import MarkedProcess
 from meshkit_chaos.environments.secrets import Redactor, Secrets
 from meshkit_chaos.environments.state import MemberSpec
 from meshkit_chaos.errors import EnvironmentProblem
-from meshkit_chaos.faults import MemberState, PacketCounts
+from meshkit_chaos.faults import Membership, MemberState, PacketCounts
 from meshkit_chaos.journal.binaries import BinaryFacts
 from meshkit_chaos.network.lab import Way
 
@@ -61,11 +61,13 @@ def obeyed(process: MarkedProcess, number: signal.Signals) -> bool:
             return not process.alive
 
 
-def state_of(found: tuple[MarkedProcess, ...] | None, layers: Mapping[str, PacketCounts]) -> MemberState:
+def state_of(
+    found: tuple[MarkedProcess, ...] | None, layers: Mapping[str, PacketCounts], membership: Membership = ""
+) -> MemberState:
     """``layers``: those in force on what the member sends, which a dead member has too."""
     names, counts = tuple(sorted(layers)), dict(layers)
     if not found:
-        return MemberState(up=False, paused=False, layers=names, counts=counts)
+        return MemberState(up=False, paused=False, layers=names, counts=counts, membership=membership)
     main = found[0]
     return MemberState(
         up=True,
@@ -75,6 +77,7 @@ def state_of(found: tuple[MarkedProcess, ...] | None, layers: Mapping[str, Packe
         configuration_digest=processes.configuration_digest(main.pid),
         layers=names,
         counts=counts,
+        membership=membership,
     )
 
 

@@ -36,7 +36,7 @@ class MemberSpec(Struct, frozen=True, kw_only=True):
 
     ``files``: what is written there before its first start, by path below it, secrets not filled in.
     ``binary``: which of the environment's binaries it is; its program is then the copy of that. ``client``: it is none of the
-    mesh's members, but uses it.
+    mesh's members, but uses it. ``joining``: environment variables besides, when it joins a mesh that is there.
     """
 
     name: str
@@ -49,6 +49,7 @@ class MemberSpec(Struct, frozen=True, kw_only=True):
     binary: str = ""
     client: bool = False
     files: dict[str, str] = {}
+    joining: dict[str, str] = {}
 
 
 class EnvironmentState(Struct, frozen=True, kw_only=True):

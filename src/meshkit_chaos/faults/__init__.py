@@ -3,9 +3,12 @@
 from meshkit_chaos.faults.catalogue import CATALOGUE, nearest
 from meshkit_chaos.faults.fault import Aim, Calls, Effect, Fault, States
 from meshkit_chaos.faults.levers import (
+    Join,
     Kill,
+    Leave,
     LeverCall,
     LeverName,
+    Membership,
     MemberState,
     Pause,
     Resume,
@@ -25,11 +28,14 @@ __all__ = [
     "Distribution",
     "Effect",
     "Fault",
+    "Join",
     "Kill",
+    "Leave",
     "LeverCall",
     "LeverName",
     "LinkPolicy",
     "MemberState",
+    "Membership",
     "PacketCounts",
     "Packets",
     "Parameter",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from meshkit_chaos.faults.links import LinkPolicy, PacketCounts
 from meshkit_chaos.slo.quantities import Duration
 
-LeverName = Literal["kill", "stop", "start", "pause", "resume", "shape", "unshape"]
+LeverName = Literal["kill", "stop", "start", "pause", "resume", "shape", "unshape", "leave", "join"]
 
 
 class Kill(Struct, frozen=True, tag_field="lever", tag="kill"):
@@ -62,26 +62,41 @@ class Unshape(Struct, frozen=True, kw_only=True, tag_field="lever", tag="unshape
     layer: str
 
 
-LeverCall = Kill | Stop | Start | Pause | Resume | Shape | Unshape
+class Leave(Struct, frozen=True, tag_field="lever", tag="leave"):
+    """Take the member out of the mesh's own list, and end it, and forget its data; one that is out stays out."""
+
+    member: str
+
+
+class Join(Struct, frozen=True, tag_field="lever", tag="join"):
+    """Let the member into the mesh again, as a new one without data, and wait until it is ready; one that is in is started."""
+
+    member: str
+
+
+LeverCall = Kill | Stop | Start | Pause | Resume | Shape | Unshape | Leave | Join
+
+
+_NAMES: Final[dict[type[LeverCall], LeverName]] = {
+    Kill: "kill",
+    Stop: "stop",
+    Start: "start",
+    Pause: "pause",
+    Resume: "resume",
+    Shape: "shape",
+    Unshape: "unshape",
+    Leave: "leave",
+    Join: "join",
+}
 
 
 def lever_name(call: LeverCall) -> LeverName:
     """The name under which environments and faults know the lever."""
-    match call:
-        case Kill():
-            return "kill"
-        case Stop():
-            return "stop"
-        case Start():
-            return "start"
-        case Pause():
-            return "pause"
-        case Resume():
-            return "resume"
-        case Shape():
-            return "shape"
-        case Unshape():
-            return "unshape"
+    return _NAMES[type(call)]
+
+
+Membership = Literal["", "in", "out", "unknown"]
+"""Whether a member is in the list that the mesh keeps of its members; empty where the environment does not ask for it."""
 
 
 class MemberState(Struct, frozen=True, kw_only=True):
@@ -90,6 +105,7 @@ class MemberState(Struct, frozen=True, kw_only=True):
     ``identity`` changes when the process is replaced (pid and start time, for processes). Digests are of the executable that
     really runs and of the command and configuration it was started with; empty while the member is down. ``layers``: the names
     of those in force on what the member sends, in alphabetical order; ``counts``: by layer, what happened to its packets.
+    ``membership``: unknown where nobody who is up could say.
     """
 
     up: bool
@@ -99,3 +115,4 @@ class MemberState(Struct, frozen=True, kw_only=True):
     configuration_digest: str = ""
     layers: tuple[str, ...] = ()
     counts: dict[str, PacketCounts] = {}
+    membership: Membership = ""

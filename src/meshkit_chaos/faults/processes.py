@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from meshkit_chaos.faults.fault import Aim, Calls, Effect, Fault, States
-from meshkit_chaos.faults.levers import Kill, LeverCall, MemberState, Pause, Resume, Start, Stop
+from meshkit_chaos.faults.levers import Join, Kill, Leave, LeverCall, MemberState, Pause, Resume, Start, Stop
 from meshkit_chaos.faults.parameters import Parameter
 
 
@@ -47,6 +47,16 @@ def _was_replaced(before: MemberState, after: MemberState) -> str | None:
     if not after.up:
         return "the member did not come back"
     return "the same process is still running" if after.identity == before.identity else None
+
+
+def _left(before: MemberState, after: MemberState) -> str | None:
+    if before.membership != "in":
+        return "the mesh did not list the member before the injection"
+    if after.membership == "unknown":
+        return "nobody who is up could say whether the mesh still lists the member"
+    if after.membership != "out":
+        return "the mesh still lists the member"
+    return "its process is still running" if after.up else None
 
 
 KILL: Final = Fault(
@@ -122,4 +132,32 @@ ROLLING_RESTART: Final = Fault(
     in_turn=True,
 )
 
-PROCESS_FAULTS: Final = (KILL, STOP, PAUSE, RESTART, ROLLING_RESTART)
+MEMBERSHIP_SURGE: Final = Fault(
+    kind="membership-surge",
+    summary="Let one target after another leave the mesh for good, out of the mesh's own list and without its data, and after "
+    "the hold let it join as a new member, as autoscaling and replaced machines do. Only one of them is out at a time, so that "
+    "is all that the blast radius has to allow. Hold, pause and `repeat` make the rate.",
+    inject=each(Leave),
+    revert=each(Join),
+    pulls=("leave",),
+    undone_by=("join",),
+    effect=of_member(_left),
+    effect_doc="the mesh's own list, asked of the other members, no longer has the member, and its process has ended",
+    toll=of_member(_left),
+    toll_doc="it is still so when it joins again",
+    example="- fault: membership-surge\n  target: {share: 100%}\n  with: {pause: 2s}\n  hold: 3s",
+    parameters=(
+        Parameter(
+            name="pause",
+            type="duration",
+            default="1s",
+            minimum=0,
+            maximum=3600,
+            gentler="more",
+            doc="How long to wait between the join of one target and the leave of the next.",
+        ),
+    ),
+    in_turn=True,
+)
+
+PROCESS_FAULTS: Final = (KILL, STOP, PAUSE, RESTART, ROLLING_RESTART, MEMBERSHIP_SURGE)

@@ -137,7 +137,7 @@ class _Compiling:
         last: After = ramped or (name,)
         if step.hold is not None:
             last = _both(self._hold(f"{name}.hold", (name,), step.hold), ramped)
-        elif fault is None or not fault.momentary:
+        elif fault is None or not (fault.momentary or fault.in_turn):
             return last
         self.nodes.append(RevertNode(id=f"{name}.revert", after=last, injection=name))
         return (f"{name}.revert",)

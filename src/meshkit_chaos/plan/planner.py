@@ -170,10 +170,11 @@ def _near(name: str, known: Iterable[str]) -> str:
 
 
 def _start_time(environment: EnvironmentDescription) -> Duration:
-    """How long stopping and (re)starting members may take; of an attached mesh, also what its commands may."""
+    """How long stopping and (re)starting members may take, and what its commands or the others' consent may."""
     by_commands = environment.lever_timeout * 3 * len(environment.members) if environment.kind == "attached" else Duration(0)
     ready = environment.ready.within if environment.ready else Duration(0)
-    return ready + environment.stop_within + _LEVER_TIME + by_commands
+    agreed = environment.membership.within if environment.membership else Duration(0)
+    return ready + environment.stop_within + _LEVER_TIME + by_commands + agreed
 
 
 def with_deadlines(nodes: tuple[Node, ...], scenario: Scenario, environment: EnvironmentDescription) -> tuple[Node, ...]:

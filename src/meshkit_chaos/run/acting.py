@@ -271,6 +271,10 @@ def differences(before: dict[str, MemberState], after: dict[str, MemberState]) -
             out.append(f"{name} runs another binary")
         if was.up and now.up and was.configuration_digest != now.configuration_digest:
             out.append(f"{name} was started with other arguments")
+        if now.membership == "unknown":
+            out.append(f"nobody could say whether {name} is still a member")
+        elif was.membership != now.membership:
+            out.append(f"{name} is {'a member' if now.membership == 'in' else 'no member'}")
         out += [f"the links of {name} are still under {layer}" for layer in now.layers if layer not in was.layers]
         out += [f"the links of {name} are no longer under {layer}" for layer in was.layers if layer not in now.layers]
     return tuple(sorted(out))

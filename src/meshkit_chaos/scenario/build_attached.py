@@ -27,7 +27,10 @@ from meshkit_chaos.scenario.reachable import known_in
 from meshkit_chaos.scenario.templates import Known, references
 
 _ONLY_ATTACHED: Final = ("host", "levers", "observe", "lever_timeout")
-_NEVER_ATTACHED: Final = ("command", "files", "logs", "stop_within", "simulated", "binaries", "clients", "network")
+_NEVER_ATTACHED: Final = (
+    *("command", "files", "logs", "stop_within", "simulated"),
+    *("binaries", "clients", "network", "membership"),
+)
 _UNDO: Final[dict[LeverName, LeverName]] = {"kill": "start", "stop": "start", "pause": "resume"}
 _BEFORE_ALL: Final = Known(ports=frozenset(), joined=frozenset(), secrets=frozenset(), member=("member.name", "member.index"))
 

@@ -11,6 +11,7 @@ from msgspec import structs
 
 from meshkit_chaos.scenario import defaults
 from meshkit_chaos.scenario.build_attached import built_levers, built_observe, lint_attached, lint_secrets
+from meshkit_chaos.scenario.build_membership import built_membership, lint_membership
 from meshkit_chaos.scenario.build_metrics import built_metrics, lint_metrics
 from meshkit_chaos.scenario.build_native import built_binaries, built_clients, lint_command, lint_native
 from meshkit_chaos.scenario.checks import lint_check, lint_template
@@ -60,12 +61,14 @@ def built_environment(text: EnvironmentText, *, at: At, path: str, digest: str) 
         binaries=built_binaries(text.binaries),
         clients=built_clients(text.clients),
         network=_network(text),
+        membership=built_membership(text.membership),
     )
     _lint_kind(text, at)
     _lint_members(text, description, at)
     _lint_templates(text, description, at)
     _lint_checks(text, description, at)
     _lint_network(description, at)
+    lint_membership(text, description, at)
     lint_attached(text, description, at)
     lint_secrets(text, at)
     lint_native(text, description, at)

@@ -19,4 +19,5 @@ REJOIN: Final = "200ms"
 LEVER_TIMEOUT: Final = "30s"
 SOURCE_TIMEOUT: Final = "5s"
 BUILD_TIMEOUT: Final = "15m"
+MEMBERSHIP_WITHIN: Final = "30s"
 RAMP_STEPS: Final = 10

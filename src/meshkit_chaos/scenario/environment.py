@@ -149,6 +149,41 @@ class ClientDescription(Struct, frozen=True, kw_only=True):
     ready: Ready | None = None
 
 
+class MembershipCall(Struct, frozen=True, kw_only=True):
+    """A request about the mesh's list of members: ``url`` is of the member that is asked, ``body`` of the one it is about."""
+
+    url: str
+    method: str = "POST"
+    body: str = ""
+
+
+class MembershipList(Struct, frozen=True, kw_only=True):
+    """The list, and how a member is found in it.
+
+    ``entries``: where it stands in the answer; ``id``: what an entry is named by; ``key`` and ``equals``: what an entry holds
+    that no other member's does, also before the member was ever started.
+    """
+
+    call: MembershipCall
+    entries: str
+    id: str
+    key: str
+    equals: str
+
+
+class MembershipDescription(Struct, frozen=True, kw_only=True):
+    """How members leave the mesh and join it: through its own interface, asked of any member that is up.
+
+    ``remove`` may hold ``${member.id}``, from the list. ``env``: what a member that joins is started with besides.
+    """
+
+    list: MembershipList
+    add: MembershipCall
+    remove: MembershipCall
+    env: dict[str, str] = {}
+    within: Duration = Duration(30 * 10**9)
+
+
 class EnvironmentDescription(Struct, frozen=True, kw_only=True):
     """A whole document. ``class_name`` is the explicit name of the environment class (runs of one class are comparable)."""
 
@@ -174,3 +209,4 @@ class EnvironmentDescription(Struct, frozen=True, kw_only=True):
     binaries: dict[str, BinaryDescription] = {}
     clients: tuple[ClientDescription, ...] = ()
     network: Network | None = None
+    membership: MembershipDescription | None = None

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from meshkit_chaos.scenario import defaults
 from meshkit_chaos.scenario.environment import Sighting
 from meshkit_chaos.scenario.grammar_checks import ArgumentList, CheckText
+from meshkit_chaos.scenario.grammar_membership import MembershipText
 from meshkit_chaos.scenario.grammar_metrics import MetricsText
 from meshkit_chaos.scenario.grammar_native import BinaryText
 from meshkit_chaos.scenario.grammar_values import (
@@ -333,6 +334,9 @@ class EnvironmentText(Strict):
         "Each member in a network of its own, whose links can be shaped (only `kind: process`): `isolated`, or with settings. "
         "`${member.host}` is then the member's own address.",
         examples=["isolated"],
+    )
+    membership: MembershipText | None = key(
+        "How members leave the mesh and join it again, through its own interface. Needed for the fault `membership-surge`."
     )
     levers: LeversText | None = key("What can be done to a member (only `kind: attached`).")
     observe: ObserveText | None = key("How a member is seen (only `kind: attached`).")

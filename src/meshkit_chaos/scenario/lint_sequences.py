@@ -33,13 +33,18 @@ def lint_ramp(step: FaultStep, ramp: Ramp, fault: Fault, at: At) -> None:
         place.below("to").say("MC132", f"{ramp.parameter} is {step.parameters[ramp.parameter]} already", hint="ramp to another")
     if fault.momentary:
         place.say("MC132", f"{fault.kind} is over once injected: nothing is held that could change", hint="remove it")
+    elif fault.in_turn:
+        place.say("MC132", f"{fault.kind} hits one member after another: nothing is held all the while", hint="remove it")
     if step.hold is not None and ramp.over > step.hold:
         message = f"the ramp takes {ramp.over}, and the fault is held for {step.hold}"
         place.below("over").say("MC132", message, hint="hold longer: `hold` counts from the injection, as the ramp does")
 
 
-def lint_in_turn(step: FaultStep, at: At) -> None:
-    """Who is hit one after another is drawn before the run, and a role may have moved by then."""
+def lint_in_turn(step: FaultStep, fault: Fault, at: At) -> None:
+    """Who is hit one after another is drawn before the run, and a role may have moved by then; each is undone first."""
+    if not fault.momentary and step.hold is None:
+        message = f"{step.fault} hits one member after another: each is undone before the next, after a `hold`"
+        at.say("MC125", message, hint="write hold: 3s", severity="error")
     for key, role in (("role", step.target.role), ("not_role", step.target.not_role)):
         if role is not None:
             message = f"{step.fault} hits one member after another, and {key} {role!r} moves meanwhile"

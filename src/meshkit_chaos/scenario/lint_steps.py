@@ -108,7 +108,7 @@ def _lint_fault(step: FaultStep, at: At, environment: EnvironmentDescription | N
     if fault is not None and fault.momentary and step.hold is not None:
         at.below("hold").say("MC125", f"{step.fault} is over once injected: holding it only waits", hint="write a `wait` step")
     if fault is not None and fault.in_turn:
-        lint_in_turn(step, at)
+        lint_in_turn(step, fault, at)
     if fault is not None and step.ramp is not None:
         lint_ramp(step, step.ramp, fault, at)
     _lint_target(step.target, at.below("target"), environment)

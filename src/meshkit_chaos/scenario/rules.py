@@ -191,7 +191,7 @@ _TABLE: Final = (
     ),
     Rule(
         id="MC125", name="hold", severity="warning",
-        reason="A fault that is over once injected has nothing to hold or to revert.",
+        reason="A fault that is over once injected has nothing to hold or to revert; one that goes from member to member has.",
         bad="- fault: restart\n  hold: 5s", good="- fault: restart",
     ),
     Rule(
