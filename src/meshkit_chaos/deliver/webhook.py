@@ -6,6 +6,7 @@ often a message is sent, so a receiver that keeps the keys it has seen gets each
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -127,6 +128,9 @@ def webhook_document(action: Action) -> tuple[dict[str, Any], tuple[str, ...]]:
 def webhook_schema_json() -> bytes:
     """The JSON Schema of the document, as it is published."""
     schema = msgspec.json.schema(Document)
+    for definition in schema["$defs"].values():
+        if "description" in definition:  # docstrings keep their indentation before Python 3.13
+            definition["description"] = inspect.cleandoc(definition["description"])
     return (
         msgspec.json.format(msgspec.json.encode({"title": "What the webhook of meshkit-chaos is sent", **schema}), indent=2)
         + b"\n"
