@@ -20,9 +20,9 @@ sys.path[:0] = [str(TESTS / room) for room in ("deliver", "history", "run")]
 
 from fake_github import FakeGitHub  # noqa: E402  # the tests' folders come first
 from fake_slack import FakeSlack  # noqa: E402  # as above
+from pipeline_storm import CAUSES, ROUTES, TOKENS, Storm, digests_due, prepare, unleash  # noqa: E402  # as above
 from postgres_server import server  # noqa: E402  # as above
 from served import served  # noqa: E402  # as above
-from storm import CAUSES, ROUTES, TOKENS, Storm, digests_due, prepare, unleash  # noqa: E402  # as above
 
 
 def main() -> None:

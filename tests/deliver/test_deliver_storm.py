@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from fake_github import FakeGitHub
 from fake_slack import FakeSlack
+from pipeline_storm import CAUSES, ROUTES, TOKENS, Storm, digests_due, prepare, unleash
 from postgres_server import server
 from served import served
-from storm import CAUSES, ROUTES, TOKENS, Storm, digests_due, prepare, unleash
 
 
 def weather(location: str, folder: Path, count: int, *, processes: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> Storm:

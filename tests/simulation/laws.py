@@ -152,7 +152,8 @@ def the_environment_is_what_it_is_said_to_be(run: Simulated) -> Iterator[str]:
         differs = run.truth.before != run.truth.verified
         if verified[1].clean and differs:
             yield f"verified as clean, and it was {run.truth.verified} instead of {run.truth.before}"
-        if not verified[1].clean and not differs and not run.world.vanishing:
+        unseen = any(told.startswith("it could not be observed") for told in verified[1].differences)
+        if not verified[1].clean and not differs and not run.world.vanishing and not unseen:
             yield f"verified as different ({verified[1].differences}), and it was not"
     ended = run.truth.ended or {}
     if said == "clean" and run.world.deployed and any(up for up, _, _ in ended.values()):

@@ -292,6 +292,8 @@ class Engine:
             self._environment, self._before
         )  # that took a while, and what is called clean must be so now
         if after is not None:
+            for died in self._deaths.look(after, self._held()) if self._deaths is not None else ():
+                self.fact(died)  # since the look before, while indicators were waited for
             self.fact(ev.FingerprintTaken(when="after", members=after))
         self.fact(ev.EnvironmentVerified(clean=not different, differences=different), sync=True)
 

@@ -1,8 +1,8 @@
 """A storm: many pipelines at once report failures of a few causes, into one history, and all of them send.
 
-``python storm.py LOCATION ARTIFACTS ROUTES THREADS OUT...`` is a process of pipelines: each takes its results in, decides and
-empties the outbox, as ``notify send`` does, with connections of its own. ``unleash`` starts such processes and says how long
-it all took.
+``python pipeline_storm.py LOCATION ARTIFACTS ROUTES THREADS OUT...`` is a process of pipelines: each takes its results in,
+decides and empties the outbox, as ``notify send`` does, with connections of its own. ``unleash`` starts such processes and says
+how long it all took.
 """
 
 from __future__ import annotations
