@@ -20,7 +20,7 @@ PROGRAMS = {"etcd": (), "nats": ("nats-server",), "redis-sentinel": ("redis-serv
 _ROW = re.compile(r"^\| `(?P<scenario>[a-z0-9-]+)` \| (?P<verdict>[a-z-]+) \| ", re.MULTILINE)
 _ID = re.compile(r"^  - id: (\S+)$", re.MULTILINE)
 _ON_FIVE = re.compile(os.environ.get("MESHKIT_CHAOS_EXAMPLES_ON_FIVE", "isolated|cut|split|bridge|one-way"))
-"""Of the scenarios for three and five members, those that CI runs on five too: where numbers of members matter. ``.`` is all."""
+"""Of the scenarios for three and five members, those that CI runs on five too: where numbers matter. ``.`` is all of them."""
 _WITHIN_S = 300.0
 _ATTEMPTS = 3
 """A busy machine may leave a scenario open; then, and only then, it is run again."""
