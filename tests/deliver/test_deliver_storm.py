@@ -40,6 +40,7 @@ def weather(location: str, folder: Path, count: int, *, processes: int, threads:
     return storm
 
 
+@pytest.mark.slow
 def test_a_small_storm_in_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty pipelines in two processes, one file: nothing is doubled and nothing lost."""
     weather(f"sqlite:///{tmp_path}/h/index.sqlite", tmp_path, 20, processes=2, threads=2, monkeypatch=monkeypatch)
