@@ -9,11 +9,11 @@ import pytest
 from gate_worlds import HOUR, NOW, history, one_run, policy, result
 from history_builder import TWO, evidence_of, opened, variant, written
 
+from meshkit_chaos.campaign.sequential import interval
 from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.export import MARK, export
 from meshkit_chaos.dashboard.quoting import plain, unquoted
-from meshkit_chaos.dashboard.shares import share_between
 from meshkit_chaos.dashboard.site import GateFiles, Settings, Site
 from meshkit_chaos.deliver.action import Action, Receipt, State, Told
 from meshkit_chaos.deliver.cause import Cause
@@ -195,11 +195,12 @@ def test_cells_are_the_same_from_a_database_and_from_memory(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("hits", "trials", "low", "high"), [(0, 10, 0.0, 0.3085), (1, 9, 0.0028, 0.4825), (10, 10, 0.6915, 1.0)]
+    ("hits", "trials", "low", "high"),
+    [(0, 10, 0.0, 0.3085), (1, 9, 0.0028, 0.4825), (10, 10, 0.6915, 1.0), (1000, 9000, 0.1047, 0.1178)],
 )
 def test_shares_have_exact_intervals(hits: int, trials: int, low: float, high: float) -> None:
     """The interval is the one of Clopper and Pearson, as statistics tables have it."""
-    assert share_between(hits, trials) == pytest.approx((low, high), abs=1e-4)
+    assert interval(hits, trials) == pytest.approx((low, high), abs=1e-4)
 
 
 def test_how_long_ago_is_counted_from_now() -> None:

@@ -43,7 +43,6 @@ PURE_MODULES = {
     "dashboard/quoting.py",
     "dashboard/readiness.py",
     "dashboard/scenario.py",
-    "dashboard/shares.py",
     "dashboard/trend.py",
     "dashboard/wording.py",
     "deliver/action.py",

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import comb, log
+from math import exp, fsum, lgamma, log, log1p
 from typing import Final, Literal
 
 State = Literal["still", "no-longer", "open"]
@@ -123,7 +123,14 @@ def _rate_where(holds: Callable[[float], bool]) -> float:
 
 @lru_cache(maxsize=4096)
 def _at_most(failures: int, runs: int, rate: float) -> float:
-    return sum(comb(runs, k) * rate**k * (1 - rate) ** (runs - k) for k in range(failures + 1))
+    if rate <= 0 or rate >= 1:
+        return float(rate <= 0 or failures >= runs)
+    return fsum(exp(_ways(runs, k) + k * log(rate) + (runs - k) * log1p(-rate)) for k in range(failures + 1))
+
+
+def _ways(runs: int, failures: int) -> float:
+    """The logarithm of how many ways there are: of a thousand runs it would be too large for a float by itself."""
+    return lgamma(runs + 1) - lgamma(failures + 1) - lgamma(runs - failures + 1)
 
 
 def percent(share: float) -> str:

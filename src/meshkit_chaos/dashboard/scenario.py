@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from markupsafe import Markup
 from msgspec import Struct
 
+from meshkit_chaos.campaign.sequential import interval
 from meshkit_chaos.dashboard import paths
-from meshkit_chaos.dashboard.shares import share_between
 from meshkit_chaos.dashboard.trend import objectives, timed, trend
 from meshkit_chaos.dashboard.wording import minute, short_subject, time_text, told_time
 from meshkit_chaos.history.cells import cell_of
@@ -75,7 +75,7 @@ def how_often(results: Sequence[PastScenario]) -> str:
     if not told:
         return "no run of it passed or failed, so nothing can be said of how often it does"
     failed = told.count("fail")
-    low, high = share_between(failed, len(told))
+    low, high = interval(failed, len(told))
     return (
         f"{failed} of {counted(len(told), 'run')} failed: with 95 % confidence it fails in "
         f"{say_share(low)} to {say_share(high)} of runs like these"
