@@ -61,6 +61,14 @@ def test_a_member_that_dies_during_verification_is_not_called_clean(tmp_path: Pa
     assert run.verdict.verdict != "pass"
 
 
+@pytest.mark.parametrize("at", [0.01, 0.03, 0.06])
+def test_a_member_that_restarts_while_the_rollback_is_verified_is_no_pass(tmp_path: Path, at: float) -> None:
+    """What died after the look at members and was back before the fingerprint is seen by the fingerprint itself."""
+    run = _ran(tmp_path, Vanishing(member="node-2", at=at, back=at + 0.01, phase="verify"))
+    assert [event.member for _, event in run.record.of(ev.MemberDied)] == ["node-2"]
+    assert run.verdict.verdict != "pass"
+
+
 @pytest.mark.parametrize("at", [0.02, 0.13, 0.21, 0.34, 0.45])
 def test_a_member_that_restarts_by_itself_is_no_pass(tmp_path: Path, at: float) -> None:
     """A member that died and came back between two looks is another process: that is noticed, and is not a pass."""
