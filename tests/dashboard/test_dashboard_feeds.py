@@ -16,14 +16,15 @@ from meshkit_chaos.dashboard.export import export
 from meshkit_chaos.dashboard.feeds import Feeds
 from meshkit_chaos.dashboard.grafana import ALERTS, DASHBOARD, dashboard, files
 from meshkit_chaos.dashboard.quoting import plain
-from meshkit_chaos.dashboard.site import Settings, Site
+from meshkit_chaos.dashboard.site import Site
+from meshkit_chaos.dashboard.sources import Settings, Sources
 from meshkit_chaos.history.memory import MemoryHistory
 
 
 def feeds(held: MemoryHistory, *, nightly: bool = False, now: int = NOW) -> Feeds:
     settings = Settings(project="mesh", policy=policy(NIGHTLY) if nightly else None)
     clock = ManualClock(wall_ns=now)
-    return Feeds(Site(held, settings, clock), held, settings, clock)
+    return Feeds(Sources(reader=held, settings=settings, clock=clock))
 
 
 def samples(text: str) -> dict[str, float]:
@@ -137,7 +138,12 @@ def test_an_export_has_the_badges_and_takes_old_ones_away(tmp_path: Path) -> Non
     for scenario in ("old", "new"):
         held = history(result("pass", scenario=scenario, modules=("m",)))
         settings, clock = Settings(project="mesh"), ManualClock(wall_ns=NOW)
-        export(Site(held, settings, clock), tmp_path / "site", progress=lambda count: None, more=feeds(held).badges())
+        export(
+            Site(Sources(reader=held, settings=settings, clock=clock)),
+            tmp_path / "site",
+            progress=lambda count: None,
+            more=feeds(held).badges(),
+        )
     found = {file.relative_to(tmp_path / "site").as_posix() for file in (tmp_path / "site").rglob("*.svg")}
     release = plain("1.4.2")
     assert found == {f"badge/{name}.svg" for name in ("release", f"release/{release}", "module/m", "scenario/new")}

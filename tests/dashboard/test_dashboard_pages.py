@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.export import MARK, export
 from meshkit_chaos.dashboard.quoting import plain, unquoted
-from meshkit_chaos.dashboard.site import GateFiles, Settings, Site
+from meshkit_chaos.dashboard.site import Site
+from meshkit_chaos.dashboard.sources import GateFiles, Settings, Sources
 from meshkit_chaos.deliver.action import Action, Receipt, State, Told
 from meshkit_chaos.deliver.cause import Cause
 from meshkit_chaos.deliver.message import Message
@@ -35,7 +37,7 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;\x1b[2J
 
 def site(held: MemoryHistory, *, nightly: bool = False) -> Site:
     settings = Settings(project="mesh", policy=policy(NIGHTLY) if nightly else None, compare="https://forge/c/{last}...{first}")
-    return Site(held, settings, ManualClock(wall_ns=NOW))
+    return Site(Sources(reader=held, settings=settings, clock=ManualClock(wall_ns=NOW)))
 
 
 def text_of(page: str | None) -> str:
@@ -208,7 +210,7 @@ def test_how_long_ago_is_counted_from_now() -> None:
     held = history(result("pass", hours=35, modules=("m",)))
     fresh = site(held)
     assert "is ready" in text_of(fresh.page(paths.READINESS))
-    later = Site(held, Settings(project="mesh"), ManualClock(wall_ns=NOW + 2 * HOUR))
+    later = Site(Sources(reader=held, settings=Settings(project="mesh"), clock=ManualClock(wall_ns=NOW + 2 * HOUR)))
     assert "Stale" in text_of(later.page(paths.READINESS))
 
 
@@ -248,10 +250,12 @@ def test_a_changed_log_is_told() -> None:
     """The page of the gate verifies the log that it shows."""
     broken = b'{"seq":0}\n'
     held = Site(
-        history(result("pass")),
-        Settings(project="mesh"),
-        ManualClock(wall_ns=NOW),
-        gate_files=GateFiles(log=lambda: broken),
+        Sources(
+            reader=history(result("pass")),
+            settings=Settings(project="mesh"),
+            clock=ManualClock(wall_ns=NOW),
+            gate_files=GateFiles(log=lambda: broken),
+        )
     )
     assert "The log was changed" in text_of(held.page(paths.GATE))
 
@@ -272,17 +276,12 @@ def test_a_run_is_shown_from_its_evidence(tmp_path: Path) -> None:
         held.add(written(variant(evidence_of(TWO), 0), tmp_path / "out"))
         run = held.results(Ask())[0].runs[0].run
         overview = Overview(held.database)
-        whole = Site(
-            overview,
-            Settings(project="mesh"),
-            ManualClock(wall_ns=NOW),
-            evidence=lambda invocation: results_of(held.database, held.store, invocation),
-        )
+        bare = Sources(reader=overview, settings=Settings(project="mesh"), clock=ManualClock(wall_ns=NOW))
+        whole = Site(replace(bare, evidence=lambda invocation: results_of(held.database, held.store, invocation)))
         page = whole.page(paths.run(run)) or ""
         assert "Course of the run" in page
         assert "What if the limit were" in page
-        bare = Site(overview, Settings(project="mesh"), ManualClock(wall_ns=NOW))
-        assert "not at hand" in (bare.page(paths.run(run)) or "")
+        assert "not at hand" in (Site(bare).page(paths.run(run)) or "")
         for name in held.bundles().values():
             held.store.remove(name)
         assert "Course of the run" not in (whole.page(paths.run(run)) or "")
@@ -314,7 +313,14 @@ def test_what_was_sent_is_shown_with_what_needs_somebody_first() -> None:
         return Told(action=action, state=state, receipt=Receipt(did="opened", url=url))
 
     told = (one("a", "delivered", "https://forge/1", "leader-killed"), one("b", "dead", "javascript:alert(1)", "other"))
-    held = Site(history(result("fail")), Settings(project="mesh"), ManualClock(wall_ns=NOW), told=lambda count: told[:count])
+    held = Site(
+        Sources(
+            reader=history(result("fail")),
+            settings=Settings(project="mesh"),
+            clock=ManualClock(wall_ns=NOW),
+            told=lambda count: told[:count],
+        )
+    )
     page = held.page(paths.DELIVERIES) or ""
     assert "javascript:" not in page
     assert text_of(page).index("about other") < text_of(page).index("about leader-killed")

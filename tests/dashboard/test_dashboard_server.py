@@ -316,7 +316,7 @@ def test_a_page_that_breaks_tells_nothing_of_why(held: History) -> None:
             raise RuntimeError(f"secret in {path}")
 
     parts: Any = Broken()
-    app = application(Served(site=parts, feeds=parts, api=parts, download=lambda path: None, told=tuple))
+    app = application(Served(site=parts, feeds=parts, api=parts, download=lambda path: None))
     scope = {
         "type": "http", "method": "GET", "path": "/grid.html", "raw_path": b"/grid.html", "query_string": b"",
         "headers": [(b"host", b"localhost")], "http_version": "1.1", "scheme": "http", "server": ("localhost", 80),

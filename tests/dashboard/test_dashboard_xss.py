@@ -18,7 +18,8 @@ from history_builder import JOURNAL, TWO, evidence_of, opened, variant, written
 from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.dashboard.following import Follower
 from meshkit_chaos.dashboard.live import Watch, messages
-from meshkit_chaos.dashboard.site import GateFiles, Settings, Site
+from meshkit_chaos.dashboard.site import Site
+from meshkit_chaos.dashboard.sources import GateFiles, Settings, Sources
 from meshkit_chaos.deliver.action import Action, Receipt, State, Told
 from meshkit_chaos.deliver.cause import Cause
 from meshkit_chaos.deliver.message import Message
@@ -100,8 +101,9 @@ def world(attacks: Iterator[str] | None) -> Iterator[tuple[str, str]]:
     people = put(overrides("version: 1\noverrides: []\n"))
     settings = Settings(project=put("mesh"), policy=policy(), compare="https://forge/{last}/{first}", served=True)
     files = GateFiles(overrides=lambda: people)
-    site = Site(held, settings, ManualClock(wall_ns=NOW), told=lambda count: told[:count], gate_files=files)
-    return site.every()
+    clock = ManualClock(wall_ns=NOW)
+    made_of = Sources(reader=held, settings=settings, clock=clock, told=lambda count: told[:count], gate_files=files)
+    return Site(made_of).every()
 
 
 def about(put: Any, one: PastScenario) -> PastInvocation:

@@ -17,8 +17,7 @@ from meshkit_chaos.errors import UsageError
 from meshkit_chaos.judge.phrases import counted
 
 if TYPE_CHECKING:
-    from meshkit_chaos.dashboard.feeds import Feeds
-    from meshkit_chaos.dashboard.site import Evidence, Site
+    from meshkit_chaos.dashboard.sources import Sources
     from meshkit_chaos.history.index import History
 
 _POLICY = click.option(
@@ -67,14 +66,16 @@ def dashboard_command() -> None:
 def export_command(folder: Path, history: str, artifacts: str | None, drawn: int, form: str, **shown: Any) -> int:
     """Write the pages as files into DIR, which is new, empty or an earlier export. They need no server."""
     from meshkit_chaos.dashboard.export import export  # noqa: PLC0415  # templates are for those who need them
+    from meshkit_chaos.dashboard.feeds import Feeds  # noqa: PLC0415  # as above
+    from meshkit_chaos.dashboard.site import Site  # noqa: PLC0415  # as above
 
     def progress(count: int) -> None:
         if count % _MANY == 0:
             say(f"{count} pages written")
 
     with open_history(history, artifacts=artifacts) as opened:
-        site, feeds, _ = parts(opened, **shown)
-        pages = export(site, folder, progress=progress, drawn=drawn, more=feeds.badges())
+        made_of = sources(opened, **shown)
+        pages = export(Site(made_of), folder, progress=progress, drawn=drawn, more=Feeds(made_of).badges())
     if form == "json":
         click.echo(json_text({"folder": str(folder), "pages": pages}))
     else:
@@ -128,9 +129,10 @@ def metrics_command(file: Path, history: str, artifacts: str | None, **shown: An
 
     For the textfile collector of a node exporter, where no server runs.
     """
+    from meshkit_chaos.dashboard.feeds import Feeds  # noqa: PLC0415  # templates are for those who need them
+
     with open_history(history, artifacts=artifacts) as opened:
-        site, feeds, _ = parts(opened, **shown, compare="", project="mesh")
-        text = feeds.metrics(site.told())
+        text = Feeds(sources(opened, **shown, compare="", project="mesh")).metrics()
     if str(file) == "-":
         click.echo(text, nl=False)
     else:
@@ -169,7 +171,7 @@ def write_whole(file: Path, text: str) -> None:
         ) from error
 
 
-def parts(
+def sources(
     history: History,
     *,
     policy: Path | None,
@@ -179,12 +181,11 @@ def parts(
     project: str,
     runs: Path | None = None,
     served: bool = False,
-) -> tuple[Site, Feeds, Evidence]:
-    """The pages of a history, what other programs read of it, and its evidence. ``runs``: where some are in progress."""
+) -> Sources:
+    """What the pages of a history are made from. ``runs``: where some are in progress."""
     from meshkit_chaos.dashboard.evidence import one_at_a_time  # noqa: PLC0415  # templates are for those who need them
-    from meshkit_chaos.dashboard.feeds import Feeds  # noqa: PLC0415  # as above
     from meshkit_chaos.dashboard.live import Watch  # noqa: PLC0415  # as above
-    from meshkit_chaos.dashboard.site import GateFiles, Settings, Site  # noqa: PLC0415  # as above
+    from meshkit_chaos.dashboard.sources import GateFiles, Settings, Sources  # noqa: PLC0415  # as above
     from meshkit_chaos.deliver.outbox import Outbox  # noqa: PLC0415  # as above
     from meshkit_chaos.gate.log import GateLog  # noqa: PLC0415  # as above
     from meshkit_chaos.history.overview import Overview  # noqa: PLC0415  # as above
@@ -192,18 +193,15 @@ def parts(
 
     rules = read_policy(policy, None) if policy else None
     kept = GateLog(log) if log is not None else None
-    reader, clock = Overview(history.database), SystemClock()
-    settings = Settings(project=project, policy=rules, compare=compare, served=served)
-    evidence = one_at_a_time(lambda invocation: results_of(history.database, history.store, invocation))
-    site = Site(
-        reader,
-        settings,
-        clock,
-        evidence=evidence,
+    clock = SystemClock()
+    return Sources(
+        reader=Overview(history.database),
+        settings=Settings(project=project, policy=rules, compare=compare, served=served),
+        clock=clock,
+        evidence=one_at_a_time(lambda invocation: results_of(history.database, history.store, invocation)),
         told=Outbox(history.database).newest,
         underway=(lambda: Watch(runs, clock).look().runs) if runs is not None else None,
         gate_files=GateFiles(
             overrides=lambda: read_file(overrides, None), log=lambda: kept.read() if kept is not None else None
         ),
     )
-    return site, Feeds(site, reader, settings, clock), evidence

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from meshkit_chaos.cli.app import say
-from meshkit_chaos.cli.dashboard import parts
+from meshkit_chaos.cli.dashboard import sources
 from meshkit_chaos.cli.histories import open_history
 from meshkit_chaos.clock import SystemClock
 from meshkit_chaos.errors import CannotRun
@@ -75,18 +75,19 @@ def served_parts(history: History, *, host: str, names: tuple[str, ...] = (), ru
     from meshkit_chaos.dashboard.api import Api  # noqa: PLC0415  # only here
     from meshkit_chaos.dashboard.downloads import download  # noqa: PLC0415  # only here
     from meshkit_chaos.dashboard.evidence import build_types  # noqa: PLC0415  # only here
+    from meshkit_chaos.dashboard.feeds import Feeds  # noqa: PLC0415  # only here
     from meshkit_chaos.dashboard.live import Watch  # noqa: PLC0415  # only here
     from meshkit_chaos.dashboard.serve import LOOPBACK, Served  # noqa: PLC0415  # only here
-    from meshkit_chaos.history.overview import Overview  # noqa: PLC0415  # only here
+    from meshkit_chaos.dashboard.site import Site  # noqa: PLC0415  # only here
 
     build_types()
-    site, feeds, evidence = parts(history, **shown, runs=runs, served=True)
+    made_of = sources(history, **shown, runs=runs, served=True)
+    feeds = Feeds(made_of)
     return Served(
-        site=site,
+        site=Site(made_of),
         feeds=feeds,
-        api=Api(Overview(history.database), feeds, evidence),
+        api=Api(made_of.reader, feeds, made_of.evidence),
         download=lambda path: download(history.database, history.store, path),
-        told=site.told,
         watch=(lambda: Watch(runs, SystemClock())) if runs is not None else None,
         hosts=LOOPBACK | {_bracketed(host), *names},
     )

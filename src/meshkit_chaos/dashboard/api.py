@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from meshkit_chaos.dashboard.feeds import Feeds
 from meshkit_chaos.dashboard.latest import Latest
-from meshkit_chaos.dashboard.site import Evidence
+from meshkit_chaos.dashboard.sources import Evidence
 from meshkit_chaos.dashboard.whatif import LONGEST, WhatIfAnswer, what_if
 from meshkit_chaos.errors import UsageError
 from meshkit_chaos.history.model import Ask, OverviewReader, PastInvocation, PastScenario

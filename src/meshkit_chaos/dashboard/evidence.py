@@ -16,7 +16,7 @@ import msgspec
 
 from meshkit_chaos.campaign.log import Line
 from meshkit_chaos.campaign.results import Results
-from meshkit_chaos.dashboard.site import Evidence
+from meshkit_chaos.dashboard.sources import Evidence
 from meshkit_chaos.deliver.action import Action, Receipt
 from meshkit_chaos.errors import HistoryProblem
 from meshkit_chaos.gate.log import LogEntry

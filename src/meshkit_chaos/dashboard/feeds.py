@@ -7,14 +7,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from meshkit_chaos import __version__
-from meshkit_chaos.clock import Clock
 from meshkit_chaos.dashboard.badges import module_badge, release_badge, scenario_badge
 from meshkit_chaos.dashboard.latest import Latest, environments, latest
 from meshkit_chaos.dashboard.metrics import Known, exposition
 from meshkit_chaos.dashboard.quoting import plain, unquoted
-from meshkit_chaos.dashboard.site import COLUMNS, Settings, Site
-from meshkit_chaos.deliver.action import Told
-from meshkit_chaos.history.model import OverviewReader
+from meshkit_chaos.dashboard.sources import COLUMNS, DELIVERIES, Sources
 
 METRICS: Final = "metrics.prom"
 
@@ -22,28 +19,28 @@ METRICS: Final = "metrics.prom"
 class Feeds:
     """One history for other programs."""
 
-    def __init__(self, site: Site, reader: OverviewReader, settings: Settings, clock: Clock) -> None:
-        self._site, self._reader, self._settings, self._clock = site, reader, settings, clock
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
 
     def standings(self) -> tuple[Latest, ...]:
         """How each scenario stands."""
-        return latest(self._reader, self._reader.newest(COLUMNS))
+        return latest(self._sources.reader, self._sources.reader.newest(COLUMNS))
 
-    def metrics(self, told: tuple[Told, ...] = ()) -> str:
-        """Everything that is known, as Prometheus reads it. ``told``: the newest deliveries."""
-        held = self._reader.newest(COLUMNS)
-        cells = self._reader.cells([one.invocation for one in held])
-        policy, decision = self._settings.policy, self._site.decision()
+    def metrics(self) -> str:
+        """Everything that is known, as Prometheus reads it."""
+        held = self._sources.reader.newest(COLUMNS)
+        cells = self._sources.reader.cells([one.invocation for one in held])
+        policy, decision = self._sources.settings.policy, self._sources.decision()
         return exposition(
             Known(
                 version=__version__,
                 newest=held[0].at if held else None,
-                scenarios=latest(self._reader, held),
+                scenarios=latest(self._sources.reader, held),
                 environments=environments(cells),
-                readiness=self._site.ready(),
-                nights=self._site.nights(held) if policy is not None and policy.nightly is not None else None,
+                readiness=self._sources.ready(),
+                nights=self._sources.nights(held) if policy is not None and policy.nightly is not None else None,
                 gate_open=decision.open if decision is not None else None,
-                deliveries=dict(Counter(one.state for one in told)),
+                deliveries=dict(Counter(one.state for one in self._sources.told(DELIVERIES))),
             )
         )
 
@@ -55,11 +52,11 @@ class Feeds:
             return None
         match folder:
             case "":
-                return release_badge(self._site.ready()) if name == "release" else None
+                return release_badge(self._sources.ready()) if name == "release" else None
             case "release":
-                return release_badge(self._site.ready(), unquoted(name))
+                return release_badge(self._sources.ready(), unquoted(name))
             case "module":
-                return module_badge(self._site.ready(), unquoted(name))
+                return module_badge(self._sources.ready(), unquoted(name))
             case "scenario":
                 return self._scenario_badge(unquoted(name))
             case _:
@@ -67,11 +64,11 @@ class Feeds:
 
     def _scenario_badge(self, name: str) -> str:
         one = next((one for one in self.standings() if one.scenario == name), None)
-        return scenario_badge(one, name=name, now=self._clock.wall_ns(), fresh=self._site.fresh())
+        return scenario_badge(one, name=name, now=self._sources.clock.wall_ns(), fresh=self._sources.fresh())
 
     def badges(self) -> Iterator[tuple[str, str]]:
         """The path and the text of every badge there is, for files."""
-        ready, now, fresh = self._site.ready(), self._clock.wall_ns(), self._site.fresh()
+        ready, now, fresh = self._sources.ready(), self._sources.clock.wall_ns(), self._sources.fresh()
         yield "badge/release.svg", release_badge(ready)
         for release, _ in ready.releases:
             yield f"badge/release/{plain(release)}.svg", release_badge(ready, release)

@@ -32,7 +32,6 @@ from meshkit_chaos.dashboard.feeds import Feeds
 from meshkit_chaos.dashboard.live import Watch, messages
 from meshkit_chaos.dashboard.pages import policy
 from meshkit_chaos.dashboard.site import Site
-from meshkit_chaos.deliver.action import Told
 from meshkit_chaos.errors import ChaosError, UsageError
 from meshkit_chaos.slo.codec import encode
 
@@ -62,7 +61,6 @@ class Served:
     feeds: Feeds
     api: Api
     download: Callable[[str], Download | None]
-    told: Callable[[], tuple[Told, ...]]
     watch: Callable[[], Watch] | None = None
     hosts: Collection[str] = LOOPBACK
 
@@ -119,7 +117,7 @@ def _page(served: Served, parts: Mapping[str, str], asked: Mapping[str, str]) ->
 
 def _metrics(served: Served, parts: Mapping[str, str], asked: Mapping[str, str]) -> Answer:
     del parts, asked
-    return Answer(body=served.feeds.metrics(served.told()).encode(), kind=metrics.CONTENT_TYPE)
+    return Answer(body=served.feeds.metrics().encode(), kind=metrics.CONTENT_TYPE)
 
 
 def _badge(served: Served, parts: Mapping[str, str], asked: Mapping[str, str]) -> Answer | None:

@@ -1,0 +1,80 @@
+"""The pages of one thing: a scenario, an invocation, a run.
+
+Each takes what there is, its own path, the name of the thing and what was asked, and gives its text; None: no such thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from meshkit_chaos.campaign.results import Results
+from meshkit_chaos.dashboard import paths
+from meshkit_chaos.dashboard.comparison import Whole
+from meshkit_chaos.dashboard.deliveries import about
+from meshkit_chaos.dashboard.invocation import invocation_page
+from meshkit_chaos.dashboard.run import run_page
+from meshkit_chaos.dashboard.scenario import scenario_page
+from meshkit_chaos.dashboard.sources import DELIVERIES, Sources
+from meshkit_chaos.history.model import Ask, PastRun, PastScenario
+
+RESULTS: Final = 90
+
+
+def scenario_text(sources: Sources, here: str, name: str, parameters: Mapping[str, str]) -> str | None:
+    del parameters
+    results = sources.reader.results(Ask(scenarios=(name,), newest=RESULTS, invalidated=True))
+    if not results:
+        return None
+    made = scenario_page(results, here=here)
+    told = about(sources.told(DELIVERIES), name)
+    return sources.page("scenario.html.j2", here=here, title=made.title, scenario=made, told=told, older="")
+
+
+def invocation_text(sources: Sources, here: str, name: str, parameters: Mapping[str, str]) -> str | None:
+    del parameters
+    found = sources.reader.invocation(name)
+    if found is None:
+        return None
+    return invocation_page_text(sources, here, found)
+
+
+def invocation_page_text(sources: Sources, here: str, found: Whole) -> str:
+    made = invocation_page(*found, here=here)
+    kept = paths.evidence(found[0].invocation, here=here) if sources.settings.served else ""
+    return sources.page("invocation.html.j2", here=here, title=made.sentence, invocation=made, evidence=kept)
+
+
+def run_text(sources: Sources, here: str, name: str, parameters: Mapping[str, str]) -> str | None:
+    del parameters
+    invocation = sources.reader.invocation_of_run(name)
+    found = sources.reader.invocation(invocation) if invocation is not None else None
+    if found is None:
+        return None
+    result, run = next((one, run) for one in found[1] for run in one.runs if run.run == name)
+    with sources.opened(result.invocation) as (results, missing):
+        return run_page_text(sources, here, result, run, results, missing)
+
+
+def run_page_text(
+    sources: Sources, here: str, result: PastScenario, run: PastRun, results: Results | None, missing: str
+) -> str:
+    made = run_page(result, run, results, here=here, missing=missing)
+    ask = paths.what_if(run.run, here=here) if sources.settings.served and results is not None else ""
+    return sources.page("run.html.j2", here=here, title=made.title, page=made, ask=ask)
+
+
+def run_texts(sources: Sources, found: Whole, *, drawn: bool) -> Iterator[tuple[str, str]]:
+    """The pages of all runs of an invocation, whose evidence is opened once."""
+    with sources.opened(found[0].invocation, wanted=drawn) as (results, missing):
+        for one in found[1]:
+            for run in one.runs:
+                path = paths.run(run.run)
+                yield path, run_page_text(sources, path, one, run, results, missing)
+
+
+FOLDERS: Final[Mapping[str, Callable[[Sources, str, str, Mapping[str, str]], str | None]]] = {
+    "scenario": scenario_text,
+    "invocation": invocation_text,
+    "run": run_text,
+}

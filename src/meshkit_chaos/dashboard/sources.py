@@ -1,0 +1,147 @@
+"""What pages are made from: a history, its policy, the gate's files, deliveries, evidence, runs in progress.
+
+Each question that more than one page asks is answered here, so that all pages give the same answer. Only reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from msgspec import Struct
+
+from meshkit_chaos.campaign.results import Results
+from meshkit_chaos.clock import Clock
+from meshkit_chaos.dashboard import paths
+from meshkit_chaos.dashboard.following import Underway
+from meshkit_chaos.dashboard.nights import Night, nights
+from meshkit_chaos.dashboard.pages import page
+from meshkit_chaos.dashboard.readiness import Readiness, readiness, releases
+from meshkit_chaos.dashboard.wording import minute
+from meshkit_chaos.deliver.action import Told
+from meshkit_chaos.errors import HistoryProblem
+from meshkit_chaos.gate.decide import decide
+from meshkit_chaos.gate.decision import Decision
+from meshkit_chaos.gate.evidence import gather
+from meshkit_chaos.gate.overrides import Overrides
+from meshkit_chaos.gate.policy import Policy
+from meshkit_chaos.gate.subject import Subject
+from meshkit_chaos.history.model import OverviewReader, PastInvocation
+from meshkit_chaos.slo import Duration
+
+COLUMNS: Final = 30
+INVOCATIONS: Final = 60
+DELIVERIES: Final = 300
+FRESH: Final = Duration.parse("36h")
+
+Evidence = Callable[[str], AbstractContextManager[Results | None]]
+"""Opens the results of an invocation for as long as somebody looks at them; None where they are not at hand."""
+
+
+@contextmanager
+def no_evidence(invocation: str) -> Iterator[Results | None]:
+    """Only what the index knows is shown."""
+    del invocation
+    yield None
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """``project``: what people call what is tested. ``policy``: for the schedule, and for what a release needs.
+
+    ``compare``: an address with ``{last}`` and ``{first}`` for two commits, such as a forge's page of what lies between.
+    ``served``: forms that ask for another page have somebody to answer them.
+    """
+
+    project: str
+    policy: Policy | None = None
+    compare: str = ""
+    served: bool = False
+
+
+def nothing_told(count: int) -> tuple[Told, ...]:
+    """No outbox is looked at."""
+    del count
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateFiles:
+    """What people keep beside a history, read anew for each page: overrides, and the bytes of the gate's log (None: no log)."""
+
+    overrides: Callable[[], Overrides] = Overrides
+    log: Callable[[], bytes | None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """``underway``: None where no runs in progress are followed. ``told``: so many of the newest deliveries."""
+
+    reader: OverviewReader
+    settings: Settings
+    clock: Clock
+    evidence: Evidence = no_evidence
+    gate_files: GateFiles = GateFiles()
+    underway: Callable[[], tuple[Underway, ...]] | None = None
+    told: Callable[[int], tuple[Told, ...]] = nothing_told
+
+    def page(self, template: str, *, here: str, title: str, **values: object) -> str:
+        made = minute(self.clock.wall_ns())
+        more = () if self.underway is None else ((paths.LIVE, "Live"),)
+        return page(template, here=here, title=title, project=self.settings.project, made=made, more=more, **values)
+
+    @contextmanager
+    def opened(self, invocation: str, *, wanted: bool = True) -> Iterator[tuple[Results | None, str]]:
+        """The results of an invocation, or why they are not at hand."""
+        if not wanted:
+            yield None, "this export draws only its newest runs from their evidence"
+            return
+        with ExitStack() as stack:
+            try:
+                results, missing = stack.enter_context(self.evidence(invocation)), ""
+            except HistoryProblem as problem:
+                results, missing = None, problem.message
+            yield results, missing
+
+    def fresh(self) -> Duration:
+        """How old a pass may be."""
+        policy = self.settings.policy
+        return max((one.fresh for one in policy.requirements), key=lambda one: one.ns, default=FRESH) if policy else FRESH
+
+    def nights(self, held: Sequence[PastInvocation]) -> tuple[Night, ...]:
+        """Invocations (newest first) as nights, with gaps where the policy has a schedule."""
+        policy = self.settings.policy
+        return nights(held, nightly=policy.nightly if policy else None, now=self.clock.wall_ns())
+
+    def ready(self, here: str = paths.READINESS) -> Readiness:
+        """How each module stands in each of the newest releases; its links are as seen from ``here``."""
+        policy = self.settings.policy
+        by = policy.regression.baseline.releases_by if policy and policy.regression else ""
+        key, held = releases(self.reader.newest(INVOCATIONS), key=by)
+        cells = self.reader.cells([one.invocation for release in held for one in release.invocations])
+        return readiness(
+            key,
+            held,
+            cells,
+            self.reader.known(),
+            now=self.clock.wall_ns(),
+            fresh=self.fresh(),
+            here=here,
+            compare=self.settings.compare,
+        )
+
+    def decision(self, overrides: Overrides | None = None) -> Decision | None:
+        """What the gate says of the newest build, if a policy and a build are known."""
+        now = self.clock.wall_ns()
+        policy, newest = self.settings.policy, self.reader.newest(1)
+        if policy is None or not newest:
+            return None
+        found = self.reader.invocation(newest[0].invocation)
+        runs = [run for one in (found[1] if found else ()) for run in one.runs]
+        members = {member: digest for run in runs for member, digest in run.binaries.items()}
+        subject = Subject(pairs=newest[0].subject, members=members if policy.match == "digest" else {})
+        if not subject.known(policy.match):
+            return None
+        evidence = gather(self.reader, policy, subject, now=now)
+        return decide(policy, evidence, subject=subject, now=now, overrides=overrides or self.gate_files.overrides())
