@@ -147,12 +147,13 @@ def test_no_text_of_a_record_becomes_markup(turn: int, tmp_path: Path) -> None:
     evidence = evidence_of(TWO)
     with opened(tmp_path / "history") as held:
         held.add(written(variant(attacked(evidence, turned(turn)), 0), tmp_path / "out"))
-        site = Site(
-            Overview(held.database),
-            Settings(project="mesh", served=True),
-            ManualClock(wall_ns=NOW),
+        made_of = Sources(
+            reader=Overview(held.database),
+            settings=Settings(project="mesh", served=True),
+            clock=ManualClock(wall_ns=NOW),
             evidence=lambda invocation: results_of(held.database, held.store, invocation),
         )
+        site = Site(made_of)
         for one in held.results(Ask(invalidated=True)):
             for run in one.runs:
                 page = site.page(f"run/{run.run}.html") or ""
