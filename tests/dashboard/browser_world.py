@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 from gate_worlds import HOUR, NOW, SECOND, invocation, one_run, policy, result
-from history_builder import START, TWO, evidence_of, opened, variant, written
+from history_builder import JOURNAL, START, TWO, evidence_of, opened, variant, written
 
 from meshkit_chaos.clock import ManualClock, SystemClock
 from meshkit_chaos.dashboard.following import Underway
@@ -71,6 +71,11 @@ class BrowserWorld:
 
     def watch(self) -> Watch:
         return Watch(self.runs, SystemClock())
+
+    @staticmethod
+    def whole_journal() -> bytes:
+        """What the run in progress will have written when it is done."""
+        return evidence_of(TWO)[JOURNAL]
 
     def served(self) -> Any:
         """The same, as the parts of the server."""
