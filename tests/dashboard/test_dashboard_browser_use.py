@@ -137,11 +137,14 @@ def test_what_if_answers(mode: str, world: BrowserWorld, browser: Any, homes: di
         asked = shown.locator("[data-what-if] input").first
         said = shown.locator("[data-said]").first
         assert said.inner_text() == "would fail"
-        asked.fill("60")
-        assert said.inner_text() == "would pass"
-        asked.press("Tab")
+        asked.fill("2")
+        assert said.inner_text() == "would pass, if it was watched for 2 s"
+        assert said.get_attribute("class") == "word inconclusive"
         if mode == "server":
-            shown.get_by_text("the objective would be pass").wait_for()
+            for limit, verdict in (("2", "pass"), ("60", "inconclusive")):
+                asked.fill(limit)
+                asked.press("Tab")
+                shown.get_by_text(f"the objective would be {verdict}").wait_for()
         asked.fill("")
         assert said.inner_text() == ""
 

@@ -27,14 +27,21 @@ document.addEventListener("keydown", (event) => {
   }
 });
 // What if: the judge's own rule. All of the interval within the limit passes, all of it beyond fails, anything else is open.
+// Beyond the limit that was judged, nobody here knows whether the run was watched for so long; without that there is no pass.
 for (const input of document.querySelectorAll("[data-what-if] input")) {
   const said = input.closest("p").querySelector("[data-said]");
   const apply = () => {
     const limit = input.valueAsNumber;
     const lo = Number(input.dataset.lo);
     const hi = input.dataset.hi === "" ? Infinity : Number(input.dataset.hi);
-    said.textContent = Number.isNaN(limit) ? "" : hi <= limit ? "would pass" : lo > limit ? "would fail" : "would be inconclusive";
-    said.className = Number.isNaN(limit) ? "" : hi <= limit ? "word pass" : lo > limit ? "word fail" : "word inconclusive";
+    const watched = limit <= Number(input.defaultValue);
+    const [tone, text] = Number.isNaN(limit) ? ["", ""]
+      : hi <= limit && watched ? ["pass", "would pass"]
+      : hi <= limit ? ["inconclusive", `would pass, if it was watched for ${limit} s`]
+      : lo > limit ? ["fail", "would fail"]
+      : ["inconclusive", "would be inconclusive"];
+    said.textContent = text;
+    said.className = tone && `word ${tone}`;
   };
   // A server judges the whole run again; the newest question is the one that is answered.
   let asked = 0;
