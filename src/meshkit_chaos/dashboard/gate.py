@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from msgspec import Struct
 
@@ -64,14 +65,16 @@ class GatePage(Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...]
 
 
-def gate_page(decision: Decision | None, overrides: Overrides, chain: Chain | None, *, now: int, here: str) -> GatePage:
-    """``chain``: the log as it was read and verified; None where there is none."""
+def gate_page(
+    decision: Decision | None, overrides: Overrides, chain: Chain | None, *, now: int, here: str, known: AbstractSet[str]
+) -> GatePage:
+    """``chain``: the log as it was read and verified; None where there is none. ``known``: scenarios that have a page."""
     entries = chain.entries if chain is not None else ()
     return GatePage(
         headline=headline(decision) if decision is not None else "",
         open=decision.open if decision is not None else False,
         subject=released(decision) if decision is not None else "",
-        items=tuple(_item(item, here=here) for item in ordered(decision)) if decision is not None else (),
+        items=tuple(_item(item, here=here, known=known) for item in ordered(decision)) if decision is not None else (),
         notes=tuple(one_line(note) for note in decision.notes) if decision is not None else (),
         overrides=tuple(
             _override(one, now=now) for one in sorted(overrides.entries, key=lambda one: one.expires, reverse=True)
@@ -123,11 +126,11 @@ def _chain(chain: Chain | None) -> str:
     return f"{counted(len(chain.entries), 'line')}, each follows on the one before; the head is {chain.head}"
 
 
-def _item(item: Item, *, here: str) -> ItemLine:
+def _item(item: Item, *, here: str, known: AbstractSet[str]) -> ItemLine:
     tone: VerdictName = "pass" if item.code in GOOD else "fail" if item.code in EVIDENCE else "inconclusive"
     return ItemLine(
         about=name(item),
-        href=paths.relative(paths.scenario(item.scenario), here=here) if item.scenario else "",
+        href=paths.relative(paths.scenario(item.scenario), here=here) if item.scenario in known else "",
         tone=tone,
         code=item.code,
         sentence=one_line(item.sentence),

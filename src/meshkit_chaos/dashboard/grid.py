@@ -34,8 +34,16 @@ class GridCell(Struct, frozen=True, kw_only=True):
     set_aside: bool = False
     waived: bool = False
 
+    @property
+    def label(self) -> str:
+        """What is seen, as it is seen; then everything."""
+        flags = ("flaky",) * self.flaky + ("waived",) * self.waived
+        return "; ".join(filter(None, (" ".join((*flags, self.time)).strip(), self.words)))
+
 
 class GridRow(Struct, frozen=True, kw_only=True):
+    """``href``: empty for a scenario that never left a result, so that there is no page of it."""
+
     scenario: str
     title: str
     href: str
@@ -123,7 +131,7 @@ def _row(
     return GridRow(
         scenario=name,
         title=(known.title if known else "") or name,
-        href=paths.relative(paths.scenario(name), here=here),
+        href=paths.relative(paths.scenario(name), here=here) if known else "",
         owner=known.owner if known else "",
         severity=known.severity if known else "",
         modules=known.modules if known else (),

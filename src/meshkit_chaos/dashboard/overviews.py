@@ -77,7 +77,8 @@ def gate_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str
     overrides = sources.gate_files.overrides()
     log = sources.gate_files.log()
     decision = sources.decision(overrides)
-    made = gate_page(decision, overrides, verify(log) if log is not None else None, now=now, here=here)
+    known = {one.scenario for one in sources.reader.known()}
+    made = gate_page(decision, overrides, verify(log) if log is not None else None, now=now, here=here, known=known)
     return sources.page("gate.html.j2", here=here, title="Gate", gate=made)
 
 

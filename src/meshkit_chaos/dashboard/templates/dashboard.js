@@ -27,14 +27,21 @@ document.addEventListener("keydown", (event) => {
   }
 });
 // What if: the judge's own rule. All of the interval within the limit passes, all of it beyond fails, anything else is open.
+// Beyond the limit that was judged, nobody here knows whether the run was watched for so long; without that there is no pass.
 for (const input of document.querySelectorAll("[data-what-if] input")) {
   const said = input.closest("p").querySelector("[data-said]");
   const apply = () => {
     const limit = input.valueAsNumber;
     const lo = Number(input.dataset.lo);
     const hi = input.dataset.hi === "" ? Infinity : Number(input.dataset.hi);
-    said.textContent = Number.isNaN(limit) ? "" : hi <= limit ? "would pass" : lo > limit ? "would fail" : "would be inconclusive";
-    said.className = Number.isNaN(limit) ? "" : hi <= limit ? "word pass" : lo > limit ? "word fail" : "word inconclusive";
+    const watched = limit <= Number(input.defaultValue);
+    const [tone, text] = Number.isNaN(limit) ? ["", ""]
+      : hi <= limit && watched ? ["pass", "would pass"]
+      : hi <= limit ? ["inconclusive", `would pass, if it was watched for ${limit} s`]
+      : lo > limit ? ["fail", "would fail"]
+      : ["inconclusive", "would be inconclusive"];
+    said.textContent = text;
+    said.className = tone && `word ${tone}`;
   };
   // A server judges the whole run again; the newest question is the one that is answered.
   let asked = 0;
@@ -111,3 +118,43 @@ for (const list of document.querySelectorAll("[data-live]")) {
     while (lines.children.length > 200) lines.firstElementChild.remove();
   });
 }
+// Times are told in UTC. A reader may have them by the own clock: only what is shown changes, and it can be taken back.
+for (const button of document.querySelectorAll("[data-zone]")) {
+  const said = document.querySelector("[data-zone-said]");
+  const [here, utc] = [Intl.DateTimeFormat().resolvedOptions().timeZone, said.textContent];
+  const pattern = /(\d{4}-\d\d-\d\d) (\d\d:\d\d)(:\d\d)? UTC/g;
+  const told = new Map(); // each text that was changed, and what it said
+  const two = (number) => String(number).padStart(2, "0");
+  const local = (text, day, minute, second = "") => {
+    const at = new Date(`${day}T${minute}${second || ":00"}Z`);
+    if (Number.isNaN(at.getTime())) return text;
+    const ahead = -at.getTimezoneOffset();
+    const zone = `${ahead < 0 ? "\u2212" : "+"}${two(Math.floor(Math.abs(ahead) / 60))}:${two(Math.abs(ahead) % 60)}`;
+    const date = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+    return `${date} ${two(at.getHours())}:${two(at.getMinutes())}${second && `:${two(at.getSeconds())}`} ${zone}`;
+  };
+  const toLocal = () => {
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let node = texts.nextNode(); node; node = texts.nextNode()) {
+      if (["SCRIPT", "STYLE", "CODE", "PRE"].includes(node.parentElement.tagName)) continue;
+      const changed = node.data.replace(pattern, local);
+      if (changed !== node.data) {
+        told.set(node, node.data);
+        node.data = changed;
+      }
+    }
+  };
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const back = told.size > 0;
+    if (back) for (const [node, text] of told) node.data = text;
+    if (back) told.clear();
+    else toLocal();
+    said.textContent = back ? utc : `times as in ${here}; days are UTC`;
+    button.textContent = back ? "Show my local time" : "Show times in UTC";
+  });
+}
+// What is folded is printed too.
+addEventListener("beforeprint", () => {
+  for (const one of document.querySelectorAll("details:not([open])")) one.open = true;
+});
