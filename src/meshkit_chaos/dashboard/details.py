@@ -12,6 +12,7 @@ from meshkit_chaos.campaign.results import Results
 from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.comparison import Whole
 from meshkit_chaos.dashboard.deliveries import about
+from meshkit_chaos.dashboard.grid_pages import grid_part_text
 from meshkit_chaos.dashboard.invocation import invocation_page
 from meshkit_chaos.dashboard.run import run_page
 from meshkit_chaos.dashboard.scenario import scenario_page
@@ -74,6 +75,7 @@ def run_texts(sources: Sources, found: Whole, *, drawn: bool) -> Iterator[tuple[
 
 
 FOLDERS: Final[Mapping[str, Callable[[Sources, str, str, Mapping[str, str]], str | None]]] = {
+    "grid": grid_part_text,
     "scenario": scenario_text,
     "invocation": invocation_text,
     "run": run_text,

@@ -109,10 +109,11 @@ class Sources:
         policy = self.settings.policy
         return max((one.fresh for one in policy.requirements), key=lambda one: one.ns, default=FRESH) if policy else FRESH
 
-    def nights(self, held: Sequence[PastInvocation]) -> tuple[Night, ...]:
-        """Invocations (newest first) as nights, with gaps where the policy has a schedule."""
+    def nights(self, held: Sequence[PastInvocation], *, until: int | None = None) -> tuple[Night, ...]:
+        """Invocations (newest first) as nights, with gaps where the policy has a schedule, up to an instant or to now."""
         policy = self.settings.policy
-        return nights(held, nightly=policy.nightly if policy else None, now=self.clock.wall_ns())
+        now = self.clock.wall_ns() if until is None else until
+        return nights(held, nightly=policy.nightly if policy else None, now=now)
 
     def ready(self, here: str = paths.READINESS) -> Readiness:
         """How each module stands in each of the newest releases; its links are as seen from ``here``."""

@@ -111,3 +111,10 @@ for (const list of document.querySelectorAll("[data-live]")) {
     while (lines.children.length > 200) lines.firstElementChild.remove();
   });
 }
+// What a cell says, shown to those who point at it: it stands in the page once.
+for (const table of document.querySelectorAll(".cells")) {
+  table.addEventListener("pointerover", (event) => {
+    const told = event.target.closest("[aria-label]");
+    if (told && table.contains(told)) told.title = told.getAttribute("aria-label");
+  });
+}
