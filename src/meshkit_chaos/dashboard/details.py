@@ -42,8 +42,9 @@ def invocation_text(sources: Sources, here: str, name: str, parameters: Mapping[
 
 def invocation_page_text(sources: Sources, here: str, found: Whole) -> str:
     made = invocation_page(*found, here=here)
+    grid_link = paths.relative(paths.GRID, here=here)
     kept = paths.evidence(found[0].invocation, here=here) if sources.settings.served else ""
-    return sources.page("invocation.html.j2", here=here, title=made.sentence, invocation=made, evidence=kept)
+    return sources.page("invocation.html.j2", here=here, title=made.sentence, invocation=made, evidence=kept, grid=grid_link)
 
 
 def run_text(sources: Sources, here: str, name: str, parameters: Mapping[str, str]) -> str | None:

@@ -65,9 +65,9 @@ def gate_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str
     now = sources.clock.wall_ns()
     overrides = sources.gate_files.overrides()
     log = sources.gate_files.log()
-    decision = sources.decision(overrides)
-    made = gate_page(decision, overrides, verify(log) if log is not None else None, now=now, here=here)
-    return sources.page("gate.html.j2", here=here, title="Gate", gate=made)
+    standing = sources.standing(overrides)
+    made = gate_page(standing.decision, overrides, verify(log) if log is not None else None, now=now, here=here)
+    return sources.page("gate.html.j2", here=here, title="Gate", gate=made, deciding=not standing.current)
 
 
 def binaries_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str:
