@@ -18,6 +18,7 @@ from meshkit_chaos.report.escape import one_line
 from meshkit_chaos.report.gate_words import headline, name, ordered, released, story
 
 MOST_ENTRIES = 100
+MOST_ITEMS = 140
 
 
 class ItemLine(Struct, frozen=True, kw_only=True):
@@ -74,8 +75,10 @@ def gate_page(
         headline=headline(decision) if decision is not None else "",
         open=decision.open if decision is not None else False,
         subject=released(decision) if decision is not None else "",
-        items=tuple(_item(item, here=here, known=known) for item in ordered(decision)) if decision is not None else (),
-        notes=tuple(one_line(note) for note in decision.notes) if decision is not None else (),
+        items=tuple(_item(item, here=here, known=known) for item in ordered(decision)[:MOST_ITEMS])
+        if decision is not None
+        else (),
+        notes=_notes(decision) if decision is not None else (),
         overrides=tuple(
             _override(one, now=now) for one in sorted(overrides.entries, key=lambda one: one.expires, reverse=True)
         ),
@@ -84,6 +87,12 @@ def gate_page(
         chain=_chain(chain),
         problems=tuple(one_line(problem) for problem in chain.problems) if chain is not None else (),
     )
+
+
+def _notes(decision: Decision) -> tuple[str, ...]:
+    more = len(decision.items) - MOST_ITEMS
+    cut = (f"{more} more are not shown here, as they come last; `meshkit-chaos gate check` tells all",) if more > 0 else ()
+    return (*cut, *(one_line(note) for note in decision.notes))
 
 
 def waived(entries: Sequence[LogEntry]) -> frozenset[tuple[str, str]]:

@@ -11,10 +11,10 @@ from meshkit_chaos.dashboard.comparison import compare_page
 from meshkit_chaos.dashboard.coverage import coverage
 from meshkit_chaos.dashboard.deliveries import deliveries
 from meshkit_chaos.dashboard.following import Underway
-from meshkit_chaos.dashboard.gate import gate_page, waived
-from meshkit_chaos.dashboard.grid import grid
+from meshkit_chaos.dashboard.gate import gate_page
+from meshkit_chaos.dashboard.grid_pages import grid_text
 from meshkit_chaos.dashboard.readiness import MEANINGS, TONES, WORDS
-from meshkit_chaos.dashboard.sources import COLUMNS, DELIVERIES, INVOCATIONS, Sources
+from meshkit_chaos.dashboard.sources import DELIVERIES, INVOCATIONS, Sources
 from meshkit_chaos.faults import CATALOGUE
 from meshkit_chaos.gate.log import verify
 from meshkit_chaos.history.model import Ask
@@ -42,17 +42,6 @@ def readiness_text(sources: Sources, here: str, parameters: Mapping[str, str]) -
     )
 
 
-def grid_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str:
-    del parameters
-    held = sources.reader.newest(COLUMNS)
-    columns = sources.nights(held)
-    cells = sources.reader.cells([one.invocation for one in held])
-    log = sources.gate_files.log()
-    accepted = waived(verify(log).entries) if log is not None else frozenset()
-    made = grid(columns, cells, sources.reader.known(), here=here, waived=accepted)
-    return sources.page("grid.html.j2", here=here, title="Grid", grid=made, older="")
-
-
 def coverage_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str:
     del parameters
     decided = sources.reader.results(Ask(verdicts=("pass", "fail"), newest=PROOFS))
@@ -76,10 +65,11 @@ def gate_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str
     now = sources.clock.wall_ns()
     overrides = sources.gate_files.overrides()
     log = sources.gate_files.log()
-    decision = sources.decision(overrides)
+    standing = sources.standing(overrides)
     known = {one.scenario for one in sources.reader.known()}
-    made = gate_page(decision, overrides, verify(log) if log is not None else None, now=now, here=here, known=known)
-    return sources.page("gate.html.j2", here=here, title="Gate", gate=made)
+    chain = verify(log) if log is not None else None
+    made = gate_page(standing.decision, overrides, chain, now=now, here=here, known=known)
+    return sources.page("gate.html.j2", here=here, title="Gate", gate=made, deciding=not standing.current)
 
 
 def binaries_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str:

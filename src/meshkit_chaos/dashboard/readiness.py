@@ -193,7 +193,7 @@ class _Looker:
         newest = mine[0]
         failed = next((cell for cell in mine if cell.verdict == "fail" and self._same_build(cell, newest)), None)
         if failed is not None:
-            earlier = [name for names in self._names[column + 1 :] for name in names]
+            earlier = frozenset[str]().union(*self._names[column + 1 :])
             passed = any(cell.verdict == "pass" and cell.counts and cell.invocation in earlier for cell in every)
             return ("regressed" if passed else "fail"), "fails", failed
         if newest.verdict != "pass":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from msgspec import Struct
 from meshkit_chaos.campaign.results import Results
 from meshkit_chaos.clock import Clock
 from meshkit_chaos.dashboard import paths
+from meshkit_chaos.dashboard.deciding import Decider, Standing
 from meshkit_chaos.dashboard.following import Underway
 from meshkit_chaos.dashboard.nights import Night, nights
 from meshkit_chaos.dashboard.pages import page
@@ -85,6 +86,7 @@ class Sources:
     gate_files: GateFiles = GateFiles()
     underway: Callable[[], tuple[Underway, ...]] | None = None
     told: Callable[[int], tuple[Told, ...]] = nothing_told
+    decider: Decider = field(default_factory=Decider)
 
     def page(self, template: str, *, here: str, title: str, **values: object) -> str:
         made = minute(self.clock.wall_ns())
@@ -109,10 +111,11 @@ class Sources:
         policy = self.settings.policy
         return max((one.fresh for one in policy.requirements), key=lambda one: one.ns, default=FRESH) if policy else FRESH
 
-    def nights(self, held: Sequence[PastInvocation]) -> tuple[Night, ...]:
-        """Invocations (newest first) as nights, with gaps where the policy has a schedule."""
+    def nights(self, held: Sequence[PastInvocation], *, until: int | None = None) -> tuple[Night, ...]:
+        """Invocations (newest first) as nights, with gaps where the policy has a schedule, up to an instant or to now."""
         policy = self.settings.policy
-        return nights(held, nightly=policy.nightly if policy else None, now=self.clock.wall_ns())
+        now = self.clock.wall_ns() if until is None else until
+        return nights(held, nightly=policy.nightly if policy else None, now=now)
 
     def ready(self, here: str = paths.READINESS) -> Readiness:
         """How each module stands in each of the newest releases; its links are as seen from ``here``."""
@@ -132,7 +135,16 @@ class Sources:
         )
 
     def decision(self, overrides: Overrides | None = None) -> Decision | None:
-        """What the gate says of the newest build, if a policy and a build are known."""
+        """What the gate says of the newest build, if a policy and a build are known, and if it has decided by now."""
+        standing = self.standing(overrides)
+        return standing.decision if standing.current else None
+
+    def standing(self, overrides: Overrides | None = None) -> Standing:
+        """The same, and where it has not decided yet, what it said before."""
+        accepted = overrides or self.gate_files.overrides()
+        return self.decider.standing(accepted, lambda: self._decide(accepted))
+
+    def _decide(self, overrides: Overrides) -> Decision | None:
         now = self.clock.wall_ns()
         policy, newest = self.settings.policy, self.reader.newest(1)
         if policy is None or not newest:
@@ -144,4 +156,4 @@ class Sources:
         if not subject.known(policy.match):
             return None
         evidence = gather(self.reader, policy, subject, now=now)
-        return decide(policy, evidence, subject=subject, now=now, overrides=overrides or self.gate_files.overrides())
+        return decide(policy, evidence, subject=subject, now=now, overrides=overrides)

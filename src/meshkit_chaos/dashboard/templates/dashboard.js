@@ -158,3 +158,8 @@ for (const button of document.querySelectorAll("[data-zone]")) {
 addEventListener("beforeprint", () => {
   for (const one of document.querySelectorAll("details:not([open])")) one.open = true;
 });
+// What a cell says, shown to those who point at it: it stands in the page once.
+for (const table of document.querySelectorAll(".cells")) {
+  table.addEventListener("pointerover", (event) => {
+    const told = event.target.closest("[aria-label]");
+    if (told && table.contains(told)) told.title = told.getAttribute("aria-label");
