@@ -136,7 +136,7 @@ def harmless(text: str, path: str) -> str:
     assert shape.elements <= ELEMENTS, (path, shape.elements - ELEMENTS)
     assert shape.scripts == 1, path
     for link in shape.links:
-        assert re.fullmatch(r"(?:https://forge/|[\w./~-]*(?:#[\w.~-]*)?$).*", link), (path, link)
+        assert re.fullmatch(r"(?:https://forge/|[\w./~-]*(?:#(?:filter=)?[\w.~%-]*)?$).*", link), (path, link)
     assert not re.search("[\\x00-\\x08\\x0b-\\x1f\\x7f\u2028\u2029\u202e\ufeff]", text), path
     return shape.words
 

@@ -13,12 +13,14 @@ from meshkit_chaos.dashboard.deliveries import deliveries
 from meshkit_chaos.dashboard.following import Underway
 from meshkit_chaos.dashboard.gate import gate_page, waived
 from meshkit_chaos.dashboard.grid import grid
-from meshkit_chaos.dashboard.readiness import MEANINGS, TONES, WORDS
 from meshkit_chaos.dashboard.sources import COLUMNS, DELIVERIES, INVOCATIONS, Sources
+from meshkit_chaos.dashboard.standing import MEANINGS, TONES, WORDS, WORST_FIRST
 from meshkit_chaos.faults import CATALOGUE
 from meshkit_chaos.gate.log import verify
 from meshkit_chaos.history.model import Ask
+from meshkit_chaos.report.gate_words import headline
 
+READINESS_VIEWS: Final = {paths.BY_VERSION: "version", paths.BY_BRANCH: "branch"}
 PROOFS: Final = 3
 """So many of the newest results of each scenario tell which faults were exercised."""
 
@@ -28,17 +30,30 @@ def live_text(sources: Sources, here: str, runs: tuple[Underway, ...]) -> str:
     return sources.page("live.html.j2", here=here, title="In progress", runs=runs, stream=paths.LIVE_STREAM, grid=grid_link)
 
 
-def readiness_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str:
+def readiness_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str | None:
+    """By what tells releases apart; also by version and by branch, each where that is something else and is known."""
     del parameters
+    newest = sources.reader.newest(INVOCATIONS)
+    usual = sources.key(newest)
+    views = {paths.READINESS: usual} | {path: key for path, key in READINESS_VIEWS.items() if key != usual}
+    known = {path: key for path, key in views.items() if path == paths.READINESS or any(key in one.subject for one in newest)}
+    if here not in known:
+        return None
+    decision = sources.decision()
     return sources.page(
         "readiness.html.j2",
         here=here,
         title="Readiness",
-        readiness=sources.ready(here),
+        readiness=sources.ready(here, by=known[here]),
+        views=[(paths.relative(path, here=here), key, path == here) for path, key in known.items()],
+        gate=headline(decision) if decision is not None else "",
+        gate_open=decision is not None and decision.open,
+        gate_link=paths.relative(paths.GATE, here=here),
         grid_link=paths.relative(paths.GRID, here=here),
         tones=TONES,
         standing_words=WORDS,
         standing_meanings=MEANINGS,
+        worst_first=WORST_FIRST,
     )
 
 
@@ -93,8 +108,9 @@ def deliveries_text(sources: Sources, here: str, parameters: Mapping[str, str]) 
     return sources.page("deliveries.html.j2", here=here, title="Deliveries", deliveries=made)
 
 
-PAGES: Final[Mapping[str, Callable[[Sources, str, Mapping[str, str]], str]]] = {
+PAGES: Final[Mapping[str, Callable[[Sources, str, Mapping[str, str]], str | None]]] = {
     paths.READINESS: readiness_text,
+    **dict.fromkeys(READINESS_VIEWS, readiness_text),
     paths.GRID: grid_text,
     paths.COVERAGE: coverage_text,
     paths.COMPARE: compare_text,

@@ -7,6 +7,8 @@ from typing import Final
 from meshkit_chaos.dashboard.quoting import link, plain, unquoted
 
 READINESS: Final = "index.html"
+BY_VERSION: Final = "by-version.html"
+BY_BRANCH: Final = "by-branch.html"
 GRID: Final = "grid.html"
 COVERAGE: Final = "coverage.html"
 COMPARE: Final = "compare.html"

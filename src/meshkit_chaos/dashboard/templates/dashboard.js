@@ -16,6 +16,8 @@ for (const input of document.querySelectorAll("[data-filter]")) {
   };
   input.form.addEventListener("submit", (event) => event.preventDefault());
   input.addEventListener("input", apply);
+  const given = new URLSearchParams(location.hash.slice(1)).get("filter");
+  if (given) input.value = given;
   apply();
 }
 // "/" goes to the filter, as people expect.
