@@ -45,6 +45,7 @@ PURE_MODULES = {
     "dashboard/readiness.py",
     "dashboard/releases.py",
     "dashboard/scenario.py",
+    "dashboard/search.py",
     "dashboard/standing.py",
     "dashboard/trend.py",
     "dashboard/waivers.py",

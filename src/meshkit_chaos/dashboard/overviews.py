@@ -13,6 +13,7 @@ from meshkit_chaos.dashboard.deliveries import deliveries
 from meshkit_chaos.dashboard.following import Underway
 from meshkit_chaos.dashboard.gate import gate_page, waived
 from meshkit_chaos.dashboard.grid import grid
+from meshkit_chaos.dashboard.search import search_page
 from meshkit_chaos.dashboard.sources import COLUMNS, DELIVERIES, INVOCATIONS, Sources
 from meshkit_chaos.dashboard.standing import MEANINGS, TONES, WORDS, WORST_FIRST
 from meshkit_chaos.faults import CATALOGUE
@@ -21,6 +22,7 @@ from meshkit_chaos.history.model import Ask
 from meshkit_chaos.report.gate_words import headline
 
 READINESS_VIEWS: Final = {paths.BY_VERSION: "version", paths.BY_BRANCH: "branch"}
+BUILDS: Final = 500
 PROOFS: Final = 3
 """So many of the newest results of each scenario tell which faults were exercised."""
 
@@ -108,6 +110,15 @@ def deliveries_text(sources: Sources, here: str, parameters: Mapping[str, str]) 
     return sources.page("deliveries.html.j2", here=here, title="Deliveries", deliveries=made)
 
 
+def search_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str:
+    """What is asked for in the address, found by the server; else an index that the page itself looks through."""
+    question = parameters.get("q", "")
+    newest = sources.reader.results(Ask(newest=1, invalidated=True))
+    held = sources.reader.newest(BUILDS)
+    made = search_page(sources.reader.known(), held, newest, sources.told(DELIVERIES), question=question, here=here)
+    return sources.page("search.html.j2", here=here, title="Search", search=made, served=sources.settings.served)
+
+
 PAGES: Final[Mapping[str, Callable[[Sources, str, Mapping[str, str]], str | None]]] = {
     paths.READINESS: readiness_text,
     **dict.fromkeys(READINESS_VIEWS, readiness_text),
@@ -117,4 +128,5 @@ PAGES: Final[Mapping[str, Callable[[Sources, str, Mapping[str, str]], str | None
     paths.GATE: gate_text,
     paths.DELIVERIES: deliveries_text,
     paths.BINARIES: binaries_text,
+    paths.SEARCH: search_text,
 }

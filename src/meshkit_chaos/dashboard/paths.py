@@ -15,6 +15,7 @@ COMPARE: Final = "compare.html"
 GATE: Final = "gate.html"
 DELIVERIES: Final = "deliveries.html"
 BINARIES: Final = "binaries.html"
+SEARCH: Final = "search.html"
 LIVE: Final = "live.html"
 LIVE_STREAM: Final = "live/stream"
 
