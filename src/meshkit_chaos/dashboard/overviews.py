@@ -73,7 +73,15 @@ def grid_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str
 def coverage_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str:
     del parameters
     decided = sources.reader.results(Ask(verdicts=("pass", "fail"), newest=PROOFS))
-    made = coverage(decided, sources.reader.known(), tuple(CATALOGUE), now=sources.clock.wall_ns(), here=here)
+    policy = sources.settings.policy
+    made = coverage(
+        decided,
+        sources.reader.known(),
+        tuple(CATALOGUE),
+        now=sources.clock.wall_ns(),
+        here=here,
+        within=policy.exercised_within if policy is not None else None,
+    )
     return sources.page("coverage.html.j2", here=here, title="Coverage", coverage=made)
 
 

@@ -146,7 +146,8 @@ class Looker:
         mine = [cell for cell in every if cell.invocation in self._names[column] and cell.counts]
         failed = next((cell for cell in mine if cell.verdict == "fail" and self._same_build(cell, mine[0])), None)
         if failed is not None:
-            return Judged("regressed" if self._passed_before(column, every, failed) else "fail", "fails", failed)
+            before = self._passed_before(column, every, failed)
+            return Judged("regressed" if before else "fail", f"failed on {day(failed.at)}", failed)
         lost = self._lost(column, scenario, every)
         if lost is not None:
             return Judged("missing", f"announced on {day(lost.at)}, and left no result")
