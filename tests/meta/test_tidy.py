@@ -25,6 +25,7 @@ CLOCKS = {
 PURE_ROOMS = {"slo", "promql", "faults", "scenario", "plan", "judge", "report", "pipelines"}
 PURE_MODULES = {
     "dashboard/alerts.py",
+    "dashboard/audit.py",
     "dashboard/badges.py",
     "dashboard/binaries.py",
     "dashboard/comparison.py",
