@@ -47,6 +47,7 @@ PURE_MODULES = {
     "dashboard/releases.py",
     "dashboard/scenario.py",
     "dashboard/search.py",
+    "dashboard/sizes.py",
     "dashboard/standing.py",
     "dashboard/trend.py",
     "dashboard/waivers.py",
