@@ -7,12 +7,15 @@ from typing import Final
 from meshkit_chaos.dashboard.quoting import link, plain, unquoted
 
 READINESS: Final = "index.html"
+BY_VERSION: Final = "by-version.html"
+BY_BRANCH: Final = "by-branch.html"
 GRID: Final = "grid.html"
 COVERAGE: Final = "coverage.html"
 COMPARE: Final = "compare.html"
 GATE: Final = "gate.html"
 DELIVERIES: Final = "deliveries.html"
 BINARIES: Final = "binaries.html"
+SEARCH: Final = "search.html"
 LIVE: Final = "live.html"
 LIVE_STREAM: Final = "live/stream"
 LAST: Final = 2**63 - 1
