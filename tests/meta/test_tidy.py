@@ -27,6 +27,7 @@ PURE_MODULES = {
     "dashboard/alerts.py",
     "dashboard/badges.py",
     "dashboard/binaries.py",
+    "dashboard/changes.py",
     "dashboard/comparison.py",
     "dashboard/coverage.py",
     "dashboard/deliveries.py",
