@@ -13,6 +13,7 @@ and rightly: the runs did change. Whether a build did it is not known.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from math import exp, inf, lgamma, log, log1p, sqrt
@@ -35,6 +36,8 @@ _PLAUSIBLE: Final = 7.35
 
 Scoring = Callable[[int, int], Sequence[float]]
 """The scores of the runs from one place up to another, against each other: large where a run is bad."""
+_Values = tuple[tuple[float, int], ...]
+"""Each score with how often it is there."""
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -154,15 +157,14 @@ def chance_of_sum(scores: Sequence[float], place: int, distance: float) -> float
     if distance == 0 or largest == 0:
         return 1.0
     turned = largest if distance > 0 else -largest
-    values = [(one - middle) / turned for one in scores]
+    values = tuple(((one - middle) / turned, often) for one, often in Counter(scores).items())
     ways = lgamma(count + 1) - lgamma(drawn + 1) - lgamma(place + 1)
-    least = _least(values, distance / turned, drawn)
-    return exp(min(0.0, least - ways))
+    return exp(min(0.0, _least(values, distance / turned, drawn=drawn, rest=place) - ways))
 
 
-def _least(values: Sequence[float], wanted: float, drawn: int) -> float:
+def _least(values: _Values, wanted: float, *, drawn: int, rest: int) -> float:
     """The least of sum(log(1 + exp(t a + s))) - t u - s m that is found: it is convex in t and s."""
-    t, s = 0.0, log(drawn / (len(values) - drawn))
+    t, s = 0.0, log(drawn / rest)
     best = _height(values, wanted, drawn, t, s)
     for _ in range(_TURNS):
         step_t, step_s = _newton(values, wanted, drawn, t, s)
@@ -181,21 +183,23 @@ def _least(values: Sequence[float], wanted: float, drawn: int) -> float:
     return best
 
 
-def _height(values: Sequence[float], wanted: float, drawn: int, t: float, s: float) -> float:
+def _height(values: _Values, wanted: float, drawn: int, t: float, s: float) -> float:
     if t < 0:
         return inf
-    places = [t * one + s for one in values]
-    return sum(max(one, 0.0) + log1p(exp(-abs(one))) for one in places) - t * wanted - s * drawn
+    places = [(t * one + s, often) for one, often in values]
+    return sum(often * (max(one, 0.0) + log1p(exp(-abs(one)))) for one, often in places) - t * wanted - s * drawn
 
 
-def _newton(values: Sequence[float], wanted: float, drawn: int, t: float, s: float) -> tuple[float, float]:
-    shares = [1 / (1 + exp(-max(-_STEEP, min(_STEEP, t * one + s)))) for one in values]
-    weights = [one * (1 - one) for one in shares]
-    down_t = wanted - sum(one * share for one, share in zip(values, shares, strict=True))
-    down_s = drawn - sum(shares)
-    tt = sum(weight * one * one for one, weight in zip(values, weights, strict=True))
-    ts = sum(weight * one for one, weight in zip(values, weights, strict=True))
-    ss = sum(weights)
+def _newton(values: _Values, wanted: float, drawn: int, t: float, s: float) -> tuple[float, float]:
+    down_t, down_s, tt, ts, ss = wanted, float(drawn), 0.0, 0.0, 0.0
+    for one, often in values:
+        share = 1 / (1 + exp(-max(-_STEEP, min(_STEEP, t * one + s))))
+        weight = often * share * (1 - share)
+        down_t -= often * share * one
+        down_s -= often * share
+        tt += weight * one * one
+        ts += weight * one
+        ss += weight
     size = tt * ss - ts * ts
     if size <= 1e-300:
         return 0.0, 0.0
