@@ -60,10 +60,11 @@ def _tell(moved: Moved, what: str, form: str) -> int:
         say(f"{name}: refused: {why}")
     if form == "json":
         refused = [{"name": name, "why": why} for name, why in moved.refused]
-        told = {"invocations": moved.invocations, "marks": moved.marks, "deliveries": moved.deliveries, "refused": refused}
-        click.echo(json_text(told))
+        told = {"invocations": moved.invocations, "marks": moved.marks, "deliveries": moved.deliveries, "logs": moved.logs}
+        click.echo(json_text({**told, "refused": refused}))
     else:
         records = f", {counted(moved.deliveries, 'delivery record')}" if moved.deliveries else ""
+        records += f", logs of {moved.logs}" if moved.logs else ""
         click.echo(f"{counted(moved.invocations, 'invocation')} and {counted(moved.marks, 'mark')}{records} {what}")
     return PROBLEMS if moved.refused else 0
 
