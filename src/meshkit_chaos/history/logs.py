@@ -201,3 +201,9 @@ def logs_of(database: Database, shelf: Shelf, invocation: str) -> tuple[str, byt
         return None  # pruned, or a history from before logs were kept
     unpack_logs(name, data)
     return name, data
+
+
+def read_logs(database: Database, shelf: Shelf, invocation: str) -> Logs | None:
+    """What members said; None where nothing is kept. Raises HistoryProblem for altered logs."""
+    found = logs_of(database, shelf, invocation)
+    return unpack_logs(*found) if found is not None else None
