@@ -66,6 +66,7 @@ def run_page_text(
     missing: str,
     said: tuple[Logs | None, str],
 ) -> str:
+    """The page of a run. ``missing``: why there are no results; ``said``: what members said, or why it cannot be shown."""
     result, run = which
     kept = kept_of(results, run.run, said[0]) if results is not None else ()
     made = run_page(result, run, results, here=here, missing=missing, logs=said[0], no_logs=said[1], kept=kept)

@@ -23,11 +23,15 @@ from meshkit_chaos.report.view import RunView, run_views
 
 
 class WhatIf(Struct, frozen=True, kw_only=True):
-    """One timed objective: its interval in seconds, ``hi`` empty where it had no end, and the limit that it was judged by."""
+    """One timed objective: its interval in seconds, ``hi`` empty where it had no end, and the limit that it was judged by.
+
+    ``took``: the interval as people read it.
+    """
 
     name: str
     lo: str
     hi: str
+    took: str
     limit: str
     said: str
 
@@ -85,6 +89,7 @@ def run_page(
                 name=told.name,
                 lo=_seconds(told.lo),
                 hi="" if told.hi is None else _seconds(told.hi),
+                took=_took(told.lo, told.hi),
                 limit="" if told.limit is None else _seconds(told.limit),
                 said="" if told.limit is None else say(told.limit),
             )
@@ -116,3 +121,9 @@ def _view(results: Results, record: Record, folder: str, verdict: Verdict) -> Ru
 
 def _seconds(ns: int) -> str:
     return f"{ns / 1e9:.9f}".rstrip("0").rstrip(".")
+
+
+def _took(lo: int, hi: int | None) -> str:
+    if hi is None:
+        return f"{lo / 1e9:.3g} s or more"
+    return f"{lo / 1e9:.3f}–{hi / 1e9:.3f} s"

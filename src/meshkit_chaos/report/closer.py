@@ -29,7 +29,10 @@ def parts(windows: Sequence[FaultWindow], marks: Sequence[Mark], *, axis: TimeAx
     faults = [(one.intended, axis.end if one.reverted is None else one.reverted) for one in windows]
     named = [("fault" if len(faults) == 1 else f"fault {number}", *span) for number, span in enumerate(faults[:_MOST], start=1)]
     back = {(mark.acted[0], mark.hi): mark.name for mark in marks if mark.hi is not None and mark.hi > mark.acted[1]}
-    named += [(f"convergence {name}", start, end) for (start, end), name in list(back.items())[:_MOST] if end is not None]
+    one = len(back) == 1
+    named += [
+        ("convergence" if one else name, start, end) for (start, end), name in list(back.items())[:_MOST] if end is not None
+    ]
     found = [_part(name, start - _air(start, end), end + _air(start, end), axis=axis) for name, start, end in named]
     if faults:
         found.append(_part("±5 s", faults[0][0] - _ROUND, faults[0][0] + _ROUND, axis=axis))

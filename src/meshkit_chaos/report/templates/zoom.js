@@ -71,7 +71,7 @@
     if (!form || !(end > start)) return;
     const drawings = [...course.querySelectorAll(WHOLE)].map(enclose);
     const buttons = [...form.querySelectorAll("[data-from]")];
-    const inputs = [form.elements.from, form.elements.to];
+    const inputs = ["from", "to"].map(function (name) { return form.querySelector(`[name=${name}]`); });
     const run = course.closest(".run") || document;
     const events = [...run.querySelectorAll(".events tr[data-at]")];
     const told = run.querySelector("[data-in-window]");
@@ -107,7 +107,6 @@
       const by = STEPS[one.dataset.step];
       one.addEventListener("click", function () { const span = to - from; show(from + by[0] * span, to + by[1] * span); });
     });
-    form.addEventListener("submit", function (event) { event.preventDefault(); });
     form.addEventListener("change", function () {
       const a = inputs[0].valueAsNumber, b = inputs[1].valueAsNumber;
       if (a < b) { show(a, b); return; }
