@@ -15,7 +15,7 @@ from meshkit_chaos.errors import HistoryProblem
 from meshkit_chaos.history.bundles import is_ulid, unpack
 from meshkit_chaos.history.database import Database
 from meshkit_chaos.history.evidence import digest
-from meshkit_chaos.history.logs import logs_of
+from meshkit_chaos.history.logs import logs_of, unpack_logs
 from meshkit_chaos.history.reading import IndexReader
 from meshkit_chaos.history.shelf import Shelf
 from meshkit_chaos.history.writing import bundle_of
@@ -43,8 +43,7 @@ def download(database: Database, shelf: Shelf, path: str) -> Download | None:
     if not is_ulid(invocation) or "\0" in document:
         return None
     if document == LOGS:
-        found = logs_of(database, shelf, invocation)
-        return Download(name=f"{invocation}-{LOGS}", data=found[1]) if found is not None else None
+        return _logs(database, shelf, invocation)
     return _document(database, shelf, invocation, document) if slash else _bundle(database, shelf, invocation)
 
 
@@ -56,6 +55,14 @@ def _bundle(database: Database, shelf: Shelf, invocation: str) -> Download | Non
     data = shelf.read(name)
     unpack(name, data)  # raises where its bytes are not what its name says
     return Download(name=invocation + BUNDLE, data=data)
+
+
+def _logs(database: Database, shelf: Shelf, invocation: str) -> Download | None:
+    found = logs_of(database, shelf, invocation)
+    if found is None:
+        return None
+    unpack_logs(*found)  # raises where they are not what we write
+    return Download(name=f"{invocation}-{LOGS}", data=found[1])
 
 
 def _document(database: Database, shelf: Shelf, invocation: str, document: str) -> Download | None:

@@ -189,7 +189,7 @@ def _is_log(name: str) -> bool:
 
 
 def logs_of(database: Database, shelf: Shelf, invocation: str) -> tuple[str, bytes] | None:
-    """The name and the bytes of an invocation's logs; None where none are kept. Raises HistoryProblem for altered ones."""
+    """The name and the bytes of an invocation's logs, unread; None where none are kept."""
     with database.reading() as connection:
         bundle = bundle_of(connection, invocation)
     if bundle is None:
@@ -199,7 +199,6 @@ def logs_of(database: Database, shelf: Shelf, invocation: str) -> tuple[str, byt
         data = shelf.read(name)
     except HistoryProblem:
         return None  # pruned, or a history from before logs were kept
-    unpack_logs(name, data)
     return name, data
 
 
