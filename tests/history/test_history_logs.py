@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 from pathlib import Path
 
 import pytest
 from history_builder import JOURNAL, SECOND, START, evidence_of, opened, variant, written
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from log_builder import RUN, logged, with_logs
 from test_history_bundles import HOSTILE, tar_of
 
@@ -16,7 +19,7 @@ from meshkit_chaos.history import logs as kept_logs
 from meshkit_chaos.history.bundles import collect
 from meshkit_chaos.history.checking import rebuild, verify
 from meshkit_chaos.history.index import History
-from meshkit_chaos.history.logs import Logs, bundle_of_logs, collect_logs, logs_name, logs_of, pack_logs, unpack_logs
+from meshkit_chaos.history.logs import KeptFile, Logs, bundle_of_logs, collect_logs, logs_name, logs_of, pack_logs, unpack_logs
 from meshkit_chaos.history.pruning import carry_out, forget_logs, old_logs, plan_prune
 from meshkit_chaos.history.retention import Rules
 from meshkit_chaos.history.shelf import FolderStore
@@ -145,6 +148,20 @@ def test_logs_that_do_not_hold_what_they_say_are_refused(about: bytes) -> None:
     tar = tar_of(("about.json", about, lambda _: None), (f"{RUN}/logs/a/a.log", b"x", lambda _: None))
     with pytest.raises(HistoryProblem):
         unpack_logs(logs_name(BUNDLE), gzip.compress(tar))
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.binary(max_size=2000), st.integers(0, 5000), st.integers(1, 255))
+def test_any_bytes_are_logs_or_refused(junk: bytes, place: int, flip: int) -> None:
+    """Junk, and good logs with one byte changed, never give anything but logs or a HistoryProblem."""
+    one = KeptFile(name=f"{RUN}/logs/a/a.log", member="a", bytes=3, kept=3, truncated=False)
+    name, data = pack_logs(BUNDLE, Logs(files=(one,), data={one.name: b"abc"}))
+    tar = bytearray(gzip.decompress(data))
+    tar[place % len(tar)] ^= flip
+    for given_data in (junk, gzip.compress(junk), gzip.compress(bytes(tar))):
+        with contextlib.suppress(HistoryProblem):
+            found = unpack_logs(name, given_data)
+            assert [len(kept) for kept in found.data.values()] == [told.kept for told in found.files if not told.why]
 
 
 def test_names_of_logs_and_bundles_are_apart() -> None:

@@ -94,13 +94,13 @@ def bundle_of_logs(name: str) -> BundleName | None:
 
 def collect_logs(out: Path, evidence: Evidence) -> Logs:
     """The logs in a results folder that its journals tell of. Follows no link; what cannot be read is said."""
-    told = [one for name, data in sorted(evidence.items()) for one in _told(name, data)]
-    runs = sorted({name.rpartition("/logs/")[0] for name, _ in told})
+    told = {inside: one for name, data in sorted(evidence.items()) for inside, one in _told(name, data)}
+    runs = sorted({name.partition("/logs/")[0] for name in told})
     of_run = min(OF_RUN, OF_INVOCATION // max(len(runs), 1))
     files: list[KeptFile] = []
     data: dict[str, bytes] = {}
     for run in runs:
-        mine = [(name, one) for name, one in told if name.startswith(f"{run}/logs/")]
+        mine = [(name, one) for name, one in told.items() if name.startswith(f"{run}/logs/")]
         leaked = _LEAKED in evidence[f"{run}/{JOURNAL}"]
         for name, one in mine:
             kept, why = _LEAK if leaked else _read(out, name, told=one, most=min(OF_FILE, of_run // len(mine)))
@@ -115,10 +115,9 @@ def _file(name: str, told: _Told, *, kept: int, why: str) -> KeptFile:
 
 
 def _told(name: str, data: bytes) -> Iterator[tuple[str, _Told]]:
-    """What a journal says was collected, each name once."""
+    """What a journal says was collected; what was collected last counts."""
     if not name.endswith(f"/{JOURNAL}"):
         return
-    seen = set()
     for line in data.splitlines():
         if _COLLECTED not in line:
             continue
@@ -126,10 +125,7 @@ def _told(name: str, data: bytes) -> Iterator[tuple[str, _Told]]:
             one = decode(line, _Line).event
         except msgspec.MsgspecError:
             continue  # the record's reader tells of damage
-        inside = f"{name.removesuffix(f'/{JOURNAL}')}/{one.path}"
-        if inside not in seen:
-            seen.add(inside)
-            yield inside, one
+        yield f"{name.removesuffix(f'/{JOURNAL}')}/logs/{one.path.removeprefix('logs/')}", one
 
 
 def _read(out: Path, name: str, *, told: _Told, most: int) -> tuple[bytes, str]:

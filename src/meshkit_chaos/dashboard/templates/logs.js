@@ -35,7 +35,7 @@ for (const list of document.querySelectorAll("[data-logs]")) {
   });
   if (course && course.dataset.from) {
     const [start, end, from, to] = ["start", "end", "from", "to"].map((name) => Number(course.dataset[name]));
-    part = { from, to, whole: from <= start && to >= end };
+    part = { from, to, whole: from <= start + 1e-6 && to >= end - 1e-6 };
   }
   apply();
 }

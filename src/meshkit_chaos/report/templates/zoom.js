@@ -5,6 +5,7 @@
   const SVG = "http://www.w3.org/2000/svg";
   const WHOLE = ".plot:not(.close-up), .time-line";
   const SHORTEST = 0.001;
+  function all(from, to, start, end) { return from <= start + 1e-6 && to >= end - 1e-6; }
   function make(tag, attributes) {
     const made = document.createElementNS(SVG, tag);
     for (const name of Object.keys(attributes)) made.setAttribute(name, String(attributes[name]));
@@ -36,7 +37,7 @@
     return [1, 2, 5, 10].map(function (one) { return one * power; }).find(function (one) { return one * wanted >= span * (1 - 1e-9); });
   }
   function place(drawing, from, to, start, end) {
-    const whole = from <= start && to >= end;
+    const whole = all(from, to, start, end);
     const share = (to - from) / (end - start);
     drawing.frame.setAttribute("overflow", whole ? "visible" : "hidden");
     drawing.world.setAttribute("x", `${(-100 * (from - start)) / (end - start) / share}%`);
@@ -82,7 +83,7 @@
       const span = Math.min(Math.max(b - a, SHORTEST), end - start);
       from = Math.min(Math.max(a, start), end - span);
       to = from + span;
-      const whole = from <= start && to >= end;
+      const whole = all(from, to, start, end);
       course.dataset.from = String(from); course.dataset.to = String(to);
       for (const drawing of drawings) place(drawing, from, to, start, end);
       inputs[0].value = from.toFixed(3); inputs[1].value = to.toFixed(3);
@@ -98,7 +99,7 @@
     }
     function near(a, b) { return Math.abs(a - b) < 0.0015; }
     function around(at) {
-      const half = from <= start && to >= end ? Math.min(5, (end - start) / 4) : (to - from) / 2;
+      const half = all(from, to, start, end) ? Math.min(5, (end - start) / 4) : (to - from) / 2;
       show(at - half, at + half);
     }
     for (const one of buttons) one.addEventListener("click", function () { show(Number(one.dataset.from), Number(one.dataset.to)); });
