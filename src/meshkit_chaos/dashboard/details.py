@@ -12,6 +12,7 @@ from meshkit_chaos.campaign.results import Results
 from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.comparison import Whole
 from meshkit_chaos.dashboard.deliveries import about
+from meshkit_chaos.dashboard.grid_pages import grid_part_text
 from meshkit_chaos.dashboard.invocation import invocation_page
 from meshkit_chaos.dashboard.keeping import kept_of
 from meshkit_chaos.dashboard.run import run_page
@@ -43,8 +44,9 @@ def invocation_text(sources: Sources, here: str, name: str, parameters: Mapping[
 
 def invocation_page_text(sources: Sources, here: str, found: Whole) -> str:
     made = invocation_page(*found, here=here)
+    grid_link = paths.relative(paths.GRID, here=here)
     kept = paths.evidence(found[0].invocation, here=here) if sources.settings.served else ""
-    return sources.page("invocation.html.j2", here=here, title=made.sentence, invocation=made, evidence=kept)
+    return sources.page("invocation.html.j2", here=here, title=made.sentence, invocation=made, evidence=kept, grid=grid_link)
 
 
 def run_text(sources: Sources, here: str, name: str, parameters: Mapping[str, str]) -> str | None:
@@ -88,6 +90,7 @@ def run_texts(sources: Sources, found: Whole, *, drawn: bool) -> Iterator[tuple[
 
 
 FOLDERS: Final[Mapping[str, Callable[[Sources, str, str, Mapping[str, str]], str | None]]] = {
+    "grid": grid_part_text,
     "scenario": scenario_text,
     "invocation": invocation_text,
     "run": run_text,

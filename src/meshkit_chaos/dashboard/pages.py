@@ -27,6 +27,7 @@ PAGES: Final = (
     (paths.GATE, "Gate"),
     (paths.DELIVERIES, "Deliveries"),
     (paths.BINARIES, "Binaries"),
+    (paths.SEARCH, "Search"),
 )
 
 

@@ -99,7 +99,15 @@ def trend(times: Sequence[Timed], *, label: str) -> Markup:
     points = [_point(one, axis, x=(index + 0.5) * width, width=width) for index, one in enumerate(times)]
     due = [_limit(times, axis, width)] if limits else []
     return svg.drawing(
-        *grid, *shade, *due, *points, *_days(times, width), height=HEIGHT, label=_in_words(times, label), class_="plot"
+        *grid,
+        *shade,
+        *due,
+        *points,
+        *_days(times, width),
+        height=HEIGHT,
+        label=_in_words(times, label),
+        class_="plot",
+        role="group",
     )
 
 
