@@ -67,6 +67,11 @@ def evidence(invocation_name: str, *, here: str) -> str:
     return "../" * here.count("/") + f"evidence/{invocation_name}.tar.gz" if plain_name else ""
 
 
+def logs(invocation_name: str, *, here: str) -> str:
+    """Where a server gives what the members of an invocation said; only for names that need no quoting there."""
+    return evidence(invocation_name, here=here).replace(".tar.gz", "/logs.tar.gz")
+
+
 def relative(there: str, *, here: str) -> str:
     """The link from one page to another."""
     return "../" * here.count("/") + link(there)

@@ -32,6 +32,7 @@ from meshkit_chaos.gate.log import verify
 from meshkit_chaos.gate.overrides import Overrides
 from meshkit_chaos.gate.policy import Policy
 from meshkit_chaos.gate.subject import Subject
+from meshkit_chaos.history.logs import Logs as KeptLogs
 from meshkit_chaos.history.model import OverviewReader, PastInvocation
 from meshkit_chaos.slo import Duration
 
@@ -44,11 +45,21 @@ Evidence = Callable[[str], AbstractContextManager[Results | None]]
 """Opens the results of an invocation for as long as somebody looks at them; None where they are not at hand."""
 
 
+Logs = Callable[[str], KeptLogs | None]
+"""What the members of an invocation said; None where nothing of it is kept. Raises HistoryProblem for altered logs."""
+
+
 @contextmanager
 def no_evidence(invocation: str) -> Iterator[Results | None]:
     """Only what the index knows is shown."""
     del invocation
     yield None
+
+
+def no_logs(invocation: str) -> KeptLogs | None:
+    """Nothing that members said is shown."""
+    del invocation
+    return None
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -86,6 +97,7 @@ class Sources:
     settings: Settings
     clock: Clock
     evidence: Evidence = no_evidence
+    logs: Logs = no_logs
     gate_files: GateFiles = GateFiles()
     underway: Callable[[], tuple[Underway, ...]] | None = None
     told: Callable[[int], tuple[Told, ...]] = nothing_told
@@ -108,6 +120,13 @@ class Sources:
             except HistoryProblem as problem:
                 results, missing = None, problem.message
             yield results, missing
+
+    def said(self, invocation: str) -> tuple[KeptLogs | None, str]:
+        """What members said, or why it cannot be shown."""
+        try:
+            return self.logs(invocation), ""
+        except HistoryProblem as problem:
+            return None, problem.message
 
     def fresh(self) -> Duration:
         """How old a pass may be."""
