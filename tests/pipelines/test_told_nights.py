@@ -163,9 +163,9 @@ def test_a_failing_night_opens_one_ticket_the_next_one_comments_and_the_fixed_on
     nights.limit("5s")
     nights.lose_the_pages()
     ended = nights.night()
-    assert ended.jobs["dashboard"] == "failure"
+    assert {job for job, end in ended.jobs.items() if end != "success"} == {"dashboard"}, "nothing but the pages is red"
     assert "pages" not in ended.jobs
-    assert ended.code == 0, "a page that cannot be written makes no night red"
+    assert nights.jobs("chaos-nightly")["dashboard"]["continue-on-error"] is True, "which `act` does not know of a job"
     assert list(nights.github.issues.values()) == [ticket]
     assert ticket.state == "closed"
     assert ticket.reason == "completed"
