@@ -7,6 +7,7 @@ a gate that decided after each of the last nights. The newest night is the last 
 from __future__ import annotations
 
 import importlib.resources
+import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +23,7 @@ from meshkit_chaos.cli.demo_repository import Repository
 from meshkit_chaos.cli.demo_telling import Receivers, Teller
 from meshkit_chaos.cli.places import environment_class, sampler_for
 from meshkit_chaos.cli.reading import SCENARIOS, load_both
+from meshkit_chaos.cli.rehearse import short_lived_folder
 from meshkit_chaos.clock import ManualClock, SystemClock
 from meshkit_chaos.environments.staged import StagedEnvironment, staged_description
 from meshkit_chaos.environments.virtual_time import VirtualClock, VirtualTimeLoop, run_virtually
@@ -69,7 +71,7 @@ def make_history(folder: Path, *, count: int, day: int | None) -> None:
             (folder / document.name).write_bytes(document.read_bytes())
     calendar = _Calendar(count, day)
     say(f"{counted(len(nights(count)), 'night')} of {counted(count, 'day')}, run in virtual time; all ninety take a minute")
-    with tempfile.TemporaryDirectory(prefix="meshkit-chaos-nights-") as temporary:
+    with tempfile.TemporaryDirectory(prefix="meshkit-chaos-nights-", dir=short_lived_folder()) as temporary:
         _run_all(folder / SCENARIOS, Path(temporary), calendar)
         _take_in(folder, Path(temporary), calendar)
     say(f"{counted(len(nights(count)), 'night')} are in {folder / 'chaos-history'}")
@@ -178,6 +180,7 @@ def _take_in(folder: Path, results: Path, calendar: _Calendar) -> None:
             for night in ran:
                 _until(clock, calendar.began(night) + _TAKEN_AFTER)
                 mornings.after(night, results / night.name)
+                shutil.rmtree(results / night.name)
             if calendar.day(number) + _WATCH_AFTER <= max(calendar.now, calendar.day(number)):
                 _until(clock, calendar.day(number) + _WATCH_AFTER)
                 mornings.watch(number)
