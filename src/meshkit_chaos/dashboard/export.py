@@ -1,7 +1,8 @@
 """The pages as files that need no server: they work from a file system, from GitHub Pages and as an artifact.
 
 Writes into a folder that is new, empty or an earlier export of ours; what is not in the history any more is taken away.
-Refuses, as UsageError, a folder that holds anything else.
+Who reads a page meanwhile sees the old one or the new one, never half of it. Refuses, as UsageError, a folder that holds
+anything else, one that cannot be written, and one below which a folder is a link: nothing is written elsewhere.
 """
 
 from __future__ import annotations
@@ -29,18 +30,51 @@ def export(
 
     ``progress`` is told how many are written; ``drawn``: as for ``Site.every``.
     """
+    try:
+        return _written(folder, chain(site.every(drawn=drawn), more), progress)
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename or folder} cannot be written: {error.strerror or error}",
+            hint="name a new folder that you may write, on a disk that has room",
+        ) from error
+
+
+def _written(folder: Path, pages: Iterable[tuple[str, str]], progress: Callable[[int], None]) -> int:
     _refuse_others(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARK).write_text("made by meshkit-chaos dashboard export\n", encoding="utf-8")
-    written = {folder / MARK}
-    for count, (path, text) in enumerate(chain(site.every(drawn=drawn), more), start=1):
+    _put(folder / MARK, "made by meshkit-chaos dashboard export\n")
+    written, folders = {folder / MARK}, {folder}
+    for count, (path, text) in enumerate(pages, start=1):
         file = folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        if file.parent not in folders:
+            _make(file.parent, below=folder)
+            folders.add(file.parent)
+        _put(file, text)
         written.add(file)
         progress(count)
     _remove_others(folder, written)
     return len(written) - 1
+
+
+def _make(place: Path, *, below: Path) -> None:
+    for one in (place, *place.parents):
+        if one == below:
+            break
+        if one.is_symlink():
+            raise UsageError(f"{one} is a link: pages are not written elsewhere", hint="take it away, or name a new folder")
+    place.mkdir(parents=True, exist_ok=True)
+
+
+def _put(file: Path, text: str) -> None:
+    """Beside it first: a link of that name is replaced, not followed."""
+    new = file.with_name(f".{file.name}.new")
+    new.unlink(missing_ok=True)
+    try:
+        new.write_text(text, encoding="utf-8")
+        new.replace(file)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def _refuse_others(folder: Path) -> None:
