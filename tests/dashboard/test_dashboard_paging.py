@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.dashboard import paths
+from meshkit_chaos.dashboard.details import RESULTS
 from meshkit_chaos.dashboard.export import export
 from meshkit_chaos.dashboard.grid_pages import every_other
+from meshkit_chaos.dashboard.older import every_older
 from meshkit_chaos.dashboard.paging import befores, parts, span
 from meshkit_chaos.dashboard.remembered import Remembered
 from meshkit_chaos.dashboard.site import Site
@@ -98,9 +100,9 @@ def test_older_nights_are_reached_link_by_link_and_newer_ones_back(served: bool)
         page = made.page(path) or ""
         seen += columns(page)
         way.append(path)
-        if (older := link(page, "Older nights")) is None:
+        if (more := link(page, "Older nights")) is None:
             break
-        path = urljoin(path, older)
+        path = urljoin(path, more)
     assert seen == [f"I{night:04d}" for night in range(100)]
     assert len(way) == -(-100 // COLUMNS)
     for newer in reversed(way[:-1]):
@@ -183,3 +185,41 @@ def test_the_first_rows_of_many_are_those_that_fail() -> None:
     rows = re.findall(r'<tr data-search="([^"]*)', site(large()).page(paths.GRID) or "")
     assert len(rows) >= 20
     assert all(" fail" in row for row in rows)
+
+
+def test_older_results_of_a_scenario_are_reached_link_by_link() -> None:
+    """From its page on, every result it ever had stands on one of the pages; those are files in an export, too."""
+    made, count = sources(nights(520)), 520
+    path, seen, way = paths.scenario("leader-killed"), set(), []
+    while True:
+        page = Site(made).page(path) or ""
+        assert len(page) < LARGEST
+        seen |= set(re.findall(r"invocation/(I\d+)\.html", page))
+        way.append(path)
+        if (more := link(page, "Older results")) is None:
+            break
+        path = urljoin(path, more)
+    assert seen == {f"I{night:04d}" for night in range(count)}
+    assert [path for path, _ in every_older(made, "leader-killed", room=RESULTS)] == way[1:]
+    assert len(way) == 4
+
+
+def test_results_of_one_instant_do_not_fall_between_two_pages() -> None:
+    """Three clusters that began at once stand together on one of the pages, wherever a page ends."""
+    held = MemoryHistory()
+    for number in range(450):
+        one = result("pass", invocation=f"I{number:04d}", hours=2 + 24 * (number // 3))
+        held.add(invocation([one]), [one])
+    pages = [Site(sources(held)).page(paths.scenario("leader-killed")) or ""]
+    pages += [text for _, text in every_older(sources(held), "leader-killed", room=RESULTS)]
+    assert {name for page in pages for name in re.findall(r"invocation/(I\d+)\.html", page)} == {
+        f"I{number:04d}" for number in range(450)
+    }
+
+
+@pytest.mark.parametrize(
+    "file", ["leader-killed.html", "leader-killed.x.html", "leader-killed.0.html", ".5.html", "nobody.5.html"]
+)
+def test_there_is_no_page_of_older_results_that_there_are_not(file: str) -> None:
+    """A name that was never written, an instant before everything and a scenario that is not known have none."""
+    assert site(nights(3)).page(f"older/{file}") is None

@@ -14,6 +14,7 @@ from meshkit_chaos.dashboard.comparison import Whole
 from meshkit_chaos.dashboard.deliveries import about
 from meshkit_chaos.dashboard.grid_pages import grid_part_text
 from meshkit_chaos.dashboard.invocation import invocation_page
+from meshkit_chaos.dashboard.older import older_link, older_text
 from meshkit_chaos.dashboard.run import run_page
 from meshkit_chaos.dashboard.scenario import scenario_page
 from meshkit_chaos.dashboard.sources import DELIVERIES, Sources
@@ -28,8 +29,9 @@ def scenario_text(sources: Sources, here: str, name: str, parameters: Mapping[st
     if not results:
         return None
     made = scenario_page(results, here=here)
+    more = older_link(results, room=RESULTS, here=here)
     told = about(sources.told(DELIVERIES), name)
-    return sources.page("scenario.html.j2", here=here, title=made.title, scenario=made, told=told, older="")
+    return sources.page("scenario.html.j2", here=here, title=made.title, scenario=made, told=told, older=more)
 
 
 def invocation_text(sources: Sources, here: str, name: str, parameters: Mapping[str, str]) -> str | None:
@@ -77,6 +79,7 @@ def run_texts(sources: Sources, found: Whole, *, drawn: bool) -> Iterator[tuple[
 
 FOLDERS: Final[Mapping[str, Callable[[Sources, str, str, Mapping[str, str]], str | None]]] = {
     "grid": grid_part_text,
+    "older": older_text,
     "scenario": scenario_text,
     "invocation": invocation_text,
     "run": run_text,
