@@ -217,9 +217,21 @@ def test_results_of_one_instant_do_not_fall_between_two_pages() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "file", ["leader-killed.html", "leader-killed.x.html", "leader-killed.0.html", ".5.html", "nobody.5.html"]
-)
+def test_a_hostile_name_has_its_older_results_too() -> None:
+    """Whatever stands in it: the link leads to the page, which shows it as text and nothing more."""
+    name = "a~41.5 <script>alert(1)</script>/..\u202e"
+    held = nights(RESULTS + 3, (name,))
+    path = urljoin(paths.scenario(name), link(site(held).page(paths.scenario(name)) or "", "Older results") or "")
+    page = site(held).page(path) or ""
+    assert f"I{RESULTS + 2:04d}" in page
+    assert "<script>alert" not in page
+    assert "\u202e" not in page
+
+
+NO_PAGES = ("leader-killed.html", "leader-killed.x.html", "leader-killed.0.html", ".5.html", "nobody.5.html")
+
+
+@pytest.mark.parametrize("file", NO_PAGES)
 def test_there_is_no_page_of_older_results_that_there_are_not(file: str) -> None:
     """A name that was never written, an instant before everything and a scenario that is not known have none."""
     assert site(nights(3)).page(f"older/{file}") is None
