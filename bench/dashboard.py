@@ -215,7 +215,7 @@ def tell_pages(database: Database, many: ManyNights, *, count: int) -> None:
                 packed.append(len(gzip.compress(body or b"", 6)))
         p95, cpu = (sorted(times)[min(len(times) - 1, round(0.95 * len(times)))] for times in (took, used))
         print(
-            f"{kind:<30} {first:8.1f} {cpu:8.1f} {statistics.median(took):8.1f} {p95:8.1f} {max(took):8.1f} "
+            f"{kind:<30} {f'{first:.1f}' if first else '-':>8} {cpu:8.1f} {statistics.median(took):8.1f} {p95:8.1f} {max(took):8.1f} "
             f"{max(sizes) / 1000:7.1f} {max(packed) / 1000:8.1f}"
         )
 
