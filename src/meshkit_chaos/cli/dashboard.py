@@ -190,6 +190,7 @@ def sources(
     from meshkit_chaos.dashboard.sources import GateFiles, Settings, Sources  # noqa: PLC0415  # as above
     from meshkit_chaos.deliver.outbox import Outbox  # noqa: PLC0415  # as above
     from meshkit_chaos.gate.log import GateLog  # noqa: PLC0415  # as above
+    from meshkit_chaos.history.logs import read_logs  # noqa: PLC0415  # as above
     from meshkit_chaos.history.overview import Overview  # noqa: PLC0415  # as above
     from meshkit_chaos.history.unpacked import results_of  # noqa: PLC0415  # as above
 
@@ -202,6 +203,7 @@ def sources(
         clock=clock,
         decider=Beside(history.database.state, clock) if served else Decider(),
         evidence=one_at_a_time(lambda invocation: results_of(history.database, history.store, invocation)),
+        logs=lambda invocation: read_logs(history.database, history.store, invocation),
         told=Outbox(history.database).newest,
         underway=(lambda: Watch(runs, clock).look().runs) if runs is not None else None,
         gate_files=GateFiles(

@@ -36,8 +36,16 @@ class GridCell(Struct, frozen=True, kw_only=True):
     set_aside: bool = False
     waived: bool = False
 
+    @property
+    def label(self) -> str:
+        """What is seen, as it is seen; then everything."""
+        flags = ("flaky",) * self.flaky + ("waived",) * self.waived
+        return "; ".join(filter(None, (" ".join((*flags, self.time)).strip(), self.words)))
+
 
 class GridRow(Struct, frozen=True, kw_only=True):
+    """``href``: empty for a scenario that never left a result, so that there is no page of it."""
+
     scenario: str
     title: str
     href: str
@@ -157,7 +165,7 @@ def _weight(name: str, known: PastScenario | None, columns: int) -> int:
     return 400 + heading + columns * (_CELL + len(plain(name)))
 
 
-_CELL: Final = 270
+_CELL: Final = 310
 """Bytes of one cell without the scenario's name: its link, what it says, its sign and its time."""
 
 
@@ -178,7 +186,7 @@ def _row(
     return GridRow(
         scenario=name,
         title=(known.title if known else "") or name,
-        href=paths.relative(paths.scenario(name), here=here),
+        href=paths.relative(paths.scenario(name), here=here) if known else "",
         owner=known.owner if known else "",
         severity=known.severity if known else "",
         modules=known.modules if known else (),

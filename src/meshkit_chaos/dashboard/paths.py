@@ -7,12 +7,15 @@ from typing import Final
 from meshkit_chaos.dashboard.quoting import link, plain, unquoted
 
 READINESS: Final = "index.html"
+BY_VERSION: Final = "by-version.html"
+BY_BRANCH: Final = "by-branch.html"
 GRID: Final = "grid.html"
 COVERAGE: Final = "coverage.html"
 COMPARE: Final = "compare.html"
 GATE: Final = "gate.html"
 DELIVERIES: Final = "deliveries.html"
 BINARIES: Final = "binaries.html"
+SEARCH: Final = "search.html"
 LIVE: Final = "live.html"
 LIVE_STREAM: Final = "live/stream"
 LAST: Final = 2**63 - 1
@@ -75,6 +78,11 @@ def evidence(invocation_name: str, *, here: str) -> str:
     """Where a server gives the bundle of an invocation; only for names that need no quoting there."""
     plain_name = invocation_name.isascii() and invocation_name.isalnum()
     return "../" * here.count("/") + f"evidence/{invocation_name}.tar.gz" if plain_name else ""
+
+
+def logs(invocation_name: str, *, here: str) -> str:
+    """Where a server gives what the members of an invocation said; only for names that need no quoting there."""
+    return evidence(invocation_name, here=here).replace(".tar.gz", "/logs.tar.gz")
 
 
 def relative(there: str, *, here: str) -> str:
