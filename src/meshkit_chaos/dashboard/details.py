@@ -11,13 +11,13 @@ from typing import Final
 from meshkit_chaos.campaign.results import Results
 from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.comparison import Whole
-from meshkit_chaos.dashboard.deliveries import about
 from meshkit_chaos.dashboard.grid_pages import grid_part_text
 from meshkit_chaos.dashboard.invocation import invocation_page
 from meshkit_chaos.dashboard.keeping import kept_of
 from meshkit_chaos.dashboard.run import run_page
-from meshkit_chaos.dashboard.scenario import scenario_page
+from meshkit_chaos.dashboard.scenario import Around, scenario_page
 from meshkit_chaos.dashboard.sources import DELIVERIES, Sources
+from meshkit_chaos.gate.log import verify
 from meshkit_chaos.history.logs import Logs
 from meshkit_chaos.history.model import Ask, PastRun, PastScenario
 
@@ -29,9 +29,21 @@ def scenario_text(sources: Sources, here: str, name: str, parameters: Mapping[st
     results = sources.reader.results(Ask(scenarios=(name,), newest=RESULTS, invalidated=True))
     if not results:
         return None
-    made = scenario_page(results, here=here)
-    told = about(sources.told(DELIVERIES), name)
-    return sources.page("scenario.html.j2", here=here, title=made.title, scenario=made, told=told, older="")
+    made = scenario_page(results, here=here, around=around(sources))
+    return sources.page("scenario.html.j2", here=here, title=made.title, scenario=made)
+
+
+def around(sources: Sources) -> Around:
+    """What stands beside the results of any scenario."""
+    log = sources.gate_files.log()
+    return Around(
+        now=sources.clock.wall_ns(),
+        told=sources.told(DELIVERIES),
+        overrides=sources.gate_files.overrides().entries,
+        entries=verify(log).entries if log is not None else (),
+        policy=sources.settings.policy,
+        compare=sources.settings.compare,
+    )
 
 
 def invocation_text(sources: Sources, here: str, name: str, parameters: Mapping[str, str]) -> str | None:

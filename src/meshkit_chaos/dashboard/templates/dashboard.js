@@ -189,3 +189,29 @@ for (const table of document.querySelectorAll(".cells")) {
   table.addEventListener("pointerover", (event) => {
     const told = event.target.closest("[aria-label]");
     if (told && table.contains(told)) told.title = told.getAttribute("aria-label");
+  });
+}
+// The course of a scenario: the newest is in sight, what a run says stands below, and the arrow keys go from run to run.
+for (const figure of document.querySelectorAll("[data-course]")) {
+  const said = figure.querySelector("[data-readout]");
+  const region = figure.querySelector(".course");
+  const runs = [...figure.querySelectorAll("a[aria-label]")];
+  region.scrollLeft = region.scrollWidth;
+  runs.forEach((run, index) => run.setAttribute("tabindex", index === runs.length - 1 ? "0" : "-1"));
+  const tell = (event) => {
+    const run = event.target.closest("a[aria-label]");
+    if (run) said.textContent = run.getAttribute("aria-label");
+  };
+  figure.addEventListener("pointerover", tell);
+  figure.addEventListener("focusin", tell);
+  figure.addEventListener("keydown", (event) => {
+    const at = runs.indexOf(event.target.closest("a[aria-label]"));
+    const steps = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: runs.length - 1 };
+    if (at < 0 || !(event.key in steps)) return;
+    event.preventDefault();
+    const next = runs[Math.min(Math.max(steps[event.key], 0), runs.length - 1)];
+    runs[at].setAttribute("tabindex", "-1");
+    next.setAttribute("tabindex", "0");
+    next.focus();
+  });
+}
