@@ -4,27 +4,53 @@ for (const input of document.querySelectorAll("[data-filter]")) {
   const table = document.querySelector(`[data-filtered="${input.dataset.filter}"]`);
   const count = document.querySelector(`[data-count="${input.dataset.filter}"]`);
   const rows = [...table.querySelectorAll("[data-search]")];
+  const texts = rows.map((row) => row.dataset.search || row.textContent.toLowerCase());
+  const groups = [...table.querySelectorAll("[data-group]")];
   const apply = () => {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
-    for (const row of rows) {
-      row.hidden = !words.every((word) => row.dataset.search.includes(word));
+    rows.forEach((row, index) => {
+      row.hidden = !words.every((word) => texts[index].includes(word));
       shown += row.hidden ? 0 : 1;
-    }
+    });
+    for (const group of groups) group.hidden = !group.querySelector("[data-search]:not([hidden])");
     const noun = input.dataset.noun || "scenarios";
     if (count) count.textContent = shown === rows.length ? `${shown} ${noun}` : `${shown} of ${rows.length} ${noun}`;
   };
-  input.form.addEventListener("submit", (event) => event.preventDefault());
+  const first = () => rows.find((row) => !row.hidden)?.querySelector("a");
+  input.form.addEventListener("submit", (event) => {
+    if (input.form.hasAttribute("action")) return; // a server answers
+    event.preventDefault();
+    if (groups.length && input.value.trim()) first()?.click();
+  });
+  // Arrows go from the field through what is shown, and back.
+  const step = (event, from, by) => {
+    const links = rows.filter((row) => !row.hidden).map((row) => row.querySelector("a")).filter(Boolean);
+    const next = from + by < 0 ? input : links[from + by];
+    if (next) { event.preventDefault(); next.focus(); }
+  };
+  input.addEventListener("keydown", (event) => { if (event.key === "ArrowDown") step(event, -1, 1); });
+  table.addEventListener("keydown", (event) => {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const row = event.target.closest("[data-search]");
+    if (!by || !row || event.target !== row.querySelector("a")) return;
+    step(event, rows.filter((one) => !one.hidden).indexOf(row), by);
+  });
   input.addEventListener("input", apply);
+  const given = new URLSearchParams(location.hash.slice(1)).get("filter") || (groups.length && new URLSearchParams(location.search).get("q"));
+  if (given) input.value = given;
   apply();
 }
-// "/" goes to the filter, as people expect.
+// "/" goes to the filter, as people expect, and "s" to the search.
 document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
   const first = document.querySelector("[data-filter]");
-  if (event.key === "/" && first && event.target === document.body) {
-    event.preventDefault();
-    first.focus();
-  }
+  const search = document.querySelector('nav a[href$="search.html"]');
+  const there = search?.hasAttribute("aria-current") || (event.key === "/" && first) ? first : null;
+  if (event.key !== "/" && event.key !== "s") return;
+  event.preventDefault();
+  if (there) there.focus();
+  else search?.click();
 });
 // What if: the judge's own rule. All of the interval within the limit passes, all of it beyond fails, anything else is open.
 // Beyond the limit that was judged, nobody here knows whether the run was watched for so long; without that there is no pass.
@@ -158,3 +184,34 @@ for (const button of document.querySelectorAll("[data-zone]")) {
 addEventListener("beforeprint", () => {
   for (const one of document.querySelectorAll("details:not([open])")) one.open = true;
 });
+// What a cell says, shown to those who point at it: it stands in the page once.
+for (const table of document.querySelectorAll(".cells")) {
+  table.addEventListener("pointerover", (event) => {
+    const told = event.target.closest("[aria-label]");
+    if (told && table.contains(told)) told.title = told.getAttribute("aria-label");
+  });
+}
+// The course of a scenario: the newest is in sight, what a run says stands below, and the arrow keys go from run to run.
+for (const figure of document.querySelectorAll("[data-course]")) {
+  const said = figure.querySelector("[data-readout]");
+  const region = figure.querySelector(".course");
+  const runs = [...figure.querySelectorAll("a[aria-label]")];
+  region.scrollLeft = region.scrollWidth;
+  runs.forEach((run, index) => run.setAttribute("tabindex", index === runs.length - 1 ? "0" : "-1"));
+  const tell = (event) => {
+    const run = event.target.closest("a[aria-label]");
+    if (run) said.textContent = run.getAttribute("aria-label");
+  };
+  figure.addEventListener("pointerover", tell);
+  figure.addEventListener("focusin", tell);
+  figure.addEventListener("keydown", (event) => {
+    const at = runs.indexOf(event.target.closest("a[aria-label]"));
+    const steps = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: runs.length - 1 };
+    if (at < 0 || !(event.key in steps)) return;
+    event.preventDefault();
+    const next = runs[Math.min(Math.max(steps[event.key], 0), runs.length - 1)];
+    runs[at].setAttribute("tabindex", "-1");
+    next.setAttribute("tabindex", "0");
+    next.focus();
+  });
+}
