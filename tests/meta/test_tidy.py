@@ -44,6 +44,7 @@ PURE_MODULES = {
     "dashboard/paths.py",
     "dashboard/quoting.py",
     "dashboard/readiness.py",
+    "dashboard/releases_compared.py",
     "dashboard/scenario.py",
     "dashboard/seeing.py",
     "dashboard/stretches.py",

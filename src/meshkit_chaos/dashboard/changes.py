@@ -21,7 +21,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from meshkit_chaos.gate.exact_tests import Span
+from meshkit_chaos.gate.exact_tests import Span, fisher
 
 FALSE_ALARMS: Final = 0.01
 """Of pages of a scenario that never changed, at most this share shows a change. Shared out over the series of a page."""
@@ -36,6 +36,8 @@ _PLAUSIBLE: Final = 7.35
 
 Scoring = Callable[[int, int], Sequence[float]]
 """The scores of the runs from one place up to another, against each other: large where a run is bad."""
+_Chance = Callable[[Sequence[float], int, float], float]
+"""A bound of the chance that the runs from a place on have a sum at least so far from their share."""
 _Values = tuple[tuple[float, int], ...]
 """Each score with how often it is there."""
 
@@ -58,13 +60,13 @@ class Change(Struct, frozen=True, kw_only=True):
 
 def changes_of_times(spans: Sequence[Span], *, places: Sequence[int] | None = None, level: float) -> tuple[Change, ...]:
     """Where the times changed. ``places``: a change may lie before these runs; None: before any."""
-    return _changes(len(spans), lambda start, end: sure_scores(spans[start:end]), places=places, level=level)
+    return _changes(len(spans), lambda start, end: sure_scores(spans[start:end]), chance_of_sum, places=places, level=level)
 
 
 def changes_of_failures(failed: Sequence[bool], *, places: Sequence[int] | None = None, level: float) -> tuple[Change, ...]:
     """Where the share of failures changed. ``places`` as for times."""
     values = [float(one) for one in failed]
-    return _changes(len(failed), lambda start, end: values[start:end], places=places, level=level)
+    return _changes(len(failed), lambda start, end: values[start:end], _chance_of_failures, places=places, level=level)
 
 
 def sure_scores(spans: Sequence[Span]) -> list[float]:
@@ -88,32 +90,42 @@ def _open_above(open_ones: Sequence[int], end: int) -> int:
     return len(open_ones) - bisect_left(open_ones, end)
 
 
-def _changes(count: int, scoring: Scoring, *, places: Sequence[int] | None, level: float) -> tuple[Change, ...]:
+def _chance_of_failures(failed: Sequence[float], place: int, distance: float) -> float:
+    """Exactly: Fisher's test, in the direction that was seen."""
+    sides = (round(sum(failed[:place])), place), (round(sum(failed[place:])), len(failed) - place)
+    old, new = sides if distance > 0 else sides[::-1]
+    return fisher(old_failures=old[0], old_runs=old[1], new_failures=new[0], new_runs=new[1])
+
+
+def _changes(
+    count: int, scoring: Scoring, chance: _Chance, *, places: Sequence[int] | None, level: float
+) -> tuple[Change, ...]:
     allowed = range(1, count) if places is None else sorted({place for place in places if 0 < place < count})
-    cuts = [0, *_split(0, count, scoring, allowed, level), count]
+    cuts = [0, *_split(0, count, scoring, chance, allowed, level), count]
     found = (
-        _change(scoring(start, end), start, at, allowed) for start, at, end in zip(cuts[:-2], cuts[1:-1], cuts[2:], strict=True)
+        _change(scoring(start, end), chance, start, at, allowed)
+        for start, at, end in zip(cuts[:-2], cuts[1:-1], cuts[2:], strict=True)
     )
     return tuple(found)
 
 
-def _split(start: int, end: int, scoring: Scoring, allowed: Sequence[int], level: float) -> list[int]:
+def _split(start: int, end: int, scoring: Scoring, chance: _Chance, allowed: Sequence[int], level: float) -> list[int]:
     """The places of changes between two places, in order."""
     here = _between(allowed, start, end)
     if not here:
         return []
-    at, p = _best(scoring(start, end), [place - start for place in here])
+    at, p = _best(scoring(start, end), chance, [place - start for place in here])
     if p > level:
         return []
     at += start
-    return [*_split(start, at, scoring, allowed, level), at, *_split(at, end, scoring, allowed, level)]
+    return [*_split(start, at, scoring, chance, allowed, level), at, *_split(at, end, scoring, chance, allowed, level)]
 
 
 def _between(allowed: Sequence[int], start: int, end: int) -> Sequence[int]:
     return allowed[bisect_left(allowed, start + LEAST_SIDE) : bisect_right(allowed, end - LEAST_SIDE)]
 
 
-def _best(scores: Sequence[float], places: Sequence[int]) -> tuple[int, float]:
+def _best(scores: Sequence[float], chance: _Chance, places: Sequence[int]) -> tuple[int, float]:
     """The place where the two sides differ most, and the chance of that anywhere among the places, in either direction."""
     sums = (0.0, *accumulate(scores))
     spread = _spread(scores, sums[-1])
@@ -126,9 +138,9 @@ def _best(scores: Sequence[float], places: Sequence[int]) -> tuple[int, float]:
         if (index == 0 or value >= far[index - 1]) and (index + 1 == len(far) or value >= far[index + 1])
     ]
     peaks = sorted(peaks, key=lambda index: far[index], reverse=True)[:_PEAKS]
-    told = [(chance_of_sum(scores, places[index], _distance(sums, places[index])), -far[index], index) for index in peaks]
-    chance, _, index = min(told)
-    return places[index], min(1.0, 2 * len(places) * chance)
+    told = [(chance(scores, places[index], _distance(sums, places[index])), -far[index], index) for index in peaks]
+    least, _, index = min(told)
+    return places[index], min(1.0, 2 * len(places) * least)
 
 
 def _spread(scores: Sequence[float], total: float) -> float:
@@ -206,7 +218,7 @@ def _newton(values: _Values, wanted: float, drawn: int, t: float, s: float) -> t
     return (ss * down_t - ts * down_s) / size, (tt * down_s - ts * down_t) / size
 
 
-def _change(scores: Sequence[float], start: int, at: int, allowed: Sequence[int]) -> Change:
+def _change(scores: Sequence[float], chance: _Chance, start: int, at: int, allowed: Sequence[int]) -> Change:
     """The change at a place between its neighbours, with the places that fit the scores nearly as well."""
     count = len(scores)
     sums = (0.0, *accumulate(scores))
@@ -221,7 +233,6 @@ def _change(scores: Sequence[float], start: int, at: int, allowed: Sequence[int]
     best = max(left(at), 0.0)
     fits = [place for place in here if count * (left(place) - best) <= _PLAUSIBLE * best]
     distance = _distance(sums, at - start)
-    chance = chance_of_sum(scores, at - start, distance)
     return Change(
         at=at,
         earliest=min((at, *fits)),
@@ -229,5 +240,5 @@ def _change(scores: Sequence[float], start: int, at: int, allowed: Sequence[int]
         start=start,
         end=start + count,
         up=distance > 0,
-        p=min(1.0, 2 * len(here) * chance),
+        p=min(1.0, 2 * len(here) * chance(scores, at - start, distance)),
     )

@@ -27,7 +27,7 @@ def scenario_text(sources: Sources, here: str, name: str, parameters: Mapping[st
     if not results:
         return None
     made = scenario_page(results, here=here, around=around(sources))
-    return sources.page("scenario.html.j2", here=here, title=made.title, scenario=made)
+    return sources.page("scenario.html.j2", here=here, title=made.title, scenario=made, served=sources.settings.served)
 
 
 def around(sources: Sources) -> Around:
