@@ -2,8 +2,8 @@
 
 Takes the runs oldest first, as scores, and the places between two of them where a change may lie (two runs of one invocation
 are of one build); gives the changes, each with the range of places that are as plausible. Splits in two where the halves
-differ most, then each half again. No distribution is assumed: a run wins over another only where their intervals are surely
-ordered, as in the gate's rank test.
+differ most, else into a spell that came and went and what is around it; then each part again. No distribution is assumed: a run
+wins over another only where their intervals are surely ordered, as in the gate's rank test.
 
 The false alarms are bounded, not estimated: of series whose runs are exchangeable, at most the stated share show a change.
 Runs that drift, or that hang together (a slow week of the machine), are not exchangeable. There a change is shown more often,
@@ -12,11 +12,13 @@ and rightly: the runs did change. Whether a build did it is not known.
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import accumulate
-from math import exp, inf, lgamma, log, log1p, sqrt
+from heapq import nlargest
+from itertools import accumulate, combinations, pairwise
+from math import exp, inf, lgamma, log, log1p
 from typing import Final
 
 from msgspec import Struct
@@ -29,6 +31,8 @@ LEAST_SIDE: Final = 3
 """So many runs on either side at least: two slow runs are no change for good."""
 _PEAKS: Final = 12
 """So many of the best places are looked at exactly. Fewer can only miss a change, never make one."""
+_ENDS: Final = 60
+"""A spell begins and ends at so many places at most: of thousands of runs its edges are found by the splits that follow."""
 _TURNS: Final = 40
 _STEEP: Final = 40.0
 _PLAUSIBLE: Final = 7.35
@@ -38,6 +42,8 @@ Scoring = Callable[[int, int], Sequence[float]]
 """The scores of the runs from one place up to another, against each other: large where a run is bad."""
 _Chance = Callable[[Sequence[float], int, float], float]
 """A bound of the chance that the runs from a place on have a sum at least so far from their share."""
+_Stretch = tuple[int, int]
+"""From one run up to another, which is not in it; to the end where that is beyond all runs."""
 _Values = tuple[tuple[float, int], ...]
 """Each score with how often it is there."""
 
@@ -110,37 +116,54 @@ def _changes(
 
 
 def _split(start: int, end: int, scoring: Scoring, chance: _Chance, allowed: Sequence[int], level: float) -> list[int]:
-    """The places of changes between two places, in order."""
-    here = _between(allowed, start, end)
+    """The places of changes between two places, in order: one where all after it differs, else a spell that came and went."""
+    here = [place - start for place in _between(allowed, start, end)]
     if not here:
         return []
-    at, p = _best(scoring(start, end), chance, [place - start for place in here])
-    if p > level:
-        return []
-    at += start
-    return [*_split(start, at, scoring, chance, allowed, level), at, *_split(at, end, scoring, chance, allowed, level)]
+    scores = scoring(start, end)
+    for cuts in (_steps(here), _spells(here)):
+        found, p = _surest(scores, chance, cuts)
+        if p <= level / 2:
+            edges = [start, *(start + cut for cut in found if cut < len(scores)), end]
+            parts = (_split(one, other, scoring, chance, allowed, level) for one, other in pairwise(edges))
+            first, *more = parts
+            return [*first, *(place for edge, part in zip(edges[1:-1], more, strict=True) for place in (edge, *part))]
+    return []
 
 
 def _between(allowed: Sequence[int], start: int, end: int) -> Sequence[int]:
     return allowed[bisect_left(allowed, start + LEAST_SIDE) : bisect_right(allowed, end - LEAST_SIDE)]
 
 
-def _best(scores: Sequence[float], chance: _Chance, places: Sequence[int]) -> tuple[int, float]:
-    """The place where the two sides differ most, and the chance of that anywhere among the places, in either direction."""
+def _steps(places: Sequence[int]) -> list[_Stretch]:
+    return [(place, sys.maxsize) for place in places]
+
+
+def _spells(places: Sequence[int]) -> list[_Stretch]:
+    """Every stretch with enough runs in it; of very many places only some."""
+    some = places[:: 1 + len(places) // _ENDS]
+    return [(one, other) for one, other in combinations(some, 2) if other - one >= LEAST_SIDE]
+
+
+def _surest(scores: Sequence[float], chance: _Chance, cuts: Sequence[_Stretch]) -> tuple[_Stretch, float]:
+    """The stretch that differs most from the rest, and the chance of that anywhere among all of them, in either direction."""
     sums = (0.0, *accumulate(scores))
-    spread = _spread(scores, sums[-1])
-    if spread == 0:
-        return places[0], 1.0
-    far = [abs(_distance(sums, place)) / sqrt(place * (len(scores) - place)) for place in places]
-    peaks = [
-        index
-        for index, value in enumerate(far)
-        if (index == 0 or value >= far[index - 1]) and (index + 1 == len(far) or value >= far[index + 1])
-    ]
-    peaks = sorted(peaks, key=lambda index: far[index], reverse=True)[:_PEAKS]
-    told = [(chance(scores, places[index], _distance(sums, places[index])), -far[index], index) for index in peaks]
-    least, _, index = min(told)
-    return places[index], min(1.0, 2 * len(places) * least)
+    count, total = len(scores), sums[-1]
+    if not cuts or _spread(scores, total) == 0:
+        return (0, 0), 1.0
+    mean = total / count
+    far = []
+    for cut in cuts:
+        start, end = cut[0], min(cut[1], count)
+        size = end - start
+        distance = sums[end] - sums[start] - mean * size
+        far.append((distance * distance / (size * (count - size)), start, end, distance))
+    best, found = 1.0, (0, 0)
+    for _, start, end, distance in nlargest(_PEAKS, far):
+        told = chance([*scores[:start], *scores[end:], *scores[start:end]], count - (end - start), distance)
+        if told < best:
+            best, found = told, (start, end)
+    return found, min(1.0, 2 * len(cuts) * best)
 
 
 def _spread(scores: Sequence[float], total: float) -> float:
