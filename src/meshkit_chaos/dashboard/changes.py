@@ -108,6 +108,8 @@ def _changes(
 ) -> tuple[Change, ...]:
     allowed = range(1, count) if places is None else sorted({place for place in places if 0 < place < count})
     cuts = [0, *_split(0, count, scoring, chance, allowed, level), count]
+    for index in range(1, len(cuts) - 1):
+        cuts[index] = _placed(scoring, allowed, start=cuts[index - 1], end=cuts[index + 1])
     found = (
         _change(scoring(start, end), chance, start, at, allowed)
         for start, at, end in zip(cuts[:-2], cuts[1:-1], cuts[2:], strict=True)
@@ -129,6 +131,18 @@ def _split(start: int, end: int, scoring: Scoring, chance: _Chance, allowed: Seq
             first, *more = parts
             return [*first, *(place for edge, part in zip(edges[1:-1], more, strict=True) for place in (edge, *part))]
     return []
+
+
+def _placed(scoring: Scoring, allowed: Sequence[int], *, start: int, end: int) -> int:
+    """Where a change lies between its neighbours: they were not known when it was found."""
+    scores = scoring(start, end)
+    sums = (0.0, *accumulate(scores))
+
+    def apart(place: int) -> float:
+        inside = place - start
+        return _distance(sums, inside) ** 2 / (inside * (len(scores) - inside))
+
+    return max(_between(allowed, start, end), key=apart)
 
 
 def _between(allowed: Sequence[int], start: int, end: int) -> Sequence[int]:
