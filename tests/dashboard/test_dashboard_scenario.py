@@ -164,6 +164,14 @@ def test_drawings_of_nothing_one_and_thousands() -> None:
     assert strips(()) == ()
 
 
+def test_many_repeats_of_many_nights_stay_a_page() -> None:
+    """Ninety results of twenty runs are looked at as a whole, and drawn in part: the page says so, and stays below 300 kB."""
+    shown = page(nights([1.0] * 60 + [2.0] * 30, runs=20))
+    assert "the newest 200 of 1800 runs" in text_of(shown)
+    assert "takes 2–2.25 s since" in text_of(shown)
+    assert len(shown.encode()) < 300_000
+
+
 def test_releases_are_told_apart_on_the_time_line_and_below_it() -> None:
     """A line where the release changes, and a strip for each release with its own numbers."""
     shown = page(STEP)
@@ -205,6 +213,14 @@ def test_a_folded_stretch_hides_nothing_but_plain_passes() -> None:
     ]
     assert sum(len(one.rows) for one in found) == len(results)
     assert "1 result came of 2 runs: in 1 of them runs of one build disagreed, and 1 passed as flaky" in repeats(results)
+
+
+def test_of_many_runs_those_that_did_not_pass_are_linked() -> None:
+    """A failed run among twenty has its link, whatever its number."""
+    runs = tuple(one_run("fail" if number == 17 else "pass", number) for number in range(1, 21))
+    (found,) = stretches([result("pass", runs=runs, flaky=True)], here="scenario/x.html")
+    assert [run.number for run in found.rows[0].runs] == [1, 2, 3, 17]
+    assert found.rows[0].further == 16
 
 
 def test_a_failure_is_a_click_away_from_the_last_pass() -> None:

@@ -16,6 +16,8 @@ from meshkit_chaos.history.model import Cell, PastScenario
 from meshkit_chaos.judge.phrases import at_least, counted, say_between
 from meshkit_chaos.judge.verdict import VerdictName
 
+LINKED: Final = 4
+"""So many runs of a result are linked one by one, those that did not pass first; the page of its invocation has all."""
 LEAST_FOLDED: Final = 4
 """Fewer equal passes than this stand as rows: folding them would save nothing."""
 
@@ -27,7 +29,9 @@ class RunLink(Struct, frozen=True, kw_only=True):
 
 
 class ResultRow(Struct, frozen=True, kw_only=True):
-    """``beside``: where a server shows a failed run of it and the last one that passed before, side by side; may be empty."""
+    """``beside``: where a server shows a failed run of it and the last one that passed before, side by side; may be
+    empty. ``further``: so many runs have no link here.
+    """
 
     when: str
     verdict: VerdictName
@@ -38,6 +42,7 @@ class ResultRow(Struct, frozen=True, kw_only=True):
     flaky: bool
     set_aside: bool
     runs: tuple[RunLink, ...]
+    further: int = 0
     beside: str = ""
 
 
@@ -82,8 +87,9 @@ def _row(one: PastScenario, passed: str, *, here: str) -> ResultRow:
         set_aside=not one.counts,
         runs=tuple(
             RunLink(number=run.number, verdict=run.verdict, href=paths.relative(paths.run(run.run), here=here))
-            for run in one.runs
+            for run in sorted(sorted(one.runs, key=lambda run: run.verdict == "pass")[:LINKED], key=lambda run: run.number)
         ),
+        further=max(0, len(one.runs) - LINKED),
         beside=_beside(one, passed, here=here),
     )
 
