@@ -70,7 +70,7 @@ def test_the_newest_night_stands_beside_the_last_that_passed() -> None:
     """A night that fails is compared with the last one before it began to, not with the bad one before it."""
     bad = [night(number, "1.1", 7, "fail") for number in (40, 41)]
     shown = text_of(history(*SLOWER, *bad))
-    section = shown.partition("the last one before its first failure")[2]
+    section = shown.partition("the last one that passed")[2]
     assert "c39" in section
     assert "pass became fail" in section
     assert "none of the newest 2 invocations passed" in text_of(history(*bad))

@@ -75,7 +75,7 @@ def _pair(sources: Sources, before: PastInvocation | None, after: PastInvocation
 
 def _since_it_was_good(sources: Sources, here: str, held: Sequence[PastInvocation]) -> tuple[Contrast, ...]:
     """The newest night beside the last one that passed, where it did not pass itself."""
-    title = "The newest night and the last one before its first failure"
+    title = "The newest night and the last one that passed"
     if not held:
         return ()
     if held[0].verdict == "pass":

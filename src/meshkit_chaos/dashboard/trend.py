@@ -187,9 +187,9 @@ def _limits(times: Sequence[Timed], axis: ValueAxis, width: float) -> list[Marku
                 y = axis.at(current / _SECOND)
                 parts.append(svg.horizontal(start * width, index * width, y=y, class_="due"))
                 told = f"limit {say(current)}"
-                newest = index == len(times)  # a narrow screen begins at the right
-                x, dx, anchor = (100.0, -3, "end") if newest else (start * width, 3, "start")
-                parts.append(svg.text(told, x=x, y=y - 4, dx=dx, anchor=anchor, class_="tick due-label"))
+                parts.append(svg.text(told, x=start * width, y=y - 4, dx=3, class_="tick due-label"))
+                if index == len(times):  # a narrow screen begins at the right
+                    parts.append(svg.text(told, x=100, y=y - 4, dx=-3, anchor="end", class_="tick due-label narrow-only"))
             start = index
     return parts
 
