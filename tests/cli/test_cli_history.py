@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from command_lines import command
+from log_builder import logged
 from virtual_runs import document, invoke, scenario_text
 
 TWO = document(
@@ -127,6 +128,16 @@ def test_prune_shows_before_it_acts() -> None:
     assert len(command("history", "list", "--format", "json").data) == 2
     assert "1 invocation pruned; " in told(*options, "--yes")
     assert len(command("history", "list", "--format", "json").data) == 1
+    assert "all as it should be" in told("verify")
+
+
+def test_logs_are_pruned_by_their_own_age_and_exported() -> None:
+    """What members said can be taken out with the results, and goes before the evidence."""
+    told("import", str(logged(Path("logged"), {"node-1/node-1.log": b"hello"})))
+    told("export", "old")
+    assert [file.read_bytes() for file in Path("old").rglob("node-1.log")] == [b"hello"]
+    assert "0 invocations and the logs of 1 would go; --yes does it" in told("prune", "--keep-logs", "0s")
+    assert "0 invocations and the logs of 1 pruned; 1 file removed" in told("prune", "--keep-logs", "0s", "--yes")
     assert "all as it should be" in told("verify")
 
 

@@ -61,12 +61,20 @@ def serving(
     history: History, *, runs: Path | None = None, names: tuple[str, ...] = (), policy: Path | None = None
 ) -> Iterator[Client]:
     """The same parts as the command puts together; the history is read only from then on."""
-    from meshkit_chaos.cli.dashboard_serving import SETTINGS, served_parts  # noqa: PLC0415  # needs what was looked for above
-    from meshkit_chaos.dashboard.serve import application  # noqa: PLC0415  # as above
+    from meshkit_chaos.cli.dashboard_serving import served_parts  # noqa: PLC0415  # needs what was looked for above
 
     history.database.only_read()
     shown: dict[str, Any] = {"policy": policy, "overrides": None, "log": None, "compare": "", "project": "mesh"}
-    served = served_parts(history, host="127.0.0.1", names=names, runs=runs, **shown)
+    with answering(served_parts(history, host="127.0.0.1", names=names, runs=runs, **shown)) as client:
+        yield client
+
+
+@contextmanager
+def answering(served: Any) -> Iterator[Client]:
+    """A server of these parts, on a port of its own."""
+    from meshkit_chaos.cli.dashboard_serving import SETTINGS  # noqa: PLC0415  # needs what was looked for above
+    from meshkit_chaos.dashboard.serve import application  # noqa: PLC0415  # as above
+
     settings = uvicorn.Config(application(served), port=0, **{**SETTINGS, "timeout_graceful_shutdown": 1})
     server = uvicorn.Server(settings)
     listening = settings.bind_socket()

@@ -167,7 +167,8 @@ def test_every_link_leads_somewhere(tmp_path: Path) -> None:
             place, _, anchor = href.partition("#")
             target = (file.parent / place).resolve() if place else file
             assert target.is_file(), (file, href)
-            assert not anchor or f'id="{anchor}"' in target.read_text(encoding="utf-8"), (file, href)
+            text = target.read_text(encoding="utf-8")
+            assert not anchor or anchor.startswith("filter=") or f'id="{anchor}"' in text, (file, href)
 
 
 def test_an_export_refuses_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
@@ -227,8 +228,8 @@ def test_what_was_never_exercised_is_shown() -> None:
     held = history(result("fail", runs=(one_run("fail", faults=("kill",)),), modules=("leadership",)))
     shown = text_of(site(held).page(paths.COVERAGE))
     assert "1 of " in shown
-    assert "0 d ago" in shown
-    assert "never" in shown
+    assert "today" in shown
+    assert "Exercised nowhere" in shown
 
 
 def test_a_run_that_says_nothing_proves_nothing() -> None:

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
-from gate_worlds import NOW, one_run, overrides, policy, result
+from gate_worlds import NOW, decided, history, one_run, overrides, policy, result
 from history_builder import JOURNAL, TWO, evidence_of, opened, variant, written
 
 from meshkit_chaos.clock import ManualClock
@@ -23,6 +23,7 @@ from meshkit_chaos.dashboard.sources import GateFiles, Settings, Sources
 from meshkit_chaos.deliver.action import Action, Receipt, State, Told
 from meshkit_chaos.deliver.cause import Cause
 from meshkit_chaos.deliver.message import Message
+from meshkit_chaos.gate.log import NOTHING, LogEntry, sealed
 from meshkit_chaos.history.memory import MemoryHistory
 from meshkit_chaos.history.model import Ask, PastInvocation, PastScenario
 from meshkit_chaos.history.overview import Overview
@@ -30,8 +31,14 @@ from meshkit_chaos.history.unpacked import results_of
 from meshkit_chaos.journal.binaries import BinaryClass, BinaryFacts
 from meshkit_chaos.judge.verdict import EnvironmentName, OutcomeName, VerdictName
 from meshkit_chaos.report.escape import one_line
+from meshkit_chaos.slo.codec import encode
 
 CORPUS: list[str] = json.loads(Path(__file__).with_name("attacks.json").read_text(encoding="utf-8"))
+OVERRIDES = """version: 1
+overrides:
+  - {id: slower, subject: {commit: c0ffee}, scenario: leader-killed, objective: converge-one-leader, accept: {within: 9s},
+     reason: on purpose, ticket: MESH-1, author: ann, approver: bo, created: 2026-11-20, expires: 2026-12-01}
+"""
 NO_ICON = "data:,"
 WORDS = {*get_args(VerdictName), *get_args(EnvironmentName), *get_args(OutcomeName), *get_args(BinaryClass)}
 """What the history itself says: no field of others."""
@@ -98,9 +105,10 @@ def world(attacks: Iterator[str] | None) -> Iterator[tuple[str, str]]:
         Told(action=action, state=state, error=put("e"), receipt=put(Receipt(did="d", url="https://forge/1")))
         for state in states
     )
-    people = put(overrides("version: 1\noverrides: []\n"))
+    people = put(overrides(OVERRIDES))
+    log = logged(json.loads(msgspec.json.encode(put(decided(held, file=people)))), kind=put("decision"))
     settings = Settings(project=put("mesh"), policy=policy(), compare="https://forge/{last}/{first}", served=True)
-    files = GateFiles(overrides=lambda: people)
+    files = GateFiles(overrides=lambda: people, log=lambda: log + logged(put({"sentence": "s", "items": [], "kind": "k"})))
     clock = ManualClock(wall_ns=NOW)
     made_of = Sources(reader=held, settings=settings, clock=clock, told=lambda count: told[:count], gate_files=files)
     return Site(made_of).every()
@@ -112,6 +120,11 @@ def about(put: Any, one: PastScenario) -> PastInvocation:
         announced=(one.scenario, put("lost")),
     )  # fmt: skip
     return msgspec.structs.replace(put(past), invocation=one.invocation, subject=one.subject, announced=past.announced)
+
+
+def logged(body: dict[str, Any], *, kind: str = "decision") -> bytes:
+    """A log of one line, whole in itself."""
+    return encode(sealed(LogEntry(seq=0, at=NOW, kind=kind, body=body, before=NOTHING))) + b"\n"
 
 
 BENIGN = [Shape(text) for _, text in world(None)]
@@ -136,7 +149,7 @@ def harmless(text: str, path: str) -> str:
     assert shape.elements <= ELEMENTS, (path, shape.elements - ELEMENTS)
     assert shape.scripts == 1, path
     for link in shape.links:
-        assert re.fullmatch(r"(?:https://forge/|[\w./~-]*(?:#[\w.~-]*)?$).*", link), (path, link)
+        assert re.fullmatch(r"(?:https://forge/|[\w./~-]*(?:#(?:filter=)?[\w.~%-]*)?$).*", link), (path, link)
     assert not re.search("[\\x00-\\x08\\x0b-\\x1f\\x7f\u2028\u2029\u202e\ufeff]", text), path
     return shape.words
 
@@ -178,3 +191,23 @@ def attacked(evidence: Mapping[str, bytes], attacks: Iterator[str]) -> dict[str,
 
     pattern = rb'"(title|description|detail|reason|owner|hint|message|query|text)":"(?:[^"\\]|\\.)*"'
     return {**evidence, JOURNAL: re.sub(pattern, told, evidence[JOURNAL])}
+
+
+@pytest.mark.parametrize("turn", range(0, len(CORPUS), 4))
+def test_no_text_of_a_waiver_becomes_markup(turn: int) -> None:
+    """Who accepted a failure, why and by which ticket is text on the page of readiness and on the gate's."""
+    attacks = turned(turn)
+    [entry] = overrides(OVERRIDES).entries
+    names = ("reason", "ticket", "author", "approver", "id")
+    people = msgspec.structs.replace(
+        overrides(OVERRIDES), entries=(msgspec.structs.replace(entry, **{name: next(attacks) for name in names}),)
+    )
+    held = history(result("fail", modules=("m",)))
+    log = logged(json.loads(msgspec.json.encode(decided(held, file=people))))
+    files = GateFiles(overrides=lambda: people, log=lambda: log)
+    settings = Settings(project="mesh", policy=policy())
+    site = Site(Sources(reader=held, settings=settings, clock=ManualClock(wall_ns=NOW), gate_files=files))
+    pages = {path: text for path, text in site.every() if "/" not in path}
+    assert "Waived in 1.4.2" in pages["index.html"]
+    for path, text in pages.items():
+        harmless(text, path)

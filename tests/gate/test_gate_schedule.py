@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from gate_worlds import HOUR, NOW, decided, history, policy, result
+from gate_worlds import HOUR, NOW, decided, history, one_run, policy, result
 from msgspec import structs
 
 from meshkit_chaos.gate.grammar import instant_ns
@@ -69,3 +69,22 @@ def test_a_module_that_was_not_exercised_closes_the_gate() -> None:
         assert decision.exit_code == code, decision
     assert "leadership was never under a fault" in decided(history(result("pass")), policy(text)).sentence
     assert NOW > HOUR
+
+
+@pytest.mark.parametrize(("seen", "code"), [("lab-a", 0), ("lab-b", 0), ("laptop", 2), ("", 2)])
+def test_a_module_is_exercised_only_in_the_class_that_is_asked_for(seen: str, code: int) -> None:
+    """A fault on a laptop, or nobody knows where, is no proof for the labs that the policy names."""
+    text = TEXT.partition("nightly:")[0] + "environment_class: lab-*\nexercised_within: {leadership: 3d}\n"
+    own = result("pass", environment_class="lab-a", runs=(one_run("pass", environment_class="lab-a"),))
+    of_module = result(
+        "pass",
+        scenario="other",
+        commit="x",
+        hours=50,
+        modules=("leadership",),
+        environment_class=seen,
+        runs=(one_run("pass", environment_class=seen),),
+    )
+    decision = decided(history(own, of_module), policy(text))
+    assert decision.exit_code == code, decision
+    assert ("not-exercised" in {item.code for item in decision.items}) == (code == 2)

@@ -192,11 +192,14 @@ def sources(
     served: bool = False,
 ) -> Sources:
     """What the pages of a history are made from. ``runs``: where some are in progress."""
-    from meshkit_chaos.dashboard.evidence import one_at_a_time  # noqa: PLC0415  # templates are for those who need them
+    from meshkit_chaos.dashboard.deciding import Beside, Decider  # noqa: PLC0415  # templates are for those who need them
+    from meshkit_chaos.dashboard.evidence import one_at_a_time  # noqa: PLC0415  # as above
     from meshkit_chaos.dashboard.live import Watch  # noqa: PLC0415  # as above
+    from meshkit_chaos.dashboard.remembered import Remembered  # noqa: PLC0415  # as above
     from meshkit_chaos.dashboard.sources import GateFiles, Settings, Sources  # noqa: PLC0415  # as above
     from meshkit_chaos.deliver.outbox import Outbox  # noqa: PLC0415  # as above
     from meshkit_chaos.gate.log import GateLog  # noqa: PLC0415  # as above
+    from meshkit_chaos.history.logs import read_logs  # noqa: PLC0415  # as above
     from meshkit_chaos.history.overview import Overview  # noqa: PLC0415  # as above
     from meshkit_chaos.history.unpacked import results_of  # noqa: PLC0415  # as above
 
@@ -204,10 +207,12 @@ def sources(
     kept = GateLog(log) if log is not None else None
     clock = SystemClock()
     return Sources(
-        reader=Overview(history.database),
+        reader=Remembered(Overview(history.database), history.database.state),
         settings=Settings(project=project, policy=rules, compare=compare, served=served),
         clock=clock,
+        decider=Beside(history.database.state, clock) if served else Decider(),
         evidence=one_at_a_time(lambda invocation: results_of(history.database, history.store, invocation)),
+        logs=lambda invocation: read_logs(history.database, history.store, invocation),
         told=Outbox(history.database).newest,
         underway=(lambda: Watch(runs, clock).look().runs) if runs is not None else None,
         gate_files=GateFiles(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +9,7 @@ import click
 
 from meshkit_chaos.cli.app import say
 from meshkit_chaos.cli.options import duration, pairs
+from meshkit_chaos.cli.overrides_file import append
 from meshkit_chaos.cli.reading import OVERRIDES, read_document, refused
 from meshkit_chaos.clock import SystemClock, iso
 from meshkit_chaos.errors import UsageError
@@ -18,8 +17,6 @@ from meshkit_chaos.slo.codec import builtins
 
 if TYPE_CHECKING:
     from meshkit_chaos.gate.overrides import Override, Overrides
-
-_EMPTY = re.compile(r"^overrides:[ \t]*\[[ \t]*\][ \t]*$", re.MULTILINE)
 
 
 @click.command(
@@ -95,7 +92,7 @@ def override_command(
     if missing:
         options = {"accept": "--within or --failing-runs", "subject": "--subject commit=…"}
         raise UsageError(f"an override needs {', '.join(options.get(key, f'--{key}') for key in missing)}")
-    written = _appended(overrides, {key: value for key, value in entry.items() if value is not None})
+    written = append(overrides, {key: value for key, value in entry.items() if value is not None})
     say(f"{overrides}: added {written.id}; it counts once it is on the protected branch: commit it and have it reviewed")
     _log(written, log, now)
     return 0
@@ -119,31 +116,6 @@ def _read(file: Path) -> Overrides:
     if loaded.value is None:
         raise refused(loaded.problems, {str(file): data})
     return loaded.value
-
-
-def _appended(file: Path, entry: dict[str, Any]) -> Override:
-    """Write the file with one entry more, if it is then a file without a new problem. Raises DocumentError, UsageError."""
-    from meshkit_chaos.gate.load import load_overrides  # noqa: PLC0415  # start-up time
-
-    before = read_document(file).decode("utf-8", "replace") if file.exists() else "version: 1\noverrides: []\n"
-    text = _EMPTY.sub("overrides:", before).rstrip("\n") + "\n" + _block(entry)
-    old = {str(problem.message) for problem in load_overrides(before.encode(), path=str(file)).problems}
-    loaded = load_overrides(text.encode(), path=str(file))
-    new = tuple(problem for problem in loaded.errors if problem.message not in old)
-    if loaded.value is None or new:
-        raise refused(new or loaded.errors, {str(file): text.encode()})
-    if loaded.value.entries[-1].id != entry["id"]:
-        raise UsageError(f"{file} is not written so that an entry can be appended", hint="add it by hand, and lint the file")
-    fresh = file.with_name(f".{file.name}.new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(file)
-    return loaded.value.entries[-1]
-
-
-def _block(entry: dict[str, Any]) -> str:
-    """One item of a block list. JSON texts are YAML texts, so nothing that is given can become anything else."""
-    lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in entry.items()]
-    return "  - " + "\n    ".join(lines) + "\n"
 
 
 def _log(entry: Override, log: Path | None, now: int) -> None:

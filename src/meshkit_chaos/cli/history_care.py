@@ -14,7 +14,7 @@ from meshkit_chaos.cli.options import FORMAT, duration, json_text
 from meshkit_chaos.cli.reading import POLICY
 from meshkit_chaos.clock import SystemClock
 from meshkit_chaos.history.checking import Checked, rebuild, verify
-from meshkit_chaos.history.pruning import carry_out, forget_deliveries, old_deliveries, plan_prune
+from meshkit_chaos.history.pruning import carry_out, forget_deliveries, forget_logs, old_deliveries, old_logs, plan_prune
 from meshkit_chaos.history.retention import Compared, Fate, Rules
 from meshkit_chaos.judge.phrases import counted
 from meshkit_chaos.report.past import columns, when
@@ -65,6 +65,7 @@ def _tell(checked: Checked, form: str) -> int:
     show_default=True,
     help="Keep so many results of each scenario and class.",
 )
+@click.option("--keep-logs", default="30d", show_default=True, metavar="DURATION", help="Keep what members said for so long.")
 @click.option("--keep-subject", metavar="KEY[=VALUE]", multiple=True, help="Keep what has this in its subject; repeatable.")
 @click.option(
     "--policy",
@@ -80,6 +81,7 @@ def prune_command(
     keep: str,
     keep_failing: str,
     keep_last: int,
+    keep_logs: str,
     keep_subject: tuple[str, ...],
     policy: Path | None,
     yes: bool,
@@ -102,15 +104,17 @@ def prune_command(
         fates = plan_prune(opened, rules)
         going = [fate for fate in fates if not fate.kept]
         told = old_deliveries(opened, rules)
-        files = carry_out(opened, going) + forget_deliveries(opened, told) if yes else 0
+        logs = old_logs(opened, duration(keep_logs, option="--keep-logs"))
+        files = carry_out(opened, going) + forget_deliveries(opened, told) + forget_logs(opened, logs) if yes else 0
     if form == "json":
         which = [{"invocation": fate.invocation.invocation, "kept": fate.kept, "goes": not fate.kept} for fate in fates]
-        click.echo(json_text({"done": yes, "invocations": which, "deliveries": len(told), "files": files}))
+        click.echo(json_text({"done": yes, "invocations": which, "deliveries": len(told), "logs": len(logs), "files": files}))
         return 0
     for line in columns([_row(fate) for fate in fates]) if fates else ():
         click.echo(line)
     did = f"pruned; {counted(files, 'file')} removed" if yes else "would go; --yes does it"
     records = f" and {counted(len(told), 'delivery record')}" if told else ""
+    records += f" and the logs of {len(logs)}" if logs else ""
     click.echo(f"{counted(len(going), 'invocation')}{records} {did}")
     return 0
 

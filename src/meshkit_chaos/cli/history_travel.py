@@ -14,6 +14,7 @@ from meshkit_chaos.cli.options import FORMAT, duration, json_text
 from meshkit_chaos.errors import UsageError
 from meshkit_chaos.history.bundles import spread, unpack
 from meshkit_chaos.history.index import no_documents
+from meshkit_chaos.history.logs import read_logs
 from meshkit_chaos.history.travel import Moved, pull, push
 from meshkit_chaos.judge.phrases import counted
 
@@ -60,10 +61,11 @@ def _tell(moved: Moved, what: str, form: str) -> int:
         say(f"{name}: refused: {why}")
     if form == "json":
         refused = [{"name": name, "why": why} for name, why in moved.refused]
-        told = {"invocations": moved.invocations, "marks": moved.marks, "deliveries": moved.deliveries, "refused": refused}
-        click.echo(json_text(told))
+        told = {"invocations": moved.invocations, "marks": moved.marks, "deliveries": moved.deliveries, "logs": moved.logs}
+        click.echo(json_text({**told, "refused": refused}))
     else:
         records = f", {counted(moved.deliveries, 'delivery record')}" if moved.deliveries else ""
+        records += f", logs of {moved.logs}" if moved.logs else ""
         click.echo(f"{counted(moved.invocations, 'invocation')} and {counted(moved.marks, 'mark')}{records} {what}")
     return PROBLEMS if moved.refused else 0
 
@@ -84,6 +86,8 @@ def export_command(folder: Path, names: tuple[str, ...], history: str, artifacts
             raise UsageError(f"{folder / taken[0]} is there already", hint="name another folder: results are never mixed")
         for name in chosen:
             spread(unpack(bundles[name], opened.store.read(bundles[name])), folder / name)
+            logs = read_logs(opened.database, opened.store, name)
+            spread(logs.data if logs is not None else {}, folder / name)
             for row in opened.documents(name):
                 of = row["digest"]
                 write_derived(folder / name / row["name"], opened.store.read(f"sha256/{of[:2]}/{of[2:]}"))

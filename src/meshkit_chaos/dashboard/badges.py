@@ -10,7 +10,8 @@ from typing import Final
 from markupsafe import Markup, escape
 
 from meshkit_chaos.dashboard.latest import Latest, Shown
-from meshkit_chaos.dashboard.readiness import TONES, WORDS, Readiness, ReadinessCell
+from meshkit_chaos.dashboard.readiness import Readiness, ReadinessCell
+from meshkit_chaos.dashboard.standing import ACCEPTED, TONES, WORDS
 from meshkit_chaos.dashboard.wording import day
 from meshkit_chaos.judge.phrases import at_least, at_most, counted
 from meshkit_chaos.judge.verdict import VerdictName
@@ -67,8 +68,14 @@ def release_badge(readiness: Readiness, release: str = "") -> str:
     if wanted not in names or not readiness.rows:
         return badge(wanted or "release", UNKNOWN, "not-run")
     column = names.index(wanted)
-    bad = {one.scenario for row in readiness.rows for one in row.cells[column].scenarios if one.standing != "pass"}
-    return badge(wanted, f"{counted(len(bad), 'scenario')} not good" if bad else "ready", "fail" if bad else "pass")
+    told = {one.scenario: one.standing for row in readiness.rows for one in row.cells[column].scenarios}
+    bad = sum(standing not in ACCEPTED for standing in told.values())
+    if bad:
+        return badge(wanted, f"{counted(bad, 'scenario')} not good", "fail")
+    if readiness.untested:
+        return badge(wanted, f"{counted(len(readiness.untested), 'module')} untested", "not-run")
+    waived = sum(standing == "waived" for standing in told.values())
+    return badge(wanted, f"ready, {waived} waived", "inconclusive") if waived else badge(wanted, "ready", "pass")
 
 
 def badge(label: str, said: str, tone: Shown) -> str:

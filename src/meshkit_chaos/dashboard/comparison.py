@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -14,6 +15,9 @@ from meshkit_chaos.judge.phrases import at_least, say_between
 from meshkit_chaos.judge.verdict import VerdictName
 
 Whole = tuple[PastInvocation, tuple[PastScenario, ...]]
+
+MOST_ROWS: Final = 500
+"""More is no page that anybody reads."""
 
 
 class SideView(Struct, frozen=True, kw_only=True):
@@ -66,12 +70,14 @@ def compare_page(before: Whole | None, after: Whole | None, choices: Sequence[Pa
         for one in told
     )
     changed = sum(row.changed for row in rows)
+    shown = rows if len(rows) <= MOST_ROWS else tuple(sorted(rows, key=lambda row: not row.changed))[:MOST_ROWS]
+    cut = f"; {MOST_ROWS} are shown, those that differ first" if len(shown) < len(rows) else ""
     return ComparePage(
         before=_name(before),
         after=_name(after),
         before_href=_href(before, here=here),
         after_href=_href(after, here=here),
-        rows=rows,
+        rows=shown,
         choices=tuple(
             Choice(
                 value=one.invocation,
@@ -81,7 +87,7 @@ def compare_page(before: Whole | None, after: Whole | None, choices: Sequence[Pa
             )
             for one in choices
         ),
-        sentence=f"{changed} of {len(rows)} lines differ" if rows else "there are no two invocations to compare",
+        sentence=f"{changed} of {len(rows)} lines differ{cut}" if rows else "there are no two invocations to compare",
     )
 
 

@@ -1,17 +1,20 @@
 """What was sent to whom, what waits, and what nobody knows to have arrived. Pure.
 
-What needs a person stands first: dead and ambiguous rows, and those that were tried and did not get through.
+What needs a person stands first: dead and ambiguous rows, and those that were tried and did not get through. Each says what a
+person can do about it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from meshkit_chaos.dashboard.wording import minute
-from meshkit_chaos.deliver.action import State, Told
+from meshkit_chaos.deliver.action import OPEN, State, Told
+from meshkit_chaos.judge.phrases import counted
 from meshkit_chaos.judge.verdict import VerdictName
 from meshkit_chaos.report.escape import clipped, one_line
 
@@ -23,11 +26,20 @@ _TONES: Final[dict[State, VerdictName]] = {
     "dead": "fail",
     "superseded": "not-run",
 }
+MEANINGS: Final[dict[State, str]] = {
+    "dead": "given up: it will not be sent unless somebody says so",
+    "ambiguous": "it may have arrived: it is looked for before it is sent again, or held where the channel cannot look",
+    "pending": "waits to be sent",
+    "sending": "somebody is at it, or died at it",
+    "delivered": "the channel took it",
+    "superseded": "a later one says it",
+}
+"""In the order in which they need somebody."""
 _NEEDS_SOMEBODY: Final[frozenset[State]] = frozenset({"dead", "ambiguous"})
 
 
 class DeliveryLine(Struct, frozen=True, kw_only=True):
-    """``href`` only where it is http or https: it comes from a server."""
+    """``href`` only where it is http or https: it comes from a server. ``key``: of what a person may have to settle."""
 
     when: str
     channel: str
@@ -39,27 +51,45 @@ class DeliveryLine(Struct, frozen=True, kw_only=True):
     href: str
     reason: str
     error: str
+    attempts: int
+    key: str = ""
 
     @property
     def search(self) -> str:
-        return " ".join((self.channel, self.occasion, self.title, self.state, self.did)).lower()
+        return " ".join((self.channel, self.occasion, self.title, self.state, self.did, self.when)).lower()
+
+
+class ChannelLine(Struct, frozen=True, kw_only=True):
+    """``counts``: how many are in each state, those that need somebody first."""
+
+    channel: str
+    newest: str
+    counts: tuple[tuple[State, VerdictName, int], ...]
+    tone: VerdictName
 
 
 class DeliveriesPage(Struct, frozen=True, kw_only=True):
+    """``states``: what those that occur mean, and how each looks."""
+
     sentence: str
+    tone: VerdictName
     lines: tuple[DeliveryLine, ...]
+    channels: tuple[ChannelLine, ...] = ()
+    states: tuple[tuple[State, VerdictName, str], ...] = ()
 
 
 def deliveries(told: Sequence[Told]) -> DeliveriesPage:
     """``told``: newest first."""
-    ordered = sorted(told, key=_urgency)
-    waiting = sum(one.state in _NEEDS_SOMEBODY for one in told)
     if not told:
-        return DeliveriesPage(sentence="nothing was sent, and nothing waits", lines=())
-    if not waiting:
-        return DeliveriesPage(sentence="all in order", lines=lines(ordered))
-    said = "1 delivery needs somebody" if waiting == 1 else f"{waiting} deliveries need somebody"
-    return DeliveriesPage(sentence=said, lines=lines(ordered))
+        return DeliveriesPage(sentence="nothing was sent, and nothing waits", tone="not-run", lines=())
+    held = {one.state for one in told}
+    return DeliveriesPage(
+        sentence=_sentence(told),
+        tone=_tone(told),
+        lines=lines(sorted(told, key=_urgency)),
+        channels=_channels(told),
+        states=tuple((state, _TONES[state], meaning) for state, meaning in MEANINGS.items() if state in held),
+    )
 
 
 def lines(told: Iterable[Told]) -> tuple[DeliveryLine, ...]:
@@ -71,8 +101,58 @@ def about(told: Iterable[Told], scenario: str) -> tuple[DeliveryLine, ...]:
     return lines(one for one in told if any(cause.scenario == scenario for cause in one.action.causes))
 
 
+def _sentence(told: Sequence[Told]) -> str:
+    needing = sum(one.state in _NEEDS_SOMEBODY for one in told)
+    stuck = sum(map(_stuck, told))
+    if needing:
+        said = "1 delivery needs somebody" if needing == 1 else f"{needing} deliveries need somebody"
+        return f"{said}, and {stuck} did not get through yet" if stuck else said
+    if stuck:
+        return f"{stuck} did not get through yet, and will be tried again"
+    waiting = sum(one.state in OPEN for one in told)
+    return f"{waiting} of {len(told)} wait to be sent" if waiting else f"all in order, {len(told)} in all"
+
+
+def _tone(told: Sequence[Told]) -> VerdictName:
+    """Good only where something arrived and nothing waits."""
+    held = {one.state for one in told}
+    if held & _NEEDS_SOMEBODY:
+        return "fail"
+    if any(map(_stuck, told)):
+        return "inconclusive"
+    return "not-run" if held & OPEN or "delivered" not in held else "pass"
+
+
+def _stuck(one: Told) -> bool:
+    return one.state == "pending" and one.attempts > 0
+
+
 def _urgency(one: Told) -> tuple[bool, bool]:
-    return one.state not in _NEEDS_SOMEBODY, not (one.state == "pending" and one.attempts > 0)
+    return one.state not in _NEEDS_SOMEBODY, not _stuck(one)
+
+
+def _channels(told: Sequence[Told]) -> tuple[ChannelLine, ...]:
+    """Those that need somebody first."""
+    held: dict[str, list[Told]] = {}
+    for one in told:
+        held.setdefault(one.action.channel, []).append(one)
+    made = [_channel(name, ones) for name, ones in sorted(held.items())]
+    return tuple(sorted(made, key=lambda one: (one.tone != "fail", one.tone != "inconclusive")))
+
+
+def _channel(name: str, ones: Sequence[Told]) -> ChannelLine:
+    count = Counter(one.state for one in ones)
+    tones = {_TONES[state] for state in count}
+    return ChannelLine(
+        channel=one_line(name),
+        newest=f"{counted(len(ones), 'message')}, the newest {_when(ones[0])}",
+        counts=tuple((state, _TONES[state], count[state]) for state in MEANINGS if count[state]),
+        tone=next((tone for tone in ("fail", "inconclusive") if tone in tones), "pass" if "pass" in tones else "not-run"),
+    )
+
+
+def _when(one: Told) -> str:
+    return minute(one.settled_at if one.settled_at is not None else one.action.at)
 
 
 def _line(one: Told) -> DeliveryLine:
@@ -80,7 +160,7 @@ def _line(one: Told) -> DeliveryLine:
     url = receipt.url if receipt is not None else ""
     shown = "" if receipt is None or receipt.shown else ", and nothing proves that it is shown"
     return DeliveryLine(
-        when=minute(one.settled_at if one.settled_at is not None else one.action.at),
+        when=_when(one),
         channel=one_line(one.action.channel),
         occasion=one.action.occasion,
         title=clipped(one_line(one.action.message.title), 160),
@@ -90,4 +170,6 @@ def _line(one: Told) -> DeliveryLine:
         href=url if url.startswith(("https://", "http://")) else "",
         reason=one_line(one.action.reason),
         error=clipped(one_line(one.error), 300),
+        attempts=one.attempts,
+        key=one_line(one.action.key) if one.state in _NEEDS_SOMEBODY else "",
     )

@@ -11,11 +11,14 @@ from typing import Final
 from meshkit_chaos.campaign.results import Results
 from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.comparison import Whole
-from meshkit_chaos.dashboard.deliveries import about
+from meshkit_chaos.dashboard.grid_pages import grid_part_text
 from meshkit_chaos.dashboard.invocation import invocation_page
+from meshkit_chaos.dashboard.keeping import kept_of
 from meshkit_chaos.dashboard.run import run_page
-from meshkit_chaos.dashboard.scenario import scenario_page
+from meshkit_chaos.dashboard.scenario import Around, scenario_page
 from meshkit_chaos.dashboard.sources import DELIVERIES, Sources
+from meshkit_chaos.gate.log import verify
+from meshkit_chaos.history.logs import Logs
 from meshkit_chaos.history.model import Ask, PastRun, PastScenario
 
 RESULTS: Final = 90
@@ -26,9 +29,21 @@ def scenario_text(sources: Sources, here: str, name: str, parameters: Mapping[st
     results = sources.reader.results(Ask(scenarios=(name,), newest=RESULTS, invalidated=True))
     if not results:
         return None
-    made = scenario_page(results, here=here)
-    told = about(sources.told(DELIVERIES), name)
-    return sources.page("scenario.html.j2", here=here, title=made.title, scenario=made, told=told, older="")
+    made = scenario_page(results, here=here, around=around(sources))
+    return sources.page("scenario.html.j2", here=here, title=made.title, scenario=made)
+
+
+def around(sources: Sources) -> Around:
+    """What stands beside the results of any scenario."""
+    log = sources.gate_files.log()
+    return Around(
+        now=sources.clock.wall_ns(),
+        told=sources.told(DELIVERIES),
+        overrides=sources.gate_files.overrides().entries,
+        entries=verify(log).entries if log is not None else (),
+        policy=sources.settings.policy,
+        compare=sources.settings.compare,
+    )
 
 
 def invocation_text(sources: Sources, here: str, name: str, parameters: Mapping[str, str]) -> str | None:
@@ -41,8 +56,9 @@ def invocation_text(sources: Sources, here: str, name: str, parameters: Mapping[
 
 def invocation_page_text(sources: Sources, here: str, found: Whole) -> str:
     made = invocation_page(*found, here=here)
+    grid_link = paths.relative(paths.GRID, here=here)
     kept = paths.evidence(found[0].invocation, here=here) if sources.settings.served else ""
-    return sources.page("invocation.html.j2", here=here, title=made.sentence, invocation=made, evidence=kept)
+    return sources.page("invocation.html.j2", here=here, title=made.sentence, invocation=made, evidence=kept, grid=grid_link)
 
 
 def run_text(sources: Sources, here: str, name: str, parameters: Mapping[str, str]) -> str | None:
@@ -53,27 +69,40 @@ def run_text(sources: Sources, here: str, name: str, parameters: Mapping[str, st
         return None
     result, run = next((one, run) for one in found[1] for run in one.runs if run.run == name)
     with sources.opened(result.invocation) as (results, missing):
-        return run_page_text(sources, here, result, run, results, missing)
+        return run_page_text(sources, here, (result, run), results, missing, sources.said(result.invocation))
 
 
 def run_page_text(
-    sources: Sources, here: str, result: PastScenario, run: PastRun, results: Results | None, missing: str
+    sources: Sources,
+    here: str,
+    which: tuple[PastScenario, PastRun],
+    results: Results | None,
+    missing: str,
+    said: tuple[Logs | None, str],
 ) -> str:
-    made = run_page(result, run, results, here=here, missing=missing)
-    ask = paths.what_if(run.run, here=here) if sources.settings.served and results is not None else ""
-    return sources.page("run.html.j2", here=here, title=made.title, page=made, ask=ask)
+    """The page of a run. ``missing``: why there are no results; ``said``: what members said, or why it cannot be shown."""
+    result, run = which
+    kept = kept_of(results, run.run, said[0]) if results is not None else ()
+    made = run_page(result, run, results, here=here, missing=missing, logs=said[0], no_logs=said[1], kept=kept)
+    served = sources.settings.served and results is not None
+    ask = paths.what_if(run.run, here=here) if served else ""
+    evidence = paths.evidence(result.invocation, here=here) if served else ""
+    logs = paths.logs(result.invocation, here=here) if served and said[0] is not None else ""
+    return sources.page("run.html.j2", here=here, title=made.title, page=made, ask=ask, evidence=evidence, logs_href=logs)
 
 
 def run_texts(sources: Sources, found: Whole, *, drawn: bool) -> Iterator[tuple[str, str]]:
     """The pages of all runs of an invocation, whose evidence is opened once."""
     with sources.opened(found[0].invocation, wanted=drawn) as (results, missing):
+        said = sources.said(found[0].invocation) if results is not None else (None, "")
         for one in found[1]:
             for run in one.runs:
                 path = paths.run(run.run)
-                yield path, run_page_text(sources, path, one, run, results, missing)
+                yield path, run_page_text(sources, path, (one, run), results, missing, said)
 
 
 FOLDERS: Final[Mapping[str, Callable[[Sources, str, str, Mapping[str, str]], str | None]]] = {
+    "grid": grid_part_text,
     "scenario": scenario_text,
     "invocation": invocation_text,
     "run": run_text,

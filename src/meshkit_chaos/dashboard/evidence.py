@@ -20,11 +20,12 @@ from meshkit_chaos.dashboard.sources import Evidence
 from meshkit_chaos.deliver.action import Action, Receipt
 from meshkit_chaos.errors import HistoryProblem
 from meshkit_chaos.gate.log import LogEntry
+from meshkit_chaos.history.logs import About
 from meshkit_chaos.journal import events as ev
 from meshkit_chaos.slo.codec import convert
 
 _PATIENCE: Final = 30.0
-_READ: Final[tuple[Any, ...]] = (ev.AnyEvent, Line, LogEntry, Action, Receipt)
+_READ: Final[tuple[Any, ...]] = (ev.AnyEvent, Line, LogEntry, Action, Receipt, About)
 
 
 def build_types() -> None:

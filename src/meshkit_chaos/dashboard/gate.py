@@ -1,35 +1,58 @@
-"""The gate's decision on the newest build, what people waived, and whether the log of decisions is whole. Pure."""
+"""The gate's decision on the newest build, what people waived, and its log. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Final
 
 from msgspec import Struct
 
 from meshkit_chaos.dashboard import paths
+from meshkit_chaos.dashboard.audit import Audit, audit
 from meshkit_chaos.dashboard.wording import minute
-from meshkit_chaos.gate.decision import EVIDENCE, GOOD, Decision, Item
+from meshkit_chaos.gate.decision import EVIDENCE, GOOD, Comparison, Decision, Item, OverrideUse
 from meshkit_chaos.gate.log import Chain, LogEntry
 from meshkit_chaos.gate.overrides import Override, Overrides
-from meshkit_chaos.judge.phrases import counted, say_share
+from meshkit_chaos.judge.phrases import say_share
 from meshkit_chaos.judge.verdict import VerdictName
 from meshkit_chaos.report.escape import one_line
 from meshkit_chaos.report.gate_words import headline, name, ordered, released, story
 
-MOST_ENTRIES = 100
+MOST_ITEMS: Final = 140
+
+
+class ComparisonLine(Struct, frozen=True, kw_only=True):
+    """An objective against an earlier release: what was seen, and what could have been."""
+
+    objective: str
+    kind: str
+    release: str
+    result: str
+    tone: VerdictName
+    sentence: str
+    p: str
+    needs: str
+    power: str
 
 
 class ItemLine(Struct, frozen=True, kw_only=True):
+    """``story``: since when, last good, and what would open it, as labelled lines."""
+
     about: str
     href: str
     tone: VerdictName
     code: str
     sentence: str
     shadow: bool
+    good: bool
     story: tuple[tuple[str, str], ...]
+    comparisons: tuple[ComparisonLine, ...]
 
 
 class OverrideLine(Struct, frozen=True, kw_only=True):
+    """``use``: what the decision on the newest build made of it."""
+
     id: str
     scenario: str
     objective: str
@@ -40,13 +63,7 @@ class OverrideLine(Struct, frozen=True, kw_only=True):
     created: str
     expires: str
     state: str
-
-
-class EntryLine(Struct, frozen=True, kw_only=True):
-    when: str
-    what: str
-    sentence: str
-    hash: str
+    use: str
 
 
 class GatePage(Struct, frozen=True, kw_only=True):
@@ -58,85 +75,78 @@ class GatePage(Struct, frozen=True, kw_only=True):
     items: tuple[ItemLine, ...]
     notes: tuple[str, ...]
     overrides: tuple[OverrideLine, ...]
-    rate: str
-    entries: tuple[EntryLine, ...]
-    chain: str
-    problems: tuple[str, ...]
+    audit: Audit
 
 
-def gate_page(decision: Decision | None, overrides: Overrides, chain: Chain | None, *, now: int, here: str) -> GatePage:
-    """``chain``: the log as it was read and verified; None where there is none."""
-    entries = chain.entries if chain is not None else ()
+def gate_page(
+    decision: Decision | None, overrides: Overrides, chain: Chain | None, *, now: int, here: str, known: AbstractSet[str]
+) -> GatePage:
+    """``chain``: the log as it was read and verified; None where there is none. ``known``: scenarios that have a page."""
+    uses = {one.id: one for one in decision.overrides} if decision is not None else {}
+    newest_end_first = sorted(overrides.entries, key=lambda one: one.expires, reverse=True)
+    items = ordered(decision)[:MOST_ITEMS] if decision is not None else ()
     return GatePage(
         headline=headline(decision) if decision is not None else "",
         open=decision.open if decision is not None else False,
         subject=released(decision) if decision is not None else "",
-        items=tuple(_item(item, here=here) for item in ordered(decision)) if decision is not None else (),
-        notes=tuple(one_line(note) for note in decision.notes) if decision is not None else (),
-        overrides=tuple(
-            _override(one, now=now) for one in sorted(overrides.entries, key=lambda one: one.expires, reverse=True)
-        ),
-        rate=override_rate(entries),
-        entries=tuple(_entry(entry) for entry in reversed(entries[-MOST_ENTRIES:])),
-        chain=_chain(chain),
-        problems=tuple(one_line(problem) for problem in chain.problems) if chain is not None else (),
+        items=tuple(_item(item, here=here, known=known) for item in items),
+        notes=_notes(decision) if decision is not None else (),
+        overrides=tuple(_override(one, uses, now=now) for one in newest_end_first),
+        audit=audit(chain),
     )
+
+
+def _notes(decision: Decision) -> tuple[str, ...]:
+    more = len(decision.items) - MOST_ITEMS
+    cut = (f"{more} more are not shown here, as they come last; `meshkit-chaos gate check` tells all",) if more > 0 else ()
+    return (*cut, *(one_line(note) for note in decision.notes))
 
 
 def waived(entries: Sequence[LogEntry]) -> frozenset[tuple[str, str]]:
     """Commits and scenarios of which a decision accepted what did not pass."""
     found = set()
     for entry in entries:
-        subject = entry.body.get("subject")
+        subject, items = entry.body.get("subject"), entry.body.get("items")
         commit = subject.get("commit", "") if isinstance(subject, dict) else ""
-        for item in _list(entry.body, "items") if entry.kind == "decision" and commit else ():
+        for item in items if isinstance(items, list) and entry.kind == "decision" and commit else ():
             if isinstance(item, dict) and item.get("code") == "waived":
                 found.add((str(commit), str(item.get("scenario", ""))))
     return frozenset(found)
 
 
-def override_rate(entries: Sequence[LogEntry]) -> str:
-    """How many decisions were open only because of an override, in words; empty where nothing was decided."""
-    decisions = [entry.body for entry in entries if entry.kind == "decision"]
-    if not decisions:
-        return ""
-    waived = sum(
-        any(isinstance(one, dict) and one.get("refusal") == "" for one in _list(body, "overrides")) for body in decisions
-    )
-    opened = sum(body.get("open") is True for body in decisions)
-    return (
-        f"{counted(len(decisions), 'decision')}: {opened} open, and in {waived} of them "
-        f"({say_share(waived / len(decisions))}) an override was used"
-    )
-
-
-def _list(body: dict[str, object], key: str) -> list[object]:
-    found = body.get(key)
-    return found if isinstance(found, list) else []
-
-
-def _chain(chain: Chain | None) -> str:
-    if chain is None:
-        return ""
-    if chain.problems:
-        return "The log was changed: " + counted(len(chain.problems), "problem")
-    return f"{counted(len(chain.entries), 'line')}, each follows on the one before; the head is {chain.head}"
-
-
-def _item(item: Item, *, here: str) -> ItemLine:
-    tone: VerdictName = "pass" if item.code in GOOD else "fail" if item.code in EVIDENCE else "inconclusive"
+def _item(item: Item, *, here: str, known: AbstractSet[str]) -> ItemLine:
+    tone: VerdictName = "fail" if item.code in EVIDENCE else "inconclusive"
+    if item.code in GOOD:
+        tone = "invalid" if item.code == "waived" else "pass"
     return ItemLine(
         about=name(item),
-        href=paths.relative(paths.scenario(item.scenario), here=here) if item.scenario else "",
+        href=paths.relative(paths.scenario(item.scenario), here=here) if item.scenario in known else "",
         tone=tone,
         code=item.code,
         sentence=one_line(item.sentence),
         shadow=item.mode == "shadow",
-        story=story(item),
+        good=item.code in GOOD,
+        story=tuple((label, value) for label, value in story(item) if label != "compared"),
+        comparisons=tuple(map(_comparison, item.comparisons)),
     )
 
 
-def _override(one: Override, *, now: int) -> OverrideLine:
+def _comparison(one: Comparison) -> ComparisonLine:
+    return ComparisonLine(
+        objective=one_line(one.objective),
+        kind=one.kind,
+        release=one_line(one.release),
+        result="worse" if one.worse else "cannot tell" if one.blind else "not worse",
+        tone="fail" if one.worse else "inconclusive" if one.blind else "pass",
+        sentence=one_line(one.sentence),
+        p=f"{one.p:.2g}",
+        needs=f"{one.level:.2g}",
+        power=say_share(one.power),
+    )
+
+
+def _override(one: Override, uses: Mapping[str, OverrideUse], *, now: int) -> OverrideLine:
+    use = uses.get(one.id)
     return OverrideLine(
         id=one_line(one.id),
         scenario=one_line(one.scenario),
@@ -147,11 +157,6 @@ def _override(one: Override, *, now: int) -> OverrideLine:
         who=one_line(f"{one.author}, granted by {one.approver}"),
         created=minute(one.created),
         expires=minute(one.expires),
-        state="ended" if one.expires <= now else "in force" if one.created <= now else "not yet",
+        state="ended" if one.expires <= now else "not ended" if one.created <= now else "not yet",
+        use="" if use is None else "used for this build" if not use.refusal else f"not used: {one_line(use.sentence)}",
     )
-
-
-def _entry(entry: LogEntry) -> EntryLine:
-    sentence = entry.body.get("sentence") or entry.body.get("reason") or ""
-    said = {True: "open", False: "blocked"}.get(entry.body.get("open") is True, "") if entry.kind == "decision" else entry.kind
-    return EntryLine(when=minute(entry.at), what=one_line(said), sentence=one_line(str(sentence)), hash=entry.hash[:12])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
+from typing import Final
 
 from msgspec import Struct
 
@@ -12,6 +14,12 @@ from meshkit_chaos.history.model import PastInvocation, PastObjective, PastRun, 
 from meshkit_chaos.judge.phrases import at_least, say, say_between
 from meshkit_chaos.judge.verdict import VerdictName
 from meshkit_chaos.report.wording import ENVIRONMENT, URGENCY
+
+BLOCKS_BYTES: Final = 120_000
+LINES_BYTES: Final = 110_000
+_LINE: Final = 230
+_RUN: Final = 420
+_OBJECTIVE: Final = 390
 
 
 class ObjectiveLine(Struct, frozen=True, kw_only=True):
@@ -45,6 +53,9 @@ class ScenarioBlock(Struct, frozen=True, kw_only=True):
 
 
 class InvocationPage(Struct, frozen=True, kw_only=True):
+    """``lost``: announced, without a result. ``blocks`` tell everything; ``lines``: what has no room to, each in a line;
+    ``left_out``: so many more have not even that. What needs people comes first."""
+
     invocation: str
     when: str
     verdict: VerdictName
@@ -54,12 +65,16 @@ class InvocationPage(Struct, frozen=True, kw_only=True):
     subject: tuple[tuple[str, str], ...]
     lost: tuple[str, ...]
     blocks: tuple[ScenarioBlock, ...]
+    lines: tuple[ScenarioBlock, ...] = ()
+    left_out: int = 0
 
 
 def invocation_page(invocation: PastInvocation, results: Sequence[PastScenario], *, here: str) -> InvocationPage:
     """What needs people stands first."""
     ordered = sorted(results, key=lambda one: (URGENCY[one.verdict], one.scenario))
     told = {one.scenario for one in results}
+    whole = _fitting([_weight(one) for one in ordered], BLOCKS_BYTES)
+    short = _fitting([_LINE + 3 * len(one.title) + 3 * len(one.scenario) for one in ordered[whole:]], LINES_BYTES)
     return InvocationPage(
         invocation=invocation.invocation,
         when=minute(invocation.at),
@@ -69,8 +84,21 @@ def invocation_page(invocation: PastInvocation, results: Sequence[PastScenario],
         dirty=invocation.environment == "dirty",
         subject=tuple(sorted(invocation.subject.items())),
         lost=tuple(name for name in invocation.announced if name not in told),
-        blocks=tuple(_block(one, here=here) for one in ordered),
+        blocks=tuple(_block(one, here=here) for one in ordered[:whole]),
+        lines=tuple(_block(one, here=here) for one in ordered[whole : whole + short]),
+        left_out=len(ordered) - whole - short,
     )
+
+
+def _fitting(weights: Sequence[int], most: int) -> int:
+    """How many, from the first on."""
+    return sum(held <= most for held in accumulate(weights))
+
+
+def _weight(one: PastScenario) -> int:
+    """About how many bytes it takes with its runs."""
+    told = (len(objective.name) + len(objective.sentence) + _OBJECTIVE for run in one.runs for objective in run.objectives)
+    return _LINE + 3 * len(one.title) + len(one.sentence) + len(one.runs) * _RUN + sum(told)
 
 
 def _block(one: PastScenario, *, here: str) -> ScenarioBlock:

@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from meshkit_chaos.dashboard.latest import Environment, Latest
 from meshkit_chaos.dashboard.nights import Night
-from meshkit_chaos.dashboard.readiness import WORST_FIRST, Readiness
+from meshkit_chaos.dashboard.readiness import Readiness
+from meshkit_chaos.dashboard.standing import WORST_FIRST
 from meshkit_chaos.deliver.action import State
 from meshkit_chaos.judge.verdict import EnvironmentName, VerdictName
 

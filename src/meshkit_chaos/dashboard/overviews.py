@@ -11,14 +11,18 @@ from meshkit_chaos.dashboard.comparison import compare_page
 from meshkit_chaos.dashboard.coverage import coverage
 from meshkit_chaos.dashboard.deliveries import deliveries
 from meshkit_chaos.dashboard.following import Underway
-from meshkit_chaos.dashboard.gate import gate_page, waived
-from meshkit_chaos.dashboard.grid import grid
-from meshkit_chaos.dashboard.readiness import MEANINGS, TONES, WORDS
-from meshkit_chaos.dashboard.sources import COLUMNS, DELIVERIES, INVOCATIONS, Sources
+from meshkit_chaos.dashboard.gate import gate_page
+from meshkit_chaos.dashboard.grid_pages import grid_text
+from meshkit_chaos.dashboard.search import search_page
+from meshkit_chaos.dashboard.sources import DELIVERIES, INVOCATIONS, Sources
+from meshkit_chaos.dashboard.standing import MEANINGS, TONES, WORDS, WORST_FIRST
 from meshkit_chaos.faults import CATALOGUE
 from meshkit_chaos.gate.log import verify
 from meshkit_chaos.history.model import Ask
+from meshkit_chaos.report.gate_words import headline
 
+READINESS_VIEWS: Final = {paths.BY_VERSION: "version", paths.BY_BRANCH: "branch"}
+BUILDS: Final = 500
 PROOFS: Final = 3
 """So many of the newest results of each scenario tell which faults were exercised."""
 
@@ -28,35 +32,45 @@ def live_text(sources: Sources, here: str, runs: tuple[Underway, ...]) -> str:
     return sources.page("live.html.j2", here=here, title="In progress", runs=runs, stream=paths.LIVE_STREAM, grid=grid_link)
 
 
-def readiness_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str:
+def readiness_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str | None:
+    """By what tells releases apart; also by version and by branch, each where that is something else and is known."""
     del parameters
+    newest = sources.reader.newest(INVOCATIONS)
+    usual = sources.key(newest)
+    views = {paths.READINESS: usual} | {path: key for path, key in READINESS_VIEWS.items() if key != usual}
+    known = {path: key for path, key in views.items() if path == paths.READINESS or any(key in one.subject for one in newest)}
+    if here not in known:
+        return None
+    decision = sources.decision()
     return sources.page(
         "readiness.html.j2",
         here=here,
         title="Readiness",
-        readiness=sources.ready(here),
+        readiness=sources.ready(here, by=known[here]),
+        views=[(paths.relative(path, here=here), key, path == here) for path, key in known.items()],
+        gate=headline(decision) if decision is not None else "",
+        gate_open=decision is not None and decision.open,
+        gate_link=paths.relative(paths.GATE, here=here),
         grid_link=paths.relative(paths.GRID, here=here),
         tones=TONES,
         standing_words=WORDS,
         standing_meanings=MEANINGS,
+        worst_first=WORST_FIRST,
     )
-
-
-def grid_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str:
-    del parameters
-    held = sources.reader.newest(COLUMNS)
-    columns = sources.nights(held)
-    cells = sources.reader.cells([one.invocation for one in held])
-    log = sources.gate_files.log()
-    accepted = waived(verify(log).entries) if log is not None else frozenset()
-    made = grid(columns, cells, sources.reader.known(), here=here, waived=accepted)
-    return sources.page("grid.html.j2", here=here, title="Grid", grid=made, older="")
 
 
 def coverage_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str:
     del parameters
     decided = sources.reader.results(Ask(verdicts=("pass", "fail"), newest=PROOFS))
-    made = coverage(decided, sources.reader.known(), tuple(CATALOGUE), now=sources.clock.wall_ns(), here=here)
+    policy = sources.settings.policy
+    made = coverage(
+        decided,
+        sources.reader.known(),
+        tuple(CATALOGUE),
+        now=sources.clock.wall_ns(),
+        here=here,
+        within=policy.exercised_within if policy is not None else None,
+    )
     return sources.page("coverage.html.j2", here=here, title="Coverage", coverage=made)
 
 
@@ -76,9 +90,11 @@ def gate_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str
     now = sources.clock.wall_ns()
     overrides = sources.gate_files.overrides()
     log = sources.gate_files.log()
-    decision = sources.decision(overrides)
-    made = gate_page(decision, overrides, verify(log) if log is not None else None, now=now, here=here)
-    return sources.page("gate.html.j2", here=here, title="Gate", gate=made)
+    standing = sources.standing(overrides)
+    known = {one.scenario for one in sources.reader.known()}
+    chain = verify(log) if log is not None else None
+    made = gate_page(standing.decision, overrides, chain, now=now, here=here, known=known)
+    return sources.page("gate.html.j2", here=here, title="Gate", gate=made, deciding=not standing.current)
 
 
 def binaries_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str:
@@ -93,12 +109,23 @@ def deliveries_text(sources: Sources, here: str, parameters: Mapping[str, str]) 
     return sources.page("deliveries.html.j2", here=here, title="Deliveries", deliveries=made)
 
 
-PAGES: Final[Mapping[str, Callable[[Sources, str, Mapping[str, str]], str]]] = {
+def search_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str:
+    """What is asked for in the address, found by the server; else an index that the page itself looks through."""
+    question = parameters.get("q", "")
+    newest = sources.reader.results(Ask(newest=1, invalidated=True))
+    held = sources.reader.newest(BUILDS)
+    made = search_page(sources.reader.known(), held, newest, sources.told(DELIVERIES), question=question, here=here)
+    return sources.page("search.html.j2", here=here, title="Search", search=made, served=sources.settings.served)
+
+
+PAGES: Final[Mapping[str, Callable[[Sources, str, Mapping[str, str]], str | None]]] = {
     paths.READINESS: readiness_text,
+    **dict.fromkeys(READINESS_VIEWS, readiness_text),
     paths.GRID: grid_text,
     paths.COVERAGE: coverage_text,
     paths.COMPARE: compare_text,
     paths.GATE: gate_text,
     paths.DELIVERIES: deliveries_text,
     paths.BINARIES: binaries_text,
+    paths.SEARCH: search_text,
 }

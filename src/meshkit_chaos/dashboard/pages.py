@@ -27,6 +27,7 @@ PAGES: Final = (
     (paths.GATE, "Gate"),
     (paths.DELIVERIES, "Deliveries"),
     (paths.BINARIES, "Binaries"),
+    (paths.SEARCH, "Search"),
 )
 
 
@@ -71,7 +72,7 @@ def styles() -> Markup:
 
 
 def script() -> Markup:
-    return _asset("dashboard.js")
+    return _asset("dashboard.js") + _asset("report.js") + _asset("zoom.js") + _asset("logs.js")
 
 
 def _digest(text: str) -> str:

@@ -7,14 +7,40 @@ from typing import Final
 from meshkit_chaos.dashboard.quoting import link, plain, unquoted
 
 READINESS: Final = "index.html"
+BY_VERSION: Final = "by-version.html"
+BY_BRANCH: Final = "by-branch.html"
 GRID: Final = "grid.html"
 COVERAGE: Final = "coverage.html"
 COMPARE: Final = "compare.html"
 GATE: Final = "gate.html"
 DELIVERIES: Final = "deliveries.html"
 BINARIES: Final = "binaries.html"
+SEARCH: Final = "search.html"
 LIVE: Final = "live.html"
 LIVE_STREAM: Final = "live/stream"
+LAST: Final = 2**63 - 1
+"""The last instant there is, in nanoseconds: a database takes no larger number."""
+
+
+def grid(before: int | None = None, part: int = 1) -> str:
+    """The nights before an instant, or the newest ones; of many scenarios so many as one page holds."""
+    if before is None:
+        return GRID if part == 1 else f"grid/newest-{part}.html"
+    return f"grid/before-{before}.html" if part == 1 else f"grid/before-{before}-{part}.html"
+
+
+def part_of_grid(file: str) -> tuple[int | None, int] | None:
+    """The instant and the part that ``grid`` wrote into a name; None where it did not write it."""
+    place, dash, rest = file.partition("-")
+    before, _, part = rest.partition("-") if place == "before" else ("", "", rest)
+    if place not in ("newest", "before") or not dash or not all(map(_small_number, filter(None, (before, part)))):
+        return None
+    made = (int(before) if before else None, int(part or 1))
+    return made if max(made[0] or 0, made[1]) <= LAST and grid(*made) == f"grid/{file}.html" else None
+
+
+def _small_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= len(str(LAST))
 
 
 def scenario(name: str) -> str:
@@ -39,6 +65,11 @@ def evidence(invocation_name: str, *, here: str) -> str:
     """Where a server gives the bundle of an invocation; only for names that need no quoting there."""
     plain_name = invocation_name.isascii() and invocation_name.isalnum()
     return "../" * here.count("/") + f"evidence/{invocation_name}.tar.gz" if plain_name else ""
+
+
+def logs(invocation_name: str, *, here: str) -> str:
+    """Where a server gives what the members of an invocation said; only for names that need no quoting there."""
+    return evidence(invocation_name, here=here).replace(".tar.gz", "/logs.tar.gz")
 
 
 def relative(there: str, *, here: str) -> str:

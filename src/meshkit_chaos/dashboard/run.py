@@ -10,25 +10,34 @@ from msgspec import Struct, structs
 
 from meshkit_chaos.campaign.results import Results
 from meshkit_chaos.dashboard import paths
+from meshkit_chaos.dashboard.keeping import Kept
+from meshkit_chaos.dashboard.runlogs import RunLogs, run_logs
 from meshkit_chaos.dashboard.wording import minute
+from meshkit_chaos.history.logs import Logs
 from meshkit_chaos.history.model import PastRun, PastScenario
+from meshkit_chaos.journal.record import Record
 from meshkit_chaos.judge.phrases import say
+from meshkit_chaos.judge.verdict import Verdict
 from meshkit_chaos.report.model import InvocationReport, run_report
 from meshkit_chaos.report.view import RunView, run_views
 
 
 class WhatIf(Struct, frozen=True, kw_only=True):
-    """One timed objective: its interval in seconds, ``hi`` empty where it had no end, and the limit that it was judged by."""
+    """One timed objective: its interval in seconds, ``hi`` empty where it had no end, and the limit that it was judged by.
+
+    ``took``: the interval as people read it.
+    """
 
     name: str
     lo: str
     hi: str
+    took: str
     limit: str
     said: str
 
 
 class RunPage(Struct, frozen=True, kw_only=True):
-    """``view`` None: the evidence is not at hand, and ``missing`` says why."""
+    """``view`` None: the evidence is not at hand, and ``missing`` says why. ``no_logs``: the same of what members said."""
 
     run: str
     scenario: str
@@ -41,11 +50,25 @@ class RunPage(Struct, frozen=True, kw_only=True):
     invalidated: str
     view: RunView | None
     missing: str
+    logs: RunLogs | None
+    no_logs: str
+    kept: tuple[Kept, ...]
     asked: tuple[WhatIf, ...]
 
 
-def run_page(result: PastScenario, run: PastRun, results: Results | None, *, here: str, missing: str = "") -> RunPage:
-    """``results``: of the invocation that the run belongs to, while its evidence is at hand."""
+def run_page(
+    result: PastScenario,
+    run: PastRun,
+    results: Results | None,
+    *,
+    here: str,
+    missing: str = "",
+    logs: Logs | None = None,
+    no_logs: str = "",
+    kept: tuple[Kept, ...] = (),
+) -> RunPage:
+    """``results``: of the invocation that the run belongs to, while its evidence is at hand; ``logs``: of all its members."""
+    found = _found(results, run.run) if results is not None else None
     return RunPage(
         run=run.run,
         scenario=result.scenario,
@@ -56,13 +79,17 @@ def run_page(result: PastScenario, run: PastRun, results: Results | None, *, her
         verdict=run.verdict,
         subject=tuple(sorted(result.subject.items())),
         invalidated=run.invalidated,
-        view=_view(results, run.run) if results is not None else None,
+        view=_view(*found) if found is not None else None,
         missing=missing or "the evidence of this run is not at hand",
+        logs=run_logs(found[1], logs, folder=found[2]) if found is not None and logs is not None else None,
+        no_logs=no_logs or "No logs of this run's members are kept.",
+        kept=kept,
         asked=tuple(
             WhatIf(
                 name=told.name,
                 lo=_seconds(told.lo),
                 hi="" if told.hi is None else _seconds(told.hi),
+                took=_took(told.lo, told.hi),
                 limit="" if told.limit is None else _seconds(told.limit),
                 said="" if told.limit is None else say(told.limit),
             )
@@ -72,13 +99,21 @@ def run_page(result: PastScenario, run: PastRun, results: Results | None, *, her
     )
 
 
-def _view(results: Results, run: str) -> RunView | None:
-    both = zip(results.records, results.verdict.runs, strict=True)
-    found = next(((record, verdict) for record, verdict in both if verdict.run == run and record is not None), None)
-    if found is None:
-        return None
-    record, verdict = found
-    assert record is not None, "looked for"
+def _found(results: Results, run: str) -> tuple[Results, Record, str, Verdict] | None:
+    """The record of a run, its folder inside the results, and its verdict."""
+    every = zip(results.records, results.folders, results.verdict.runs, strict=True)
+    return next(
+        (
+            (results, record, "/".join(folder.parts[-3:]), verdict)
+            for record, folder, verdict in every
+            if verdict.run == run and record is not None
+        ),
+        None,
+    )
+
+
+def _view(results: Results, record: Record, folder: str, verdict: Verdict) -> RunView:
+    del folder
     alone = structs.replace(results.verdict, runs=(verdict,))
     report = InvocationReport(invocation=alone, runs=(run_report(record, verdict),), file=results.started.file)
     return run_views(report)[0]
@@ -86,3 +121,9 @@ def _view(results: Results, run: str) -> RunView | None:
 
 def _seconds(ns: int) -> str:
     return f"{ns / 1e9:.9f}".rstrip("0").rstrip(".")
+
+
+def _took(lo: int, hi: int | None) -> str:
+    if hi is None:
+        return f"{lo / 1e9:.3g} s or more"
+    return f"{lo / 1e9:.3f}–{hi / 1e9:.3f} s"

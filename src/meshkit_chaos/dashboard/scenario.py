@@ -1,4 +1,4 @@
-"""One scenario through its nights: times with their intervals, how often it fails, and each result. Pure."""
+"""One scenario through its nights: what changed and since when, its times, its releases, and each result. Pure."""
 
 from __future__ import annotations
 
@@ -7,33 +7,55 @@ from collections.abc import Sequence
 from markupsafe import Markup
 from msgspec import Struct
 
-from meshkit_chaos.campaign.sequential import interval
 from meshkit_chaos.dashboard import paths
-from meshkit_chaos.dashboard.trend import objectives, timed, trend
-from meshkit_chaos.dashboard.wording import minute, short_subject, time_text, told_time
-from meshkit_chaos.history.cells import cell_of
+from meshkit_chaos.dashboard.happenings import Happening, happenings
+from meshkit_chaos.dashboard.seeing import Sight, sight
+from meshkit_chaos.dashboard.stretches import Stretch, repeats, stretches
+from meshkit_chaos.dashboard.strips import Strip, fails_told, release_key, release_names, scale, strips
+from meshkit_chaos.dashboard.suspects import Lived, Shift, build_name, lived, shifts, suspicion
+from meshkit_chaos.dashboard.trend import Beside, objectives, timed, trend
+from meshkit_chaos.deliver.action import Told
+from meshkit_chaos.gate.log import LogEntry
+from meshkit_chaos.gate.overrides import Override
+from meshkit_chaos.gate.policy import Policy
 from meshkit_chaos.history.model import PastScenario
-from meshkit_chaos.judge.phrases import counted, say_share
 from meshkit_chaos.judge.verdict import VerdictName
 
 
-class ResultRow(Struct, frozen=True, kw_only=True):
-    when: str
-    verdict: VerdictName
+class Around(Struct, frozen=True, kw_only=True):
+    """What is known beside the results: what was sent, accepted and decided; ``compare``: as in the dashboard's settings."""
+
+    now: int
+    told: tuple[Told, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    entries: tuple[LogEntry, ...] = ()
+    policy: Policy | None = None
+    compare: str = ""
+
+
+class ChangeLine(Struct, frozen=True, kw_only=True):
+    """``sentence``: what, since when; ``where``: between which runs; ``suspicion``: of which builds; ``tone``: its sign."""
+
     sentence: str
-    subject: str
-    time: str
-    href: str
-    flaky: bool
-    set_aside: bool
+    where: str
+    suspicion: str
+    compare: str
+    tone: VerdictName
 
 
 class Drawn(Struct, frozen=True, kw_only=True):
+    """One objective: its course, its releases on one scale, and what the gate can see of it."""
+
     objective: str
     drawing: Markup
+    strips: tuple[Strip, ...]
+    scale: Markup
+    sight: Sight
 
 
 class ScenarioPage(Struct, frozen=True, kw_only=True):
+    """``quiet``: what is said where nothing changed."""
+
     scenario: str
     title: str
     owner: str
@@ -43,17 +65,20 @@ class ScenarioPage(Struct, frozen=True, kw_only=True):
     verdict: VerdictName
     sentence: str
     failing: str
+    repeats: str
+    changes: tuple[ChangeLine, ...]
+    quiet: str
     drawings: tuple[Drawn, ...]
-    rows: tuple[ResultRow, ...]
+    beside: tuple[Happening, ...]
+    stretches: tuple[Stretch, ...]
 
 
-def scenario_page(results: Sequence[PastScenario], *, here: str) -> ScenarioPage:
+def scenario_page(results: Sequence[PastScenario], *, here: str, around: Around) -> ScenarioPage:
     """``results``: of one scenario, newest first, those set aside included; at least one."""
     newest = results[0]
-    href = {one.invocation: _place(one, here=here) for one in results}
-    drawings = tuple(
-        Drawn(objective=name, drawing=trend(timed(results, name, href=href), label=name)) for name in objectives(results)
-    )
+    runs = lived(results)
+    found = shifts(runs, compare=around.compare)
+    beside = happenings(newest.scenario, told=around.told, overrides=around.overrides, entries=around.entries)
     return ScenarioPage(
         scenario=newest.scenario,
         title=newest.title or newest.scenario,
@@ -64,8 +89,12 @@ def scenario_page(results: Sequence[PastScenario], *, here: str) -> ScenarioPage
         verdict=newest.verdict,
         sentence=newest.sentence,
         failing=how_often(results),
-        drawings=drawings,
-        rows=tuple(_row(one, href[one.invocation]) for one in results),
+        repeats=repeats(results),
+        changes=tuple(_line(one) for one in found.shifts),
+        quiet="" if found.shifts else found.quiet,
+        drawings=_drawings(results, runs, found.shifts, beside, here=here, around=around),
+        beside=beside,
+        stretches=stretches(results, here=here),
     )
 
 
@@ -74,27 +103,43 @@ def how_often(results: Sequence[PastScenario]) -> str:
     told = [run.verdict for one in results for run in one.runs if not run.invalidated and run.verdict in ("pass", "fail")]
     if not told:
         return "no run of it passed or failed, so nothing can be said of how often it does"
-    failed = told.count("fail")
-    low, high = interval(failed, len(told))
-    return (
-        f"{failed} of {counted(len(told), 'run')} failed: with 95 % confidence it fails in "
-        f"{say_share(low)} to {say_share(high)} of runs like these"
+    return fails_told(told.count("fail"), len(told))
+
+
+def _line(shift: Shift) -> ChangeLine:
+    return ChangeLine(
+        sentence=shift.sentence,
+        where=shift.where,
+        suspicion=suspicion(shift),
+        compare=shift.compare,
+        tone="inconclusive" if shift.up and shift.objective else "fail" if shift.up else "pass",
     )
 
 
-def _place(one: PastScenario, *, here: str) -> str:
-    return paths.relative(paths.invocation(one.invocation), here=here) + "#" + paths.anchor(one.scenario)
-
-
-def _row(one: PastScenario, href: str) -> ResultRow:
-    cell = cell_of(one)
-    return ResultRow(
-        when=minute(one.at),
-        verdict=one.verdict,
-        sentence=one.sentence,
-        subject=short_subject(one.subject),
-        time=time_text(cell) + ("" if not cell.slowest else told_time(cell)),
-        href=href,
-        flaky=one.flaky,
-        set_aside=not one.counts,
-    )
+def _drawings(
+    results: Sequence[PastScenario],
+    runs: Sequence[Lived],
+    found: Sequence[Shift],
+    beside: Sequence[Happening],
+    *,
+    here: str,
+    around: Around,
+) -> tuple[Drawn, ...]:
+    href = {run.run: paths.relative(paths.run(run.run), here=here) for _, run in runs}
+    builds = {result.invocation: build_name(result.subject) for result, _ in runs}
+    names = release_names(runs, release_key(results, around.policy))
+    drawn = []
+    for name in objectives(runs):
+        times = timed(runs, name, href=href, builds=builds, releases=names)
+        changes = [mark for shift in found if shift.objective in ("", name) for mark in shift.marks]
+        numbered = [Beside(at=one.at, number=one.number, words=one.words) for one in beside if one.at >= times[0].at]
+        drawn.append(
+            Drawn(
+                objective=name,
+                drawing=trend(times, label=name, changes=changes, beside=numbered),
+                strips=strips(times),
+                scale=scale(times),
+                sight=sight(results, name, policy=around.policy, now=around.now),
+            )
+        )
+    return tuple(drawn)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from meshkit_chaos.dashboard import details, overviews, paths
+from meshkit_chaos.dashboard import details, grid_pages, overviews, paths
 from meshkit_chaos.dashboard.sources import Sources
 
 NOTHING: Final[Mapping[str, str]] = {}
@@ -41,6 +41,7 @@ class Site:
         ``drawn``: so many of the newest runs are drawn from their evidence; the others tell what the index knows. None: all.
         """
         reader = self._sources.reader
+        yield from grid_pages.every_other(self._sources)
         for path in (*overviews.PAGES, *(paths.scenario(known.scenario) for known in reader.known())):
             if (text := self.page(path)) is not None:
                 yield path, text

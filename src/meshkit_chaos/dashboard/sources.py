@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec import Struct
@@ -15,19 +15,24 @@ from msgspec import Struct
 from meshkit_chaos.campaign.results import Results
 from meshkit_chaos.clock import Clock
 from meshkit_chaos.dashboard import paths
+from meshkit_chaos.dashboard.deciding import Decider, Standing
 from meshkit_chaos.dashboard.following import Underway
 from meshkit_chaos.dashboard.nights import Night, nights
 from meshkit_chaos.dashboard.pages import page
-from meshkit_chaos.dashboard.readiness import Readiness, readiness, releases
+from meshkit_chaos.dashboard.readiness import Readiness, readiness, required_modules
+from meshkit_chaos.dashboard.releases import release_key, releases
+from meshkit_chaos.dashboard.waivers import Waivers, waivers
 from meshkit_chaos.dashboard.wording import minute
 from meshkit_chaos.deliver.action import Told
 from meshkit_chaos.errors import HistoryProblem
 from meshkit_chaos.gate.decide import decide
 from meshkit_chaos.gate.decision import Decision
 from meshkit_chaos.gate.evidence import gather
+from meshkit_chaos.gate.log import verify
 from meshkit_chaos.gate.overrides import Overrides
 from meshkit_chaos.gate.policy import Policy
 from meshkit_chaos.gate.subject import Subject
+from meshkit_chaos.history.logs import Logs as KeptLogs
 from meshkit_chaos.history.model import OverviewReader, PastInvocation
 from meshkit_chaos.slo import Duration
 
@@ -40,11 +45,21 @@ Evidence = Callable[[str], AbstractContextManager[Results | None]]
 """Opens the results of an invocation for as long as somebody looks at them; None where they are not at hand."""
 
 
+Logs = Callable[[str], KeptLogs | None]
+"""What the members of an invocation said; None where nothing of it is kept. Raises HistoryProblem for altered logs."""
+
+
 @contextmanager
 def no_evidence(invocation: str) -> Iterator[Results | None]:
     """Only what the index knows is shown."""
     del invocation
     yield None
+
+
+def no_logs(invocation: str) -> KeptLogs | None:
+    """Nothing that members said is shown."""
+    del invocation
+    return None
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -82,9 +97,11 @@ class Sources:
     settings: Settings
     clock: Clock
     evidence: Evidence = no_evidence
+    logs: Logs = no_logs
     gate_files: GateFiles = GateFiles()
     underway: Callable[[], tuple[Underway, ...]] | None = None
     told: Callable[[int], tuple[Told, ...]] = nothing_told
+    decider: Decider = field(default_factory=Decider)
 
     def page(self, template: str, *, here: str, title: str, **values: object) -> str:
         made = minute(self.clock.wall_ns())
@@ -104,35 +121,65 @@ class Sources:
                 results, missing = None, problem.message
             yield results, missing
 
+    def said(self, invocation: str) -> tuple[KeptLogs | None, str]:
+        """What members said, or why it cannot be shown."""
+        try:
+            return self.logs(invocation), ""
+        except HistoryProblem as problem:
+            return None, problem.message
+
     def fresh(self) -> Duration:
         """How old a pass may be."""
         policy = self.settings.policy
         return max((one.fresh for one in policy.requirements), key=lambda one: one.ns, default=FRESH) if policy else FRESH
 
-    def nights(self, held: Sequence[PastInvocation]) -> tuple[Night, ...]:
-        """Invocations (newest first) as nights, with gaps where the policy has a schedule."""
+    def nights(self, held: Sequence[PastInvocation], *, until: int | None = None) -> tuple[Night, ...]:
+        """Invocations (newest first) as nights, with gaps where the policy has a schedule, up to an instant or to now."""
         policy = self.settings.policy
-        return nights(held, nightly=policy.nightly if policy else None, now=self.clock.wall_ns())
+        now = self.clock.wall_ns() if until is None else until
+        return nights(held, nightly=policy.nightly if policy else None, now=now)
 
-    def ready(self, here: str = paths.READINESS) -> Readiness:
-        """How each module stands in each of the newest releases; its links are as seen from ``here``."""
+    def key(self, held: Sequence[PastInvocation]) -> str:
+        """What tells releases apart."""
         policy = self.settings.policy
-        by = policy.regression.baseline.releases_by if policy and policy.regression else ""
-        key, held = releases(self.reader.newest(INVOCATIONS), key=by)
-        cells = self.reader.cells([one.invocation for release in held for one in release.invocations])
+        return release_key(held, wanted=policy.regression.baseline.releases_by if policy and policy.regression else "")
+
+    def ready(self, here: str = paths.READINESS, *, by: str = "") -> Readiness:
+        """How each module stands in each of the newest releases, told apart ``by`` a key; links are as seen from ``here``."""
+        policy = self.settings.policy
+        newest = self.reader.newest(INVOCATIONS)
+        key = by or self.key(newest)
+        held = releases(newest, key=key)
         return readiness(
             key,
             held,
-            cells,
+            self.reader.cells([one.invocation for release in held for one in release.invocations]),
             self.reader.known(),
             now=self.clock.wall_ns(),
             fresh=self.fresh(),
             here=here,
             compare=self.settings.compare,
+            waivers=self.waivers(),
+            required=required_modules(policy) if policy is not None else (),
         )
 
+    def waivers(self) -> Waivers:
+        """What people accepted although it did not pass, as far as it holds now."""
+        overrides, log = self.gate_files.overrides(), self.gate_files.log()
+        decision = self.decision(overrides) if overrides.entries else None
+        return waivers(verify(log) if log is not None else None, decision, overrides, now=self.clock.wall_ns())
+
     def decision(self, overrides: Overrides | None = None) -> Decision | None:
-        """What the gate says of the newest build, if a policy and a build are known."""
+        """What the gate says of the newest build, if a policy and a build are known, and if it has decided by now."""
+        standing = self.standing(overrides)
+        return standing.decision if standing.current else None
+
+    def standing(self, overrides: Overrides | None = None) -> Standing:
+        """The same, and where it has not decided yet, what it said before."""
+        accepted = overrides or self.gate_files.overrides()
+        return self.decider.standing(accepted, lambda: self._decide(accepted))
+
+    def _decide(self, overrides: Overrides) -> Decision | None:
         now = self.clock.wall_ns()
         policy, newest = self.settings.policy, self.reader.newest(1)
         if policy is None or not newest:
@@ -144,4 +191,4 @@ class Sources:
         if not subject.known(policy.match):
             return None
         evidence = gather(self.reader, policy, subject, now=now)
-        return decide(policy, evidence, subject=subject, now=now, overrides=overrides or self.gate_files.overrides())
+        return decide(policy, evidence, subject=subject, now=now, overrides=overrides)

@@ -28,6 +28,12 @@ def short_subject(subject: Mapping[str, str]) -> str:
     return next(iter(subject.values()), "")
 
 
+def short_build(subject: Mapping[str, str]) -> str:
+    """Which build was tested: its commit in short, else what else is known of it."""
+    commit = subject.get("commit", "")
+    return commit[:_COMMIT_LETTERS] if commit else short_subject(subject)
+
+
 def time_text(cell: Cell) -> str:
     """An interval as short as a cell: its upper end, or what it is more than."""
     if cell.lo is None:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from meshkit_chaos.gate.policy import Policy, Requirement
 from meshkit_chaos.gate.schedule import expected
-from meshkit_chaos.gate.selecting import selected
+from meshkit_chaos.gate.selecting import selected, surely_in_class
 from meshkit_chaos.gate.subject import Subject
 from meshkit_chaos.history.model import Ask, HistoryReader, PastInvocation, PastScenario
 from meshkit_chaos.slo import Duration
@@ -22,6 +22,8 @@ FAILURES_BY_DIGEST: Final = 10
 """And so many failures of each, however old, so that no failure is buried under newer results of other builds."""
 TRAIL: Final = 20
 BASELINE_RESULTS: Final = 200
+EXERCISED_BY_CLASS: Final = 30
+"""And so many for when a module was last under a fault in an environment of the policy's class."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -176,17 +178,20 @@ def _baseline(
 
 def _exercised(reader: HistoryReader, policy: Policy, known: tuple[PastScenario, ...], *, now: int) -> dict[str, int | None]:
     """When a scenario about each module last ended with evidence, good or bad. What is still to come is none."""
-    return {
-        module: _last_seen(reader, [one.scenario for one in known if module in one.modules], before=now + SLACK.ns)
-        for module in policy.exercised_within
-    }
+    found = {}
+    for module in policy.exercised_within:
+        about = tuple(one.scenario for one in known if module in one.modules)
+        found[module] = _last_seen(reader, about, policy.environment_class, before=now + SLACK.ns) if about else None
+    return found
 
 
-def _last_seen(reader: HistoryReader, scenarios: list[str], *, before: int) -> int | None:
-    if not scenarios:
-        return None
-    decided = reader.results(Ask(scenarios=tuple(scenarios), verdicts=("pass", "fail"), before=before, newest=1))
-    return max((one.at for one in decided), default=None)
+def _last_seen(reader: HistoryReader, scenarios: tuple[str, ...], wanted: str, *, before: int) -> int | None:
+    """Where a class is wanted and none of the newest results of a scenario is of it, it counts as not exercised."""
+    newest = EXERCISED_BY_CLASS if wanted else 1
+    exact = "" if any(sign in wanted for sign in "*?[") else wanted
+    ask = Ask(scenarios=scenarios, environment_class=exact, verdicts=("pass", "fail"), before=before, newest=newest)
+    decided = reader.results(ask)
+    return max((one.at for one in decided if surely_in_class(wanted, one)), default=None)
 
 
 def _came(reader: HistoryReader, policy: Policy, at: int) -> bool:

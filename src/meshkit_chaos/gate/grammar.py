@@ -137,7 +137,9 @@ class GateText(Strict):
         default="digest",
     )
     mode: Literal["shadow", "blocking"] | None = key("Of requirements that do not say it themselves.", default="blocking")
-    environment_class: Line | None = key("Of requirements that do not say it themselves. Without it any class counts.")
+    environment_class: Line | None = key(
+        "Of requirements that do not say it themselves, and of `exercised_within`. Without it any class counts."
+    )
     fresh: Span | None = key("Of requirements that do not say it themselves.", default="36h")
     runs: Whole | None = key("Of requirements that do not say it themselves.", default=1)
     requirements: Annotated[list[RequirementText], Field(min_length=1)] = needed("What a release needs.")

@@ -72,6 +72,7 @@ def _policy(text: GateText, *, path: str, digest: str) -> Policy:
         requirements=tuple(_requirement(one, text) for one in text.requirements),
         regression=_regression(text.regression) if text.regression else None,
         nightly=_nightly(text.nightly) if text.nightly else None,
+        environment_class=text.environment_class or "",
         exercised_within=text.exercised_within or {},
     )
 

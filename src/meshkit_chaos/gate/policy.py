@@ -82,7 +82,8 @@ class Requirement(Struct, frozen=True, kw_only=True):
 
 
 class Policy(Struct, frozen=True, kw_only=True):
-    """The whole of ``chaos-gate.yaml``. ``exercised_within``: how long ago a module may last have been under a fault."""
+    """The whole of ``chaos-gate.yaml``. ``exercised_within``: how long ago a module may last have been under a fault, in an
+    environment of ``environment_class`` (a glob; empty: any)."""
 
     path: str
     digest: str
@@ -90,4 +91,5 @@ class Policy(Struct, frozen=True, kw_only=True):
     requirements: tuple[Requirement, ...]
     regression: Regression | None = None
     nightly: Nightly | None = None
+    environment_class: str = ""
     exercised_within: dict[str, Duration] = {}

@@ -52,8 +52,19 @@ def in_class(requirement: Requirement, result: PastScenario) -> bool:
     failure out of sight.
     """
     wanted = requirement.environment_class
-    told = {result.environment_class, *(run.environment_class for run in result.runs)} - {""}
-    fitting = [fnmatchcase(name, wanted) for name in told]
+    fitting = _fitting(wanted, result)
     if not wanted:
         return True
-    return bool(fitting) and all(fitting) if result.verdict == "pass" else any(fitting) or not told
+    return bool(fitting) and all(fitting) if result.verdict == "pass" else any(fitting) or not fitting
+
+
+def surely_in_class(wanted: str, result: PastScenario) -> bool:
+    """Whether everything that tells the class of a result is of ``wanted``, a glob; empty: any will do."""
+    fitting = _fitting(wanted, result)
+    return not wanted or (bool(fitting) and all(fitting))
+
+
+def _fitting(wanted: str, result: PastScenario) -> list[bool]:
+    """Of each class that a result or one of its runs names."""
+    told = {result.environment_class, *(run.environment_class for run in result.runs)} - {""}
+    return [fnmatchcase(name, wanted) for name in told]

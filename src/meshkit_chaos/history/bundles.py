@@ -12,7 +12,7 @@ import io
 import re
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -84,7 +84,7 @@ def _regular_files(out: Path) -> Iterator[tuple[str, Path]]:
 
 def pack(evidence: Evidence, *, invocation: str, wall_ns: int) -> tuple[str, bytes]:
     """The name and the bytes of a bundle."""
-    tar = _tar(evidence)
+    tar = tar_of(evidence)
     year, month = iso(wall_ns)[:7].split("-")
     return f"runs/{year}/{month}/{invocation}-{digest(tar)[:16]}.tar.gz", gzip.compress(tar, compresslevel=6, mtime=0)
 
@@ -94,11 +94,11 @@ def unpack(name: str, data: bytes) -> dict[str, bytes]:
     told = parse_name(name)
     if told is None:
         raise HistoryProblem(f"{name[:200]!r} is not the name of a bundle", hint="such as runs/2026/11/<ULID>-<digest>.tar.gz")
-    tar = _plain(name, data)
+    tar = decompressed(name, data)
     if digest(tar)[:16] != told.digest:
         raise HistoryProblem(f"the bundle {name} was altered: its digest is {digest(tar)[:16]}", hint=_HINT)
-    evidence = _members(name, tar)
-    if _tar(evidence) != tar:
+    evidence = members(name, tar)
+    if tar_of(evidence) != tar:
         raise HistoryProblem(f"the bundle {name} holds more than its files: it was not written by this program", hint=_HINT)
     return evidence
 
@@ -106,7 +106,8 @@ def unpack(name: str, data: bytes) -> dict[str, bytes]:
 _HINT: Final = "remove it from where it came, or copy it there again; all other bundles can be used"
 
 
-def _tar(evidence: Evidence) -> bytes:
+def tar_of(evidence: Evidence) -> bytes:
+    """The same bytes for the same files, whoever writes them. Raises HistoryProblem for a name that is too long."""
     buffer = io.BytesIO()
     try:
         with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
@@ -119,7 +120,7 @@ def _tar(evidence: Evidence) -> bytes:
     return buffer.getvalue()
 
 
-def _plain(name: str, data: bytes) -> bytes:
+def decompressed(name: str, data: bytes) -> bytes:
     """Decompress no more than the limit, whatever the bytes say."""
     unpacker, rest, out = zlib.decompressobj(wbits=31), data, io.BytesIO()
     try:
@@ -134,12 +135,13 @@ def _plain(name: str, data: bytes) -> bytes:
     return out.getvalue()
 
 
-def _members(name: str, tar: bytes) -> dict[str, bytes]:
+def members(name: str, tar: bytes, *, may_hold: Callable[[str], bool] = is_evidence) -> dict[str, bytes]:
+    """The files in a tar: regular ones of names that it may hold, each once. Raises HistoryProblem for anything else."""
     evidence: dict[str, bytes] = {}
     try:
         with tarfile.open(fileobj=io.BytesIO(tar), mode="r:") as opened:
             for member in opened:
-                if member.type != tarfile.REGTYPE or not is_evidence(member.name) or member.name in evidence:
+                if member.type != tarfile.REGTYPE or not may_hold(member.name) or member.name in evidence:
                     raise HistoryProblem(f"the bundle {name} holds {member.name[:200]!r}, which no bundle holds", hint=_HINT)
                 file = opened.extractfile(member)
                 assert file is not None, "a regular file has content"

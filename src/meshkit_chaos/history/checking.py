@@ -18,6 +18,7 @@ from meshkit_chaos.history.bundles import parse_name, unpack
 from meshkit_chaos.history.deliveries import is_delivery, read_delivery
 from meshkit_chaos.history.evidence import digest, goes_on
 from meshkit_chaos.history.index import Derived, Documents, History, no_documents, put_state, read_bundle
+from meshkit_chaos.history.logs import bundle_of_logs, unpack_logs
 from meshkit_chaos.history.marking import is_mark, read_mark
 from meshkit_chaos.history.model import PastInvocation, PastScenario
 from meshkit_chaos.history.shelf import blob_name
@@ -41,7 +42,7 @@ def verify(history: History) -> Checked:
     marks = [name for name in names if is_mark(name)]
     deliveries = [name for name in names if is_delivery(name)]
     problems = [*_wrong_invocations(history, known), *_wrong_bundles(history, names, known)]
-    problems += [*_wrong_marks(history, marks), *_wrong_deliveries(history, deliveries)]
+    problems += [*_wrong_marks(history, marks), *_wrong_deliveries(history, deliveries), *_wrong_logs(history, names)]
     documents = history.documents()
     problems += [
         (f"{one['invocation']}/{one['name']}", said)
@@ -128,6 +129,16 @@ def _wrong_deliveries(history: History, names: list[str]) -> Iterator[tuple[str,
             continue
         if delivery.key not in known or delivery.rank > known[delivery.key].rank:
             yield name, "the index does not know that of the delivery; `history rebuild` takes it in"
+
+
+def _wrong_logs(history: History, names: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Logs that can be read; that there are none is no problem."""
+    for name in sorted(names):
+        if bundle_of_logs(name) is not None:
+            try:
+                unpack_logs(name, history.store.read(name))
+            except ChaosError as error:
+                yield name, error.message
 
 
 def _wrong_document(history: History, of: str, names: frozenset[str]) -> str:

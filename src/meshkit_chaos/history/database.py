@@ -8,6 +8,7 @@ lock from its beginning, so what it read stays true, and it is on disk when it e
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +32,8 @@ _NOW: Final = {
     "postgresql": "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) * 1000000",
 }
 
+_STATE: Final = {"sqlite": "PRAGMA data_version", "postgresql": "SELECT pg_current_snapshot()::text"}
+
 
 class Database:
     """An open database of the newest schema. ``name`` is how people are told of it, without a password."""
@@ -39,6 +42,8 @@ class Database:
         self._engine = engine
         self.name = name
         self._only_read = False
+        self._asking = threading.Lock()
+        self._watch: Connection | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -67,7 +72,29 @@ class Database:
         with self._told(), self._engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
             yield connection
 
+    def state(self) -> str:
+        """A word for what is in it: while it stays the same, nobody has changed anything. What is read after the word was
+        asked for is as new as the word, or newer.
+
+        SQLite counts the changes that other connections made, so the asking one only asks. PostgreSQL tells which transactions
+        can be seen, of all its databases: the word may change although nothing did here, and never the other way round.
+        """
+        with self._told(), self._asking:
+            if self._watch is None:
+                self._watch = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                return str(self._watch.exec_driver_sql(_STATE[self._engine.dialect.name]).scalar())
+            except SQLAlchemyError:
+                self._watch.invalidate()
+                self._watch.close()
+                self._watch = None
+                raise
+
     def close(self) -> None:
+        with self._asking:
+            if self._watch is not None:
+                self._watch.close()
+                self._watch = None
         self._engine.dispose()
 
     @contextlib.contextmanager

@@ -25,6 +25,7 @@ from meshkit_chaos.history.database import Database
 from meshkit_chaos.history.deliveries import delivery_file, newest, read_delivery
 from meshkit_chaos.history.deriving import past
 from meshkit_chaos.history.evidence import LOG, Evidence, digest, goes_on
+from meshkit_chaos.history.logs import collect_logs, pack_logs, unpack_logs
 from meshkit_chaos.history.marking import Mark, mark_file, read_mark
 from meshkit_chaos.history.model import PastInvocation, PastScenario
 from meshkit_chaos.history.reading import IndexReader
@@ -97,7 +98,16 @@ class History(IndexReader):
         evidence = collect(out)
         if LOG not in evidence:
             raise JournalDamaged(f"{out} holds no {LOG}", hint="name the folder that was given as --out")
-        return self._take(derive(evidence, documents), by_hand=True, within=within)
+        added = self._take(derive(evidence, documents), by_hand=True, within=within)
+        logs = collect_logs(out, evidence)
+        if logs.files and added.how != "older":
+            self.store.add(dict([pack_logs(added.bundle, logs)]))
+        return added
+
+    def add_logs(self, name: str, data: bytes) -> None:
+        """Take in logs that came from elsewhere with their bundle. Raises HistoryProblem for altered ones."""
+        unpack_logs(name, data)
+        self.store.add({name: data})
 
     def add_bundle(self, name: str, data: bytes, *, documents: Documents = no_documents) -> Added:
         """Take in a bundle that came from elsewhere: who took it in first told people of it."""

@@ -51,8 +51,12 @@ class MemoryHistory:
     def newest(self, count: int, *, before: int | None = None) -> tuple[PastInvocation, ...]:
         return self.invocations(before=before)[:count]
 
+    def instants(self) -> tuple[int, ...]:
+        return tuple(one.at for one in self.invocations())
+
     def cells(self, invocations: Sequence[str]) -> tuple[Cell, ...]:
-        return tuple(cell_of(one) for one in self._scenarios.values() if one.invocation in invocations)
+        wanted = frozenset(invocations)
+        return tuple(cell_of(one) for one in self._scenarios.values() if one.invocation in wanted)
 
     def built(self, invocations: Sequence[str]) -> tuple[Built, ...]:
         told = {

@@ -189,6 +189,10 @@ class OverviewReader(HistoryReader, Protocol):
         """At most ``count`` invocations, the newest first."""
         ...
 
+    def instants(self) -> tuple[int, ...]:
+        """When each invocation there is began, the newest first."""
+        ...
+
     def cells(self, invocations: Sequence[str]) -> tuple[Cell, ...]:
         """Every result of these invocations, in no order."""
         ...

@@ -34,6 +34,10 @@ class Overview(IndexReader, OverviewReader):
         with self._database.reading() as connection:
             return tuple(invocation_of(dict(row)) for row in connection.execute(query).mappings())
 
+    def instants(self) -> tuple[int, ...]:
+        with self._database.reading() as connection:
+            return tuple(connection.execute(sa.select(invocations.c.at).order_by(invocations.c.at.desc())).scalars())
+
     def built(self, invocations: Sequence[str]) -> tuple[Built, ...]:
         with self._database.reading() as connection:
             found = [row for names in _batches(invocations) for row in connection.execute(_executables(names)).mappings()]

@@ -18,7 +18,9 @@ from meshkit_chaos.history.bundles import parse_name, unpack
 from meshkit_chaos.history.deliveries import Delivery, delivery_file, is_delivery
 from meshkit_chaos.history.evidence import goes_on
 from meshkit_chaos.history.index import History
+from meshkit_chaos.history.logs import bundle_of_logs, logs_name
 from meshkit_chaos.history.retention import Fate, Rules, fates
+from meshkit_chaos.slo import Duration
 
 _AT_ONCE: Final = 100
 """Files that go while writers wait."""
@@ -27,6 +29,21 @@ _AT_ONCE: Final = 100
 def plan_prune(history: History, rules: Rules) -> tuple[Fate, ...]:
     """What would go, and what stays although it is old."""
     return fates(history.invocations(), history.outlines(), rules, now=history.clock.wall_ns())
+
+
+def old_logs(history: History, keep: Duration) -> tuple[str, ...]:
+    """The names of logs that nobody looks for any more: of invocations that began so long ago. The evidence stays."""
+    oldest = (history.clock.wall_ns() - keep.ns) // 10**6
+    named = ((name, bundle_of_logs(name)) for name in history.store.names())
+    return tuple(sorted(name for name, told in named if told is not None and told.began < oldest))
+
+
+def forget_logs(history: History, old: Iterable[str]) -> int:
+    """Remove them; how many files went. Nothing names logs, so no writer is kept waiting."""
+    going = tuple(old)
+    for name in going:
+        history.store.remove(name)
+    return len(going)
 
 
 def carry_out(history: History, going: Iterable[Fate]) -> int:
@@ -79,10 +96,12 @@ def _sweep(history: History) -> int:
     needed = _documents(history)
     idle = []
     for name in history.store.names():
-        told = parse_name(name)
+        told, logs = parse_name(name), bundle_of_logs(name)
         gone = told is not None and (
             told.invocation in thrown_away or _superseded(history, name, bundles.get(told.invocation, name))
         )
+        if logs is not None:  # those of an earlier state are not looked for any more
+            gone = logs.invocation in thrown_away or bundles.get(logs.invocation, logs.name) != logs.name
         if gone or (name.startswith("sha256/") and name not in needed):
             idle.append(name)
     return sum(_removed(history, idle[start : start + _AT_ONCE]) for start in range(0, len(idle), _AT_ONCE))
@@ -92,7 +111,8 @@ def _removed(history: History, idle: Sequence[str]) -> int:
     """Remove files, but for those that a writer has come to name since; no other does meanwhile."""
     with history.database.writing() as connection:
         writing.own_files(connection)
-        named = {*history.bundles().values(), *_documents(history)}
+        bundles = history.bundles().values()
+        named = {*bundles, *map(logs_name, bundles), *_documents(history)}
         going = [name for name in idle if name not in named]
         for name in going:
             history.store.remove(name)

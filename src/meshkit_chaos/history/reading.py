@@ -57,8 +57,8 @@ class IndexReader(HistoryReader):
 
     def known(self) -> tuple[PastScenario, ...]:
         with self._database.reading() as connection:
-            newest = [_rows(connection, _scenario_results(name).limit(1)) for name in _scenarios(connection)]
-            return tuple(scenario_of(row, ()) for found in newest for row in found)
+            newest = _newest_of_each(connection, _scenarios(connection), Ask(newest=1, invalidated=True))
+            return tuple(scenario_of(row, ()) for row in sorted(newest, key=lambda row: row["scenario"]))
 
     def invocations(self, *, since: int | None = None, before: int | None = None) -> tuple[PastInvocation, ...]:
         query = sa.select(invocations).order_by(invocations.c.at.desc(), invocations.c.invocation.desc())
@@ -137,10 +137,26 @@ def _asked(connection: Connection, ask: Ask) -> list[dict[str, Any]]:
         return []
     if ask.newest is None and not ask.scenarios:
         return _rows(connection, _narrowed(_results().order_by(*_NEWEST_FIRST), ask, few))
+    names = list(dict.fromkeys(ask.scenarios)) or _scenarios(connection)
+    if ask.newest == 1 and few is None and len(ask.verdicts) < 2 and not (ask.subject or ask.environment_class):
+        return sorted(_newest_of_each(connection, names, ask), key=_age, reverse=True)
     found: list[dict[str, Any]] = []
-    for name in dict.fromkeys(ask.scenarios) or _scenarios(connection):
+    for name in names:
         found += _of_scenario(connection, name, ask, few)
     return sorted(found, key=_age, reverse=True)
+
+
+def _newest_of_each(connection: Connection, names: Sequence[str], ask: Ask) -> list[dict[str, Any]]:
+    """One seek in an index for each scenario, all in one question: a thousand questions would take a second."""
+    found: list[dict[str, Any]] = []
+    for some in _batches(list(names)):
+        wanted = sa.values(sa.column("name", sa.Text), name="wanted").data([(name,) for name in some]).cte("wanted")
+        newest = _narrowed(sa.select(results.c.result).where(results.c.scenario == wanted.c.name), ask, None)
+        newest = newest.order_by(results.c.at.desc(), results.c.invocation.desc()).limit(1)
+        ids = list(connection.execute(sa.select(newest.correlate(wanted).scalar_subquery()).select_from(wanted)).scalars())
+        held = [one for one in ids if one is not None]
+        found += _rows(connection, _results().where(results.c.result.in_(held))) if held else []
+    return found
 
 
 def _of_scenario(connection: Connection, name: str, ask: Ask, few: list[str] | None) -> list[dict[str, Any]]:

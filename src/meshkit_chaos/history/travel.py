@@ -14,6 +14,7 @@ from meshkit_chaos.errors import ChaosError
 from meshkit_chaos.history.bundles import parse_name
 from meshkit_chaos.history.deliveries import is_delivery, read_delivery
 from meshkit_chaos.history.index import Documents, History, no_documents
+from meshkit_chaos.history.logs import bundle_of_logs, logs_name
 from meshkit_chaos.history.marking import is_mark
 from meshkit_chaos.history.shelf import Shelf
 
@@ -22,11 +23,12 @@ _BYTES_AT_ONCE: Final = 64 * 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """``invocations``, ``marks``, ``deliveries``: how many came to be there that were not. ``refused``: names, and why."""
+    """How many of each came to be there that were not (``logs``: of so many invocations). ``refused``: names, and why."""
 
     invocations: int = 0
     marks: int = 0
     deliveries: int = 0
+    logs: int = 0
     refused: tuple[tuple[str, str], ...] = ()
 
 
@@ -36,7 +38,8 @@ def push(history: History, remote: Shelf) -> Moved:
     Raises HistoryProblem, UsageError.
     """
     there = remote.names()
-    ours = (*history.bundles().values(), *_marks(history.store), *history.write_deliveries())
+    bundles = frozenset(history.bundles().values())
+    ours = (*bundles, *_beside(history.store, bundles), *history.write_deliveries())
     lacking = sorted(name for name in ours if name not in there)
     refused: list[tuple[str, str]] = []
     sent: list[str] = []
@@ -44,11 +47,17 @@ def push(history: History, remote: Shelf) -> Moved:
         remote.add(batch)
         sent += batch
     marks, deliveries = sum(map(is_mark, sent)), sum(map(is_delivery, sent))
-    return Moved(invocations=len(sent) - marks - deliveries, marks=marks, deliveries=deliveries, refused=tuple(refused))
+    logs = sum(bundle_of_logs(name) is not None for name in sent)
+    invocations = len(sent) - marks - deliveries - logs
+    return Moved(invocations=invocations, marks=marks, deliveries=deliveries, logs=logs, refused=tuple(refused))
 
 
-def _marks(shelf: Shelf) -> Iterable[str]:
-    return (name for name in shelf.names() if is_mark(name))
+def _beside(shelf: Shelf, bundles: frozenset[str]) -> Iterable[str]:
+    """Marks, and the logs of these bundles."""
+    for name in shelf.names():
+        told = bundle_of_logs(name)
+        if is_mark(name) or (told is not None and told.name in bundles):
+            yield name
 
 
 def _batches(shelf: Shelf, names: Iterable[str], refused: list[tuple[str, str]]) -> Iterator[dict[str, bytes]]:
@@ -67,20 +76,24 @@ def _batches(shelf: Shelf, names: Iterable[str], refused: list[tuple[str, str]])
 
 def pull(history: History, remote: Shelf, *, since: int = 0, documents: Documents = no_documents) -> Moved:
     """Take in what the remote has and the history does not, of invocations that began at ``since`` (wall-clock ns) or later;
-    and, of whatever age, what people said of runs, and were told.
+    and, of whatever age, what people said of runs, and were told. Logs come with their bundle, once: pruned ones stay away.
 
     Raises HistoryProblem where the remote cannot be listed.
     """
-    new = sorted(remote.names() - _settled(history))
+    there = remote.names()
+    new = sorted(there - _settled(history))
     thrown_away = history.pruned()
     invocations, marks = 0, 0
+    logs: list[str] = []
     told_there: dict[str, bytes] = {}
     refused: list[tuple[str, str]] = []
     for name in new:
         try:
             told = parse_name(name)
             if told is not None and told.invocation not in thrown_away and told.began >= since // 10**6:
-                invocations += history.add_bundle(name, remote.read(name), documents=documents).how in ("new", "grew")
+                came = history.add_bundle(name, remote.read(name), documents=documents).how in ("new", "grew")
+                invocations += came
+                logs += [logs_name(name)] if came and logs_name(name) in there else []
             elif is_mark(name):
                 marks += history.add_mark(name, remote.read(name))
             elif is_delivery(name):
@@ -90,7 +103,17 @@ def pull(history: History, remote: Shelf, *, since: int = 0, documents: Document
         except ChaosError as error:
             refused.append((name, error.message))
     history.add_deliveries(told_there)
-    return Moved(invocations=invocations, marks=marks, deliveries=len(told_there), refused=tuple(refused))
+    brought = sum(_brought(history, remote, name, refused) for name in logs)
+    return Moved(invocations=invocations, marks=marks, deliveries=len(told_there), logs=brought, refused=tuple(refused))
+
+
+def _brought(history: History, remote: Shelf, name: str, refused: list[tuple[str, str]]) -> bool:
+    try:
+        history.add_logs(name, remote.read(name))
+    except ChaosError as error:
+        refused.append((name, error.message))
+        return False
+    return True
 
 
 def _settled(history: History) -> frozenset[str]:

@@ -14,6 +14,7 @@ from meshkit_chaos.journal.record import Record, fault_windows, phase_spans
 from meshkit_chaos.judge.observation import act_of
 from meshkit_chaos.judge.verdict import Finding, Measurement
 from meshkit_chaos.report.axis import TimeAxis
+from meshkit_chaos.report.closer import Part, parts
 from meshkit_chaos.report.escape import one_line
 from meshkit_chaos.report.model import Plot, RunReport
 from meshkit_chaos.report.narrative import roles
@@ -36,7 +37,7 @@ class PlotView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CourseView:
-    """The drawings of one run, on one time axis, in seconds from ``zero``."""
+    """The drawings of one run, on one time axis, in seconds from ``zero``. ``parts``: where one may look closer."""
 
     start: str
     end: str
@@ -44,6 +45,7 @@ class CourseView:
     time_line: Markup
     plots: tuple[PlotView, ...]
     phases: tuple[tuple[str, str], ...]
+    parts: tuple[Part, ...]
 
 
 def axis_of(record: Record) -> TimeAxis:
@@ -73,16 +75,21 @@ def course_of(run: RunReport, *, axis: TimeAxis) -> CourseView:
         ),
         plots=tuple(_plot_view(plot, run=run, axis=axis, in_force=in_force) for plot in run.plots),
         phases=tuple((span.phase, seconds(span.end - span.start)) for span in spans),
+        parts=parts(windows, _marks(run), axis=axis),
+    )
+
+
+def _marks(run: RunReport, indicator: str = "") -> tuple[Mark, ...]:
+    """Everything that was measured as a time, or what was on one indicator."""
+    return tuple(
+        _mark(finding, finding.measured, acted=acted(run.record, finding))
+        for finding in run.verdict.findings
+        if finding.measured is not None and indicator in ("", finding.indicator)
     )
 
 
 def _plot_view(plot: Plot, *, run: RunReport, axis: TimeAxis, in_force: tuple[tuple[int, int], ...]) -> PlotView:
-    findings = [f for f in run.verdict.findings if f.indicator == plot.indicator and f.measured is not None]
-    marks = tuple(
-        _mark(finding, finding.measured, acted=acted(run.record, finding))
-        for finding in findings
-        if finding.measured is not None
-    )
+    marks = _marks(run, plot.indicator)
     return PlotView(
         name=one_line(plot.indicator),
         query=one_line(plot.query),

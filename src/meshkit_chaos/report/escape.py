@@ -35,9 +35,12 @@ _AGENT_COMMAND: Final = re.compile(r"##(?=(?:vso)?\[)", re.IGNORECASE)
 def visible(text: str) -> str:
     """Write every unprintable character as its code; newlines and tabs stay. A command to a CI agent is broken up."""
     text = _AGENT_COMMAND.sub("# #", text) if "##" in text else text
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_code(character) if _illegal(character) else character for character in text)
+    return "\n".join(line if line.isprintable() else _told(line) for line in text.split("\n"))
+
+
+def _told(line: str) -> str:
+    """All that is illegal is unprintable, too; so only lines that hold such a thing need to be looked at letter by letter."""
+    return "".join(_code(character) if _illegal(character) else character for character in line)
 
 
 def one_line(text: str) -> str:

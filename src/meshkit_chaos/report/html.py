@@ -43,7 +43,7 @@ def html_report(report: InvocationReport) -> str:
         words=WORD,
         meanings=MEANING,
         css=_styles(),
-        js=_asset("report.js"),
+        js=_script(),
         policy=content_security_policy(),
     )
     return visible(text) + "\n"
@@ -51,7 +51,7 @@ def html_report(report: InvocationReport) -> str:
 
 def content_security_policy() -> str:
     """Nothing may be loaded; our own style and script are known by their digests."""
-    style, script = _digest(_styles()), _digest(_asset("report.js"))
+    style, script = _digest(_styles()), _digest(_script())
     return f"default-src 'none'; style-src '{style}'; script-src '{script}'; base-uri 'none'; form-action 'none'"
 
 
@@ -86,3 +86,8 @@ def _asset(name: str) -> Markup:
 def _styles() -> Markup:
     """What the report shares with the dashboard, then its own."""
     return _asset("shared.css") + _asset("report.css")
+
+
+def _script() -> Markup:
+    """What the report shares with the page of a run, nothing else."""
+    return _asset("report.js") + _asset("zoom.js")

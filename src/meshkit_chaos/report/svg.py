@@ -55,6 +55,6 @@ def text(content: str, *, x: float, y: float, class_: str, anchor: str = "start"
     return element("text", content, x=percent(x), y=y, dx=dx or None, text_anchor=anchor, class_=class_)
 
 
-def drawing(*children: Markup, height: float, label: str, class_: str) -> Markup:
-    """A whole drawing, as wide as its place; ``label`` says in words what it shows."""
-    return element("svg", *children, width="100%", height=height, role="img", aria_label=label, class_=class_)
+def drawing(*children: Markup, height: float, label: str, class_: str, role: str = "img") -> Markup:
+    """A whole drawing, as wide as its place; ``label`` says in words what it shows; ``role``: "group" where it has links."""
+    return element("svg", *children, width="100%", height=height, role=role, aria_label=label, class_=class_)

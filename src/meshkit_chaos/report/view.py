@@ -76,6 +76,7 @@ class FindingRow:
 class EventRow:
     seq: int
     anchor: str
+    at: str
     when: str
     kind: str
     word: str
@@ -272,6 +273,7 @@ def _event_rows(run: RunReport, *, axis: TimeAxis) -> tuple[tuple[EventRow, ...]
         EventRow(
             seq=entry.seq,
             anchor=f"event-{run.verdict.run}-{entry.seq}",
+            at=f"{(entry.t - axis.zero) / 1e9:.3f}",
             when=clock(entry.t, axis.zero),
             kind=_kind(entry.event),
             word=what.word,

@@ -4,37 +4,70 @@ for (const input of document.querySelectorAll("[data-filter]")) {
   const table = document.querySelector(`[data-filtered="${input.dataset.filter}"]`);
   const count = document.querySelector(`[data-count="${input.dataset.filter}"]`);
   const rows = [...table.querySelectorAll("[data-search]")];
+  const texts = rows.map((row) => row.dataset.search || row.textContent.toLowerCase());
+  const groups = [...table.querySelectorAll("[data-group]")];
   const apply = () => {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
-    for (const row of rows) {
-      row.hidden = !words.every((word) => row.dataset.search.includes(word));
+    rows.forEach((row, index) => {
+      row.hidden = !words.every((word) => texts[index].includes(word));
       shown += row.hidden ? 0 : 1;
-    }
+    });
+    for (const group of groups) group.hidden = !group.querySelector("[data-search]:not([hidden])");
     const noun = input.dataset.noun || "scenarios";
     if (count) count.textContent = shown === rows.length ? `${shown} ${noun}` : `${shown} of ${rows.length} ${noun}`;
   };
-  input.form.addEventListener("submit", (event) => event.preventDefault());
+  const first = () => rows.find((row) => !row.hidden)?.querySelector("a");
+  input.form.addEventListener("submit", (event) => {
+    if (input.form.hasAttribute("action")) return; // a server answers
+    event.preventDefault();
+    if (groups.length && input.value.trim()) first()?.click();
+  });
+  // Arrows go from the field through what is shown, and back.
+  const step = (event, from, by) => {
+    const links = rows.filter((row) => !row.hidden).map((row) => row.querySelector("a")).filter(Boolean);
+    const next = from + by < 0 ? input : links[from + by];
+    if (next) { event.preventDefault(); next.focus(); }
+  };
+  input.addEventListener("keydown", (event) => { if (event.key === "ArrowDown") step(event, -1, 1); });
+  table.addEventListener("keydown", (event) => {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const row = event.target.closest("[data-search]");
+    if (!by || !row || event.target !== row.querySelector("a")) return;
+    step(event, rows.filter((one) => !one.hidden).indexOf(row), by);
+  });
   input.addEventListener("input", apply);
+  const given = new URLSearchParams(location.hash.slice(1)).get("filter") || (groups.length && new URLSearchParams(location.search).get("q"));
+  if (given) input.value = given;
   apply();
 }
-// "/" goes to the filter, as people expect.
+// "/" goes to the filter, as people expect, and "s" to the search.
 document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
   const first = document.querySelector("[data-filter]");
-  if (event.key === "/" && first && event.target === document.body) {
-    event.preventDefault();
-    first.focus();
-  }
+  const search = document.querySelector('nav a[href$="search.html"]');
+  const there = search?.hasAttribute("aria-current") || (event.key === "/" && first) ? first : null;
+  if (event.key !== "/" && event.key !== "s") return;
+  event.preventDefault();
+  if (there) there.focus();
+  else search?.click();
 });
 // What if: the judge's own rule. All of the interval within the limit passes, all of it beyond fails, anything else is open.
+// Beyond the limit that was judged, nobody here knows whether the run was watched for so long; without that there is no pass.
 for (const input of document.querySelectorAll("[data-what-if] input")) {
   const said = input.closest("p").querySelector("[data-said]");
   const apply = () => {
     const limit = input.valueAsNumber;
     const lo = Number(input.dataset.lo);
     const hi = input.dataset.hi === "" ? Infinity : Number(input.dataset.hi);
-    said.textContent = Number.isNaN(limit) ? "" : hi <= limit ? "would pass" : lo > limit ? "would fail" : "would be inconclusive";
-    said.className = Number.isNaN(limit) ? "" : hi <= limit ? "word pass" : lo > limit ? "word fail" : "word inconclusive";
+    const watched = limit <= Number(input.defaultValue);
+    const [tone, text] = Number.isNaN(limit) ? ["", ""]
+      : hi <= limit && watched ? ["pass", "would pass"]
+      : hi <= limit ? ["inconclusive", `would pass, if it was watched for ${limit} s`]
+      : lo > limit ? ["fail", "would fail"]
+      : ["inconclusive", "would be inconclusive"];
+    said.textContent = text;
+    said.className = tone && `word ${tone}`;
   };
   // A server judges the whole run again; the newest question is the one that is answered.
   let asked = 0;
@@ -109,5 +142,76 @@ for (const list of document.querySelectorAll("[data-live]")) {
     const lines = block(line.key).querySelector("[data-lines]");
     lines.append(item);
     while (lines.children.length > 200) lines.firstElementChild.remove();
+  });
+}
+// Times are told in UTC. A reader may have them by the own clock: only what is shown changes, and it can be taken back.
+for (const button of document.querySelectorAll("[data-zone]")) {
+  const said = document.querySelector("[data-zone-said]");
+  const [here, utc] = [Intl.DateTimeFormat().resolvedOptions().timeZone, said.textContent];
+  const pattern = /(\d{4}-\d\d-\d\d) (\d\d:\d\d)(:\d\d)? UTC/g;
+  const told = new Map(); // each text that was changed, and what it said
+  const two = (number) => String(number).padStart(2, "0");
+  const local = (text, day, minute, second = "") => {
+    const at = new Date(`${day}T${minute}${second || ":00"}Z`);
+    if (Number.isNaN(at.getTime())) return text;
+    const ahead = -at.getTimezoneOffset();
+    const zone = `${ahead < 0 ? "\u2212" : "+"}${two(Math.floor(Math.abs(ahead) / 60))}:${two(Math.abs(ahead) % 60)}`;
+    const date = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+    return `${date} ${two(at.getHours())}:${two(at.getMinutes())}${second && `:${two(at.getSeconds())}`} ${zone}`;
+  };
+  const toLocal = () => {
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let node = texts.nextNode(); node; node = texts.nextNode()) {
+      if (["SCRIPT", "STYLE", "CODE", "PRE"].includes(node.parentElement.tagName)) continue;
+      const changed = node.data.replace(pattern, local);
+      if (changed !== node.data) {
+        told.set(node, node.data);
+        node.data = changed;
+      }
+    }
+  };
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const back = told.size > 0;
+    if (back) for (const [node, text] of told) node.data = text;
+    if (back) told.clear();
+    else toLocal();
+    said.textContent = back ? utc : `times as in ${here}; days are UTC`;
+    button.textContent = back ? "Show my local time" : "Show times in UTC";
+  });
+}
+// What is folded is printed too.
+addEventListener("beforeprint", () => {
+  for (const one of document.querySelectorAll("details:not([open])")) one.open = true;
+});
+// What a cell says, shown to those who point at it: it stands in the page once.
+for (const table of document.querySelectorAll(".cells")) {
+  table.addEventListener("pointerover", (event) => {
+    const told = event.target.closest("[aria-label]");
+    if (told && table.contains(told)) told.title = told.getAttribute("aria-label");
+  });
+}
+// The course of a scenario: the newest is in sight, what a run says stands below, and the arrow keys go from run to run.
+for (const figure of document.querySelectorAll("[data-course]")) {
+  const said = figure.querySelector("[data-readout]");
+  const region = figure.querySelector(".course");
+  const runs = [...figure.querySelectorAll("a[aria-label]")];
+  region.scrollLeft = region.scrollWidth;
+  runs.forEach((run, index) => run.setAttribute("tabindex", index === runs.length - 1 ? "0" : "-1"));
+  const tell = (event) => {
+    const run = event.target.closest("a[aria-label]");
+    if (run) said.textContent = run.getAttribute("aria-label");
+  };
+  figure.addEventListener("pointerover", tell);
+  figure.addEventListener("focusin", tell);
+  figure.addEventListener("keydown", (event) => {
+    const at = runs.indexOf(event.target.closest("a[aria-label]"));
+    const steps = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: runs.length - 1 };
+    if (at < 0 || !(event.key in steps)) return;
+    event.preventDefault();
+    const next = runs[Math.min(Math.max(steps[event.key], 0), runs.length - 1)];
+    runs[at].setAttribute("tabindex", "-1");
+    next.setAttribute("tabindex", "0");
+    next.focus();
   });
 }

@@ -20,12 +20,12 @@
   const WHOLE = ".plot:not(.close-up), .time-line";
   const SVG = "http://www.w3.org/2000/svg";
   document.querySelectorAll(".course").forEach(function (course) {
-    const start = Number(course.dataset.start), end = Number(course.dataset.end);
     const drawings = course.querySelectorAll(WHOLE);
     let lines = [], label = null;
     function clear() { lines.forEach(function (line) { line.remove(); }); lines = []; if (label) label.remove(); label = null; }
     course.addEventListener("pointerleave", clear);
     course.addEventListener("pointermove", function (event) {
+      const start = Number(course.dataset.from || course.dataset.start), end = Number(course.dataset.to || course.dataset.end);
       const over = event.target.closest(WHOLE);
       if (!over) { clear(); return; }
       const place = over.getBoundingClientRect();

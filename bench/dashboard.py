@@ -1,0 +1,237 @@
+"""The dashboard over a large history: what each kind of page costs the server, how large it is, and a static export.
+
+``python bench/dashboard.py [--runs 20000] [--scenarios 250] [--postgres] [--folder DIR] [--export 10000]``. A history of so
+many runs is made straight in the tables (``many_nights.py``), in SQLite or in a real PostgreSQL (apt package postgresql); with
+``--folder`` it is kept and found again. Then many different pages of each kind are made as the server makes them, inside this
+process. ``anew``: with nothing remembered, as just after something was taken in. Nothing is asserted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gzip
+import random
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import Any
+
+from many_nights import TABLES, ManyNights, Rows
+
+TESTS = Path(__file__).parents[1] / "tests"
+sys.path[:0] = [str(TESTS / room) for room in ("history",)]
+
+from postgres_server import server  # noqa: E402  # the tests' folders come first
+
+from meshkit_chaos.clock import ManualClock, SystemClock  # noqa: E402  # as above
+from meshkit_chaos.dashboard import paths  # noqa: E402  # as above
+from meshkit_chaos.dashboard.api import ENDPOINTS, Api, answer  # noqa: E402  # as above
+from meshkit_chaos.dashboard.deciding import Beside  # noqa: E402  # as above
+from meshkit_chaos.dashboard.evidence import build_types  # noqa: E402  # as above
+from meshkit_chaos.dashboard.export import export  # noqa: E402  # as above
+from meshkit_chaos.dashboard.feeds import Feeds  # noqa: E402  # as above
+from meshkit_chaos.dashboard.remembered import Remembered  # noqa: E402  # as above
+from meshkit_chaos.dashboard.site import Site  # noqa: E402  # as above
+from meshkit_chaos.dashboard.sources import Settings, Sources  # noqa: E402  # as above
+from meshkit_chaos.gate.load import load_policy  # noqa: E402  # as above
+from meshkit_chaos.history.database import Database, open_postgres, open_sqlite  # noqa: E402  # as above
+from meshkit_chaos.history.overview import Overview  # noqa: E402  # as above
+from meshkit_chaos.slo.codec import encode  # noqa: E402  # as above
+
+POLICY = b"""version: 1
+match: commit
+requirements:
+  - {id: all, scenarios: ["*"], regression: on}
+regression: {false_alarms: 5%, baseline: {subject: {branch: main}, releases_by: version}, until_baseline: absolute-only}
+nightly: {cron: "13 22 * * *", subject: {branch: main}, grace: 4h}
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--runs", type=int, default=20_000)
+    parser.add_argument("--scenarios", type=int, default=250)
+    parser.add_argument("--postgres", action="store_true")
+    parser.add_argument("--folder", type=Path, help="keep the history here, or take the one that is there (SQLite only)")
+    parser.add_argument("--pages", type=int, default=40, help="so many different pages of each kind")
+    parser.add_argument("--export", type=int, default=0, metavar="RUNS", help="also export so many runs as files")
+    options = parser.parse_args()
+    build_types()
+    many = ManyNights(options.runs, scenarios=options.scenarios)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.folder or Path(scratch)
+        with filled(many, folder, postgres=options.postgres) as database:
+            tell_pages(database, many, count=options.pages)
+        if options.export:
+            tell_export(ManyNights(options.export, scenarios=25), Path(scratch))
+
+
+@contextlib.contextmanager
+def filled(many: ManyNights, folder: Path, *, postgres: bool) -> Iterator[Database]:
+    """The history in a database. PostgreSQL lives as long as this."""
+    with contextlib.ExitStack() as stack:
+        if postgres:
+            where = stack.enter_context(server())
+            database, known = open_postgres(where), False
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            known = (folder / "index.sqlite").exists()
+            database = open_sqlite(folder / "index.sqlite")
+        stack.callback(database.close)
+        began = time.perf_counter()
+        if not known:
+            (into_postgres if postgres else into_sqlite)(database, many)
+        runs = many.nights * 3 * len(many.names)
+        name = "PostgreSQL" if postgres else "SQLite"
+        print(f"about {runs} runs of {len(many.names)} scenarios in {name}, there after {time.perf_counter() - began:.0f} s")
+        yield database
+
+
+def into_sqlite(database: Database, many: ManyNights) -> None:
+    path = database.name.removeprefix("sqlite:///")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        for nights in _batches(many, 20):
+            connection.execute("BEGIN")
+            for table, rows in _together(nights):
+                columns = TABLES[table].split()
+                names = ",".join(f'"{one}"' for one in columns)
+                connection.executemany(
+                    f"INSERT INTO {table} ({names}) VALUES ({','.join('?' * len(columns))})", rows
+                )  # names are ours
+            connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def into_postgres(database: Database, many: ManyNights) -> None:
+    for nights in _batches(many, 20):
+        with database.writing() as connection:
+            cursor = connection.connection.cursor()
+            for table, rows in _together(nights):
+                names = ",".join(f'"{one}"' for one in TABLES[table].split())
+                with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:  # type: ignore[attr-defined]  # psycopg's own
+                    for row in rows:
+                        copy.write_row(row)
+    with database.writing() as connection:
+        connection.exec_driver_sql("ANALYZE")
+
+
+def _batches(many: ManyNights, size: int) -> Iterator[list[Rows]]:
+    nights, done = iter(many), 0
+    while found := list(islice(nights, size)):
+        yield found
+        done += len(found)
+        print(f"\r{done} of {many.nights} nights", end="", file=sys.stderr)
+    print(file=sys.stderr)
+
+
+def _together(nights: Iterable[Rows]) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
+    held = list(nights)
+    for table in TABLES:
+        yield table, [row for one in held for row in one[table]]
+
+
+def made_of(database: Database, many: ManyNights, *, remember: bool = True) -> Sources:
+    clock = ManualClock(wall_ns=many.now)
+    policy = load_policy(POLICY, path="chaos-gate.yaml").value
+    assert policy is not None
+    settings = Settings(project="mesh", policy=policy, compare="https://forge.example/c/{last}...{first}", served=True)
+    if not remember:
+        return Sources(reader=Overview(database), settings=settings, clock=clock)
+    kept = Remembered(Overview(database), database.state)
+    return Sources(reader=kept, settings=settings, clock=clock, decider=Beside(database.state, SystemClock()))
+
+
+Made = Callable[[], bytes | None]
+
+
+def questions(sources: Sources, many: ManyNights, *, count: int) -> dict[str, list[Made]]:
+    """By kind, what is asked: different pages where there are different ones."""
+    site, feeds = Site(sources), Feeds(sources)
+    api, chance = Api(sources.reader, feeds, sources.evidence), random.Random(7)
+    scenarios = chance.sample(many.names, min(count, len(many.names)))
+    nights = [chance.randrange(many.nights) for _ in range(count)]
+    invocations = [f"01J{night:019d}{chance.randrange(3):04d}" for night in nights]
+    runs = [f"01J{night:015d}{chance.randrange(len(many.names)):06d}{chance.randrange(3):02d}" for night in nights]
+    ats = [sources.reader.invocation(one)[0].at for one in invocations]
+
+    def page(path: str, **asked: str) -> Made:
+        return lambda: _bytes(site.page(path, asked))
+
+    def endpoint(number: int, **asked: str) -> Made:
+        return lambda: encode(answer(api, ENDPOINTS[number], asked))
+
+    overviews = (paths.READINESS, paths.GRID, paths.COVERAGE, paths.COMPARE, paths.GATE, paths.BINARIES, paths.DELIVERIES)
+    return {
+        **{path: [page(path)] * count for path in overviews},
+        "scenario/…": [page(paths.scenario(one)) for one in scenarios],
+        "invocation/…": [page(paths.invocation(one)) for one in invocations],
+        "run/… (from the index)": [page(paths.run(one)) for one in runs],
+        "compare.html?before=&after=": [page(paths.COMPARE, before=one, after=other) for one, other in pairwise(invocations)],
+        "/metrics": [lambda: feeds.metrics().encode()] * count,
+        "/badge/release.svg": [lambda: _bytes(feeds.badge("release.svg"))] * count,
+        "/badge/module/….svg": [lambda: _bytes(feeds.badge("module/gossip-core.svg"))] * count,
+        "/badge/scenario/….svg": [lambda one=one: _bytes(feeds.badge(f"scenario/{one}.svg")) for one in scenarios],
+        "/api/v1/scenarios": [endpoint(0)] * count,
+        "/api/v1/invocations": [endpoint(1, before=str(at)) for at in ats],
+        "/api/v1/invocations/…": [endpoint(2, invocation=one) for one in invocations],
+        "/api/v1/results": [endpoint(3, scenario=one) for one in scenarios],
+    }
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
+
+
+def tell_pages(database: Database, many: ManyNights, *, count: int) -> None:
+    anew = questions(made_of(database, many, remember=False), many, count=2)
+    print(f"{'page':<30} {'anew ms':>8} {'cpu p95':>8} {'p50 ms':>8} {'p95 ms':>8} {'max ms':>8} {'kB':>7} {'gzip kB':>8}")
+    sources = made_of(database, many)
+    began = time.perf_counter()
+    while not sources.standing().current:  # it waits by itself
+        pass
+    print(f"the gate decided in {time.perf_counter() - began:.1f} s, beside the pages")
+    for kind, several in questions(sources, many, count=count).items():
+        several[0]()  # templates are read once
+        first = 0.0
+        if kind not in (paths.GATE, "/metrics"):  # the gate decides beside them
+            began = time.perf_counter()
+            anew[kind][-1]()
+            first = (time.perf_counter() - began) * 1000
+        took, used, sizes, packed = [], [], [], []
+        for number, make in enumerate(several):
+            began, began_cpu = time.perf_counter(), time.thread_time()
+            body = make()
+            took.append((time.perf_counter() - began) * 1000)
+            used.append((time.thread_time() - began_cpu) * 1000)
+            sizes.append(len(body or b""))
+            if number < 3:
+                packed.append(len(gzip.compress(body or b"", 6)))
+        p95, cpu = (sorted(times)[min(len(times) - 1, round(0.95 * len(times)))] for times in (took, used))
+        print(
+            f"{kind:<30} {first:8.1f} {cpu:8.1f} {statistics.median(took):8.1f} {p95:8.1f} {max(took):8.1f} "
+            f"{max(sizes) / 1000:7.1f} {max(packed) / 1000:8.1f}"
+        )
+
+
+def tell_export(many: ManyNights, scratch: Path) -> None:
+    with filled(many, scratch / "small", postgres=False) as database:
+        began = time.perf_counter()
+        pages = export(Site(made_of(database, many)), scratch / "site", progress=lambda _: None)
+        took = time.perf_counter() - began
+    files = [file.stat().st_size for file in (scratch / "site").rglob("*.html")]
+    first = (scratch / "site" / paths.READINESS).stat().st_size
+    print(
+        f"export of {many.nights * 3 * len(many.names)} runs: {took:.1f} s, {pages} pages, {sum(files) / 1e6:.0f} MB; "
+        f"the first page {first / 1000:.0f} kB, the largest {max(files) / 1000:.0f} kB"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""The gate's decision for pages that cannot wait for it: over a large history it takes seconds, and a page must not.
+
+Takes how to decide and a word for the state of what is decided about. A decision is made beside the pages, one at a time; who
+asks waits a moment for it, and is told whether what there is speaks for the state of now. It is made again when the state or
+the overrides change, and after a while, since time alone lets evidence grow old: the longer it took, the later.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from typing import Any, Final
+
+from msgspec import Struct
+
+from meshkit_chaos.clock import Clock
+from meshkit_chaos.gate.decision import Decision
+
+PATIENCE_S: Final = 0.04
+AGAIN: Final = 20
+"""A decision may be so many times as old as it took to make."""
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """``current``: the decision is about what the history holds now; else it is an older one, or none was made yet."""
+
+    decision: Decision | None = None
+    current: bool = True
+
+
+class Decider:
+    """Decides at once, for who can wait."""
+
+    def standing(self, about: object, make: Callable[[], Decision | None]) -> Standing:
+        del about
+        return Standing(decision=make())
+
+
+class Beside(Decider):
+    """Decides in a thread of its own. For many threads that ask."""
+
+    def __init__(self, state: Callable[[], Hashable], clock: Clock, *, patience_s: float = PATIENCE_S) -> None:
+        self._state, self._clock, self._patience_s = state, clock, patience_s
+        self._lock = threading.Lock()
+        self._work: Future[None] | None = None
+        self._held: _Held | None = None
+
+    def standing(self, about: object, make: Callable[[], Decision | None]) -> Standing:
+        """``about``: what it depends on beside the history. Raises what deciding raised."""
+        key = (self._state(), about)
+        for _ in range(2):  # the first may have to wait for one about an older state
+            with self._lock:
+                if self._held is not None and self._held.key == key and self._clock.monotonic_ns() < self._held.until:
+                    return Standing(decision=self._held.decision)
+                work = self._work = self._work or self._begun(key, make)
+            try:
+                work.result(self._patience_s)
+            except TimeoutError:
+                break
+        with self._lock:
+            held = self._held
+        return Standing(decision=held.decision if held else None, current=held is not None and held.key == key)
+
+    def _begun(self, key: Any, make: Callable[[], Decision | None]) -> Future[None]:
+        work: Future[None] = Future()
+        threading.Thread(target=self._decide, args=(work, key, make), name="gate", daemon=True).start()
+        return work
+
+    def _decide(self, work: Future[None], key: Any, make: Callable[[], Decision | None]) -> None:
+        began = self._clock.monotonic_ns()
+        try:
+            decision = make()
+        except BaseException as error:  # noqa: BLE001  # whoever waits is told, and the next one tries again
+            with self._lock:
+                self._held, self._work = None, None
+            work.set_exception(error)
+            return
+        ended = self._clock.monotonic_ns()
+        with self._lock:
+            self._held = _Held(key, decision, ended + AGAIN * (ended - began))
+            self._work = None
+        work.set_result(None)
+
+
+class _Held:
+    def __init__(self, key: Any, decision: Decision | None, until: int) -> None:
+        self.key, self.decision, self.until = key, decision, until

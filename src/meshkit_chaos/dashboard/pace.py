@@ -1,0 +1,89 @@
+"""How long a scenario takes in a release, against the release before it and the best one. Pure.
+
+Takes the timed results of each release; gives medians as intervals, because each time is one. A release is called surely slower
+only where its whole median interval lies above the other's: what was seen cannot be explained by sampling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+
+from msgspec import Struct
+
+from meshkit_chaos.dashboard.releases import Release
+from meshkit_chaos.gate.exact_tests import Span, median
+from meshkit_chaos.history.model import Cell
+from meshkit_chaos.judge.phrases import at_least, counted, say_between
+
+
+class Median(Struct, frozen=True, kw_only=True):
+    """``hi`` None: the half of the results that is slower had no end."""
+
+    release: str
+    lo: int
+    hi: int | None
+    results: int
+
+    @property
+    def words(self) -> str:
+        return f"more than {at_least(self.lo)}" if self.hi is None else say_between(self.lo, self.hi)
+
+    @property
+    def slowness(self) -> tuple[float, int]:
+        return inf if self.hi is None else float(self.hi), self.lo
+
+
+class Pace(Struct, frozen=True, kw_only=True):
+    """``before``: the release before this one that was timed; ``best``: the fastest of the earlier ones."""
+
+    objective: str
+    own: Median
+    before: Median | None = None
+    best: Median | None = None
+
+    @property
+    def slower(self) -> bool:
+        """Than the release before it, surely."""
+        return self.before is not None and self.before.hi is not None and self.own.lo > self.before.hi
+
+    @property
+    def sentence(self) -> str:
+        told = [f"{self.objective}: {self.own.words}, the median of {counted(self.own.results, 'result')}"]
+        if self.before is not None:
+            told.append(f"{'surely slower than ' if self.slower else ''}{self.before.release}: {self.before.words}")
+        if self.best is not None and self.before is not None and self.best.release != self.before.release:
+            told.append(f"best {self.best.release}: {self.best.words}")
+        return "; ".join(told)
+
+
+def pace(columns: Sequence[Sequence[Cell]], held: Sequence[Release], column: int) -> Pace | None:
+    """Of the release of a column; None where nothing was timed. ``columns``: timed results by release, newest first.
+
+    Only times of the same objective in the same class of environments are compared.
+    """
+    if not columns[column]:
+        return None
+    newest = columns[column][0]
+    medians = [
+        _median(release.name, [cell for cell in ones if _alike(cell, newest)])
+        for release, ones in zip(held[column:], columns[column:], strict=True)
+    ]
+    own, *earlier = medians
+    known = [one for one in earlier if one is not None]
+    assert own is not None, "the newest result is like itself"
+    best = min(known, key=lambda one: one.slowness, default=None)
+    return Pace(objective=newest.slowest, own=own, before=known[0] if known else None, best=best)
+
+
+def _alike(cell: Cell, newest: Cell) -> bool:
+    return cell.slowest == newest.slowest and cell.environment_class == newest.environment_class
+
+
+def _median(release: str, cells: Sequence[Cell]) -> Median | None:
+    spans = [Span(cell.lo, cell.hi) for cell in cells if cell.lo is not None]
+    if not spans:
+        return None
+    upper = median(spans, upper=True)
+    hi = None if upper == inf else int(upper)
+    return Median(release=release, lo=int(median(spans, upper=False)), hi=hi, results=len(spans))

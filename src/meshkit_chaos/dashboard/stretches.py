@@ -1,0 +1,103 @@
+"""The results of a scenario in order, with long stretches of equal passes folded: whatever is no plain pass is seen. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Final
+
+from msgspec import Struct
+
+from meshkit_chaos.dashboard import paths
+from meshkit_chaos.dashboard.suspects import build_name
+from meshkit_chaos.dashboard.wording import day, minute
+from meshkit_chaos.history.cells import cell_of
+from meshkit_chaos.history.model import Cell, PastScenario
+from meshkit_chaos.judge.phrases import at_least, counted, say_between
+from meshkit_chaos.judge.verdict import VerdictName
+
+LEAST_FOLDED: Final = 4
+"""Fewer equal passes than this stand as rows: folding them would save nothing."""
+
+
+class RunLink(Struct, frozen=True, kw_only=True):
+    number: int
+    verdict: VerdictName
+    href: str
+
+
+class ResultRow(Struct, frozen=True, kw_only=True):
+    when: str
+    verdict: VerdictName
+    sentence: str
+    build: str
+    time: str
+    href: str
+    flaky: bool
+    set_aside: bool
+    runs: tuple[RunLink, ...]
+
+
+class Stretch(Struct, frozen=True, kw_only=True):
+    """``folded`` empty: its rows are shown. Otherwise they stand behind those words."""
+
+    rows: tuple[ResultRow, ...]
+    folded: str = ""
+
+
+def stretches(results: Sequence[PastScenario], *, here: str) -> tuple[Stretch, ...]:
+    """``results``: newest first, those that people set aside included."""
+    found: list[Stretch] = []
+    for plain, group in groupby(results, key=is_plain):
+        ones = list(group)
+        rows = tuple(_row(one, here=here) for one in ones)
+        if plain and len(ones) >= LEAST_FOLDED:
+            found.append(Stretch(rows=rows, folded=f"{len(ones)} passes, {day(ones[-1].at)} to {day(ones[0].at)}"))
+        elif found and not found[-1].folded:
+            found[-1] = Stretch(rows=(*found[-1].rows, *rows))
+        else:
+            found.append(Stretch(rows=rows))
+    return tuple(found)
+
+
+def is_plain(one: PastScenario) -> bool:
+    """A pass without a failed run, on an environment that was left clean, and nothing of it set aside."""
+    good = one.verdict == "pass" and one.environment == "clean" and not one.flaky
+    return good and one.counts and all(run.verdict == "pass" for run in one.runs)
+
+
+def _row(one: PastScenario, *, here: str) -> ResultRow:
+    return ResultRow(
+        when=minute(one.at),
+        verdict=one.verdict,
+        sentence=one.sentence,
+        build=build_name(one.subject),
+        time=_time(cell_of(one)),
+        href=paths.relative(paths.invocation(one.invocation), here=here) + "#" + paths.anchor(one.scenario),
+        flaky=one.flaky,
+        set_aside=not one.counts,
+        runs=tuple(
+            RunLink(number=run.number, verdict=run.verdict, href=paths.relative(paths.run(run.run), here=here))
+            for run in one.runs
+        ),
+    )
+
+
+def _time(cell: Cell) -> str:
+    if cell.lo is None:
+        return ""
+    return f"more than {at_least(cell.lo)}" if cell.hi is None else say_between(cell.lo, cell.hi)
+
+
+def repeats(results: Sequence[PastScenario]) -> str:
+    """What repeating told: how many results had more than one run, and how many of those were flaky; empty for none."""
+    repeated = [one for one in results if one.counts and len(one.runs) > 1]
+    if not repeated:
+        return ""
+    flaky = sum(one.flaky for one in repeated)
+    runs = sum(len(one.runs) for one in repeated)
+    mixed = sum({"pass", "fail"} <= {run.verdict for run in one.runs} for one in repeated)
+    return (
+        f"{counted(len(repeated), 'result')} came of {counted(runs, 'run')}: in {mixed} of them runs of one build "
+        f"disagreed, and {flaky} passed as flaky"
+    )

@@ -1,0 +1,116 @@
+"""Deliveries and binaries: what needs somebody, and where a size jumped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from gate_worlds import HOUR, NOW
+
+from meshkit_chaos.dashboard.binaries import binaries
+from meshkit_chaos.dashboard.deliveries import MEANINGS, deliveries
+from meshkit_chaos.dashboard.sizes import readable
+from meshkit_chaos.deliver.action import Action, State, Told
+from meshkit_chaos.deliver.message import Message
+from meshkit_chaos.history.model import Built
+
+
+def told(state: State, *, channel: str = "chat", **changes: Any) -> Told:
+    action = Action(
+        key=f"v1:{state}",
+        channel=channel,
+        thread="t",
+        occasion="summary",
+        message=Message(title=f"about {state}", lead="", tone="bad"),
+        reason="r",
+        at=NOW,
+    )
+    return Told(action=action, state=state, **changes)
+
+
+def test_what_needs_somebody_stands_first_with_what_to_do() -> None:
+    """Dead and ambiguous ones name the key to settle them by; the others do not."""
+    page = deliveries([told("delivered"), told("pending", attempts=3), told("dead"), told("superseded"), told("ambiguous")])
+    assert [one.state for one in page.lines[:3]] == ["dead", "ambiguous", "pending"]
+    assert [one.key for one in page.lines] == ["v1:dead", "v1:ambiguous", "", "", ""]
+    assert page.sentence == "2 deliveries need somebody, and 1 did not get through yet"
+    assert page.tone == "fail"
+
+
+def test_channels_are_counted_by_state() -> None:
+    """The channel that needs somebody stands first."""
+    page = deliveries(
+        [told("delivered"), told("delivered"), told("dead", channel="tracker"), told("delivered", channel="tracker")]
+    )
+    assert [(one.channel, [(state, count) for state, _, count in one.counts]) for one in page.channels] == [
+        ("tracker", [("dead", 1), ("delivered", 1)]),
+        ("chat", [("delivered", 2)]),
+    ]
+
+
+def test_only_states_that_occur_are_explained() -> None:
+    """What is ambiguous is said where something is."""
+    assert [state for state, _, _ in deliveries([told("ambiguous")]).states] == ["ambiguous"]
+    assert set(MEANINGS) >= {"dead", "ambiguous", "pending", "sending", "delivered", "superseded"}
+
+
+@pytest.mark.parametrize("state", ["pending", "sending", "superseded"])
+def test_what_did_not_arrive_is_not_green(state: State) -> None:
+    """Only what a channel took is shown as good."""
+    page = deliveries([told(state)])
+    assert page.lines[0].tone == "not-run"
+    assert page.channels[0].tone == "not-run"
+    assert page.tone == "not-run"
+
+
+def test_nothing_sent_is_no_good_sign() -> None:
+    """An empty outbox has no tone of success."""
+    assert deliveries(()).tone == "not-run"
+
+
+def built(*several: int, name: str = "node") -> list[Built]:
+    """Newest last in the arguments, newest first in what comes back; equal sizes are equal digests."""
+    ones = [
+        Built(
+            invocation=f"I{number}",
+            at=NOW - (len(several) - number) * 24 * HOUR,
+            subject={"version": "1", "commit": f"c{number}"},
+            name=name,
+            digest=f"d{size}",
+            size=size,
+            kind="native",
+        )
+        for number, size in enumerate(several)
+    ]
+    return ones[::-1]
+
+
+def test_a_jump_names_its_build() -> None:
+    """The drawing and the sentence say by how much and in which build."""
+    [block] = binaries(built(1_000_000, 1_000_000, 1_080_000, 1_081_000), here="binaries.html")
+    assert "the largest jump is +8.0 %, in c2" in block.sentence
+    assert "+8.0 % c2" in block.drawing
+    assert [row.jump for row in block.rows] == [False, True, False]
+    assert 'href="invocation/I2.html"' in block.drawing
+
+
+def test_the_same_bytes_are_one_row() -> None:
+    """Nights that deployed one digest are one row, and every night stands in the drawing."""
+    [block] = binaries(built(500, 500, 500), here="binaries.html")
+    assert len(block.rows) == 1
+    assert block.drawing.count("<a ") == 3
+    assert "no build changed its size by 2 % or more" in block.sentence
+
+
+@pytest.mark.parametrize("several", [(1,), (0, 0), (0, 5), (7, 7), (10**12, 1)])
+def test_any_sizes_can_be_drawn(several: tuple[int, ...]) -> None:
+    """One build, none of a size, and sizes that differ beyond measure."""
+    assert binaries(built(*several), here="binaries.html")[0].drawing.startswith("<svg")
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 bytes"), (1, "1 byte"), (1500, "1.50 kB"), (4_200_000, "4.20 MB"), (2 * 10**9, "2.00 GB")]
+)
+def test_sizes_are_readable(size: int, text: str) -> None:
+    """In the largest unit that fits."""
+    assert readable(size) == text
