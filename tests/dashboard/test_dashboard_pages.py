@@ -371,3 +371,8 @@ def test_an_export_writes_through_no_link(tmp_path: Path) -> None:
     (out / "run").symlink_to(elsewhere)
     with pytest.raises(UsageError, match="link"):
         export(made, out, progress=lambda count: None)
+    (out / "run").unlink()
+    (elsewhere / "kept.tar.gz").write_bytes(b"theirs")
+    (out / "evidence").symlink_to(elsewhere)
+    export(made, out, progress=lambda count: None)
+    assert (elsewhere / "kept.tar.gz").read_bytes() == b"theirs"

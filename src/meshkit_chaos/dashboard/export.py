@@ -24,7 +24,7 @@ def export(
     *,
     progress: Callable[[int], None],
     drawn: int | None = None,
-    more: Iterable[tuple[str, str]] = (),
+    more: Iterable[tuple[str, str | bytes]] = (),
 ) -> int:
     """Write every page, and ``more`` files by their paths; how many there are.
 
@@ -39,7 +39,7 @@ def export(
         ) from error
 
 
-def _written(folder: Path, pages: Iterable[tuple[str, str]], progress: Callable[[int], None]) -> int:
+def _written(folder: Path, pages: Iterable[tuple[str, str | bytes]], progress: Callable[[int], None]) -> int:
     _refuse_others(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _put(folder / MARK, "made by meshkit-chaos dashboard export\n")
@@ -65,12 +65,12 @@ def _make(place: Path, *, below: Path) -> None:
     place.mkdir(parents=True, exist_ok=True)
 
 
-def _put(file: Path, text: str) -> None:
+def _put(file: Path, text: str | bytes) -> None:
     """Beside it first: a link of that name is replaced, not followed."""
     new = file.with_name(f".{file.name}.new")
     new.unlink(missing_ok=True)
     try:
-        new.write_text(text, encoding="utf-8")
+        new.write_bytes(text.encode() if isinstance(text, str) else text)
         new.replace(file)
     except OSError:
         new.unlink(missing_ok=True)
@@ -85,6 +85,7 @@ def _refuse_others(folder: Path) -> None:
 
 
 def _remove_others(folder: Path, written: set[Path]) -> None:
-    for old in chain(folder.rglob("*.html"), folder.rglob("*.svg")):
+    bundles = (file for file in folder.rglob("*.tar.gz") if folder / "evidence" in file.parents)
+    for old in [*folder.rglob("*.html"), *folder.rglob("*.svg"), *bundles]:
         if old not in written:
             old.unlink()
