@@ -148,3 +148,17 @@ def test_comparisons_are_a_table() -> None:
     shown = Site(made_of).page(paths.GATE) or ""
     assert "Against earlier releases: 2 comparisons" in shown
     assert "converge-one-leader, time" in shown
+
+
+def test_no_page_believes_a_changed_log() -> None:
+    """A waiver marks its cell, and a decision its scenario's time line; of a changed log neither is shown as if it held."""
+    held = history(result("fail", hours=2))
+    log = log_of((NOW - DAY, PASSED), (NOW - HOUR, WAIVED))
+    for told, believed in ((log, True), (log.replace(b'"seq":0', b'"seq":7', 1), False)):
+        files = GateFiles(overrides=lambda: GRANTED, log=lambda told=told: told)  # type: ignore[misc]  # bound at once
+        made = Site(Sources(reader=held, settings=Settings(project="mesh"), clock=ManualClock(wall_ns=NOW), gate_files=files))
+        grid, line = made.page(paths.GRID) or "", made.page(paths.scenario("leader-killed")) or ""
+        assert (">waived<" in grid) is believed
+        assert ('<span class="tag">gate</span>' in line) is believed
+        for told_page in (line, grid, made.page(paths.READINESS) or ""):
+            assert ("log was changed: nothing in it counts" in told_page) is not believed

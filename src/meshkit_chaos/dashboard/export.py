@@ -7,7 +7,8 @@ anything else, one that cannot be written, and one below which a folder is a lin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,8 @@ from meshkit_chaos.dashboard.site import Site
 from meshkit_chaos.errors import UsageError
 
 MARK: Final = ".meshkit-chaos-dashboard"
+NEW: Final = ".meshkit-chaos-new"
+"""What is being written, until it is whole."""
 
 
 def export(
@@ -30,21 +33,11 @@ def export(
 
     ``progress`` is told how many are written; ``drawn``: as for ``Site.every``.
     """
-    try:
-        return _written(folder, chain(site.every(drawn=drawn), more), progress)
-    except OSError as error:
-        raise UsageError(
-            f"{error.filename or folder} cannot be written: {error.strerror or error}",
-            hint="name a new folder that you may write, on a disk that has room",
-        ) from error
-
-
-def _written(folder: Path, pages: Iterable[tuple[str, str | bytes]], progress: Callable[[int], None]) -> int:
     _refuse_others(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder, below=folder)
     _put(folder / MARK, "made by meshkit-chaos dashboard export\n")
     written, folders = {folder / MARK}, {folder}
-    for count, (path, text) in enumerate(pages, start=1):
+    for count, (path, text) in enumerate(chain(site.every(drawn=drawn), more), start=1):
         file = folder / path
         if file.parent not in folders:
             _make(file.parent, below=folder)
@@ -62,19 +55,30 @@ def _make(place: Path, *, below: Path) -> None:
             break
         if one.is_symlink():
             raise UsageError(f"{one} is a link: pages are not written elsewhere", hint="take it away, or name a new folder")
-    place.mkdir(parents=True, exist_ok=True)
+    with _told(place):
+        place.mkdir(parents=True, exist_ok=True)
 
 
 def _put(file: Path, text: str | bytes) -> None:
     """Beside it first: a link of that name is replaced, not followed."""
-    new = file.with_name(f".{file.name}.new")
-    new.unlink(missing_ok=True)
-    try:
-        new.write_bytes(text.encode() if isinstance(text, str) else text)
-        new.replace(file)
-    except OSError:
+    new = file.with_name(NEW)
+    with _told(file):
         new.unlink(missing_ok=True)
-        raise
+        try:
+            new.write_bytes(text.encode() if isinstance(text, str) else text)
+            new.replace(file)
+        except OSError:
+            new.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _told(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        hint = "name a new folder that you may write, on a disk that has room"
+        raise UsageError(f"{place} cannot be written: {error.strerror}", hint=hint) from error
 
 
 def _refuse_others(folder: Path) -> None:
