@@ -142,10 +142,8 @@ def made_of(database: Database, many: ManyNights, *, remember: bool = True) -> S
     policy = load_policy(POLICY, path="chaos-gate.yaml").value
     assert policy is not None
     settings = Settings(project="mesh", policy=policy, compare="https://forge.example/c/{last}...{first}", served=True)
-    if not remember:
-        return Sources(reader=Overview(database), settings=settings, clock=clock)
-    kept = Remembered(Overview(database), database.state)
-    return Sources(reader=kept, settings=settings, clock=clock, decider=Beside(database.state, SystemClock()))
+    reader = Remembered(Overview(database), database.state) if remember else Overview(database)
+    return Sources(reader=reader, settings=settings, clock=clock, decider=Beside(database.state, SystemClock()))
 
 
 Made = Callable[[], bytes | None]
