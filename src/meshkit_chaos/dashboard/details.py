@@ -86,10 +86,10 @@ def run_page_text(
     result, run = which
     kept = kept_of(results, run.run, said[0]) if results is not None else ()
     made = run_page(result, run, results, here=here, missing=missing, logs=said[0], no_logs=said[1], kept=kept)
-    served = sources.settings.served and results is not None
-    ask = paths.what_if(run.run, here=here) if served else ""
-    evidence = paths.evidence(result.invocation, here=here) if served else ""
-    logs = paths.logs(result.invocation, here=here) if served and said[0] is not None else ""
+    ask = paths.what_if(run.run, here=here) if sources.settings.served and results is not None else ""
+    given = (sources.settings.served or sources.settings.files) and results is not None
+    evidence = paths.evidence(result.invocation, here=here) if given else ""
+    logs = paths.logs(result.invocation, here=here) if given and said[0] is not None else ""
     return sources.page("run.html.j2", here=here, title=made.title, page=made, ask=ask, evidence=evidence, logs_href=logs)
 
 
