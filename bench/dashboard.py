@@ -214,8 +214,9 @@ def tell_pages(database: Database, many: ManyNights, *, count: int) -> None:
             if number < 3:
                 packed.append(len(gzip.compress(body or b"", 6)))
         p95, cpu = (sorted(times)[min(len(times) - 1, round(0.95 * len(times)))] for times in (took, used))
+        told = f"{first:.1f}" if first else "-"
         print(
-            f"{kind:<30} {first:8.1f} {cpu:8.1f} {statistics.median(took):8.1f} {p95:8.1f} {max(took):8.1f} "
+            f"{kind:<30} {told:>8} {cpu:8.1f} {statistics.median(took):8.1f} {p95:8.1f} {max(took):8.1f} "
             f"{max(sizes) / 1000:7.1f} {max(packed) / 1000:8.1f}"
         )
 

@@ -220,3 +220,7 @@ def test_times_are_utc_and_can_be_local(mode: str, world: BrowserWorld, browser:
         assert re.search("Asia/(Kolkata|Calcutta)", shown.locator("footer").inner_text())
         button.press("Enter")
         assert shown.locator("body").inner_text() == before
+        shown = one.go(paths.GATE)
+        assert "2026-11-25 02:00Z" in shown.locator("main").inner_text()
+        shown.locator("[data-zone]").press("Enter")
+        assert not re.search(r"\d\d:\d\d(Z| UTC)", shown.locator("body").inner_text())

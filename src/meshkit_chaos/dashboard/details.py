@@ -14,6 +14,7 @@ from meshkit_chaos.dashboard.comparison import Whole
 from meshkit_chaos.dashboard.grid_pages import grid_part_text
 from meshkit_chaos.dashboard.invocation import invocation_page
 from meshkit_chaos.dashboard.keeping import kept_of
+from meshkit_chaos.dashboard.older import older_link, older_text
 from meshkit_chaos.dashboard.run import run_page
 from meshkit_chaos.dashboard.scenario import Around, scenario_page
 from meshkit_chaos.dashboard.sources import DELIVERIES, Sources
@@ -30,7 +31,8 @@ def scenario_text(sources: Sources, here: str, name: str, parameters: Mapping[st
     if not results:
         return None
     made = scenario_page(results, here=here, around=around(sources))
-    return sources.page("scenario.html.j2", here=here, title=made.title, scenario=made)
+    more = older_link(results, room=RESULTS, here=here)
+    return sources.page("scenario.html.j2", here=here, title=made.title, scenario=made, older=more)
 
 
 def around(sources: Sources) -> Around:
@@ -103,6 +105,7 @@ def run_texts(sources: Sources, found: Whole, *, drawn: bool) -> Iterator[tuple[
 
 FOLDERS: Final[Mapping[str, Callable[[Sources, str, str, Mapping[str, str]], str | None]]] = {
     "grid": grid_part_text,
+    "older": older_text,
     "scenario": scenario_text,
     "invocation": invocation_text,
     "run": run_text,

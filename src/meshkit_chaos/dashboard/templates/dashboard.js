@@ -148,7 +148,7 @@ for (const list of document.querySelectorAll("[data-live]")) {
 for (const button of document.querySelectorAll("[data-zone]")) {
   const said = document.querySelector("[data-zone-said]");
   const [here, utc] = [Intl.DateTimeFormat().resolvedOptions().timeZone, said.textContent];
-  const pattern = /(\d{4}-\d\d-\d\d) (\d\d:\d\d)(:\d\d)? UTC/g;
+  const pattern = /(\d{4}-\d\d-\d\d) (\d\d:\d\d)(:\d\d)?(?: UTC|Z)/g;
   const told = new Map(); // each text that was changed, and what it said
   const two = (number) => String(number).padStart(2, "0");
   const local = (text, day, minute, second = "") => {
