@@ -126,6 +126,14 @@ def test_up_and_down_again_are_two_changes() -> None:
     assert [(one.at, one.up) for one in found] == [(30, True), (60, False)]
 
 
+def test_a_spell_that_came_and_went_has_two_edges() -> None:
+    """A bad fortnight in the middle leaves both halves alike; it is found all the same."""
+    found = changes_of_times([Span(1, 2)] * 30 + [Span(5, 6)] * 14 + [Span(1, 2)] * 30, level=0.005)
+    assert [(one.at, one.up) for one in found] == [(30, True), (44, False)]
+    failed = changes_of_failures([False] * 30 + [True, True, False, True] * 3 + [False] * 30, level=0.005)
+    assert [one.up for one in failed] == [True, False]
+
+
 def shows(seed: int, kind: str, level: float) -> bool:
     """Whether a series that never changed shows a change."""
     chance = random.Random(seed)
