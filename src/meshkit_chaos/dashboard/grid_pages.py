@@ -74,6 +74,7 @@ def _text(sources: Sources, here: str, before: int | None, part: int, words: str
         grid=made,
         served=sources.settings.served,
         action=paths.relative(paths.GRID, here=here),
+        search=paths.relative(paths.SEARCH, here=here),
         before=before,
         sought=words,
         distrust=sources.distrust(),
