@@ -32,7 +32,7 @@ def scenario_text(sources: Sources, here: str, name: str, parameters: Mapping[st
     made = scenario_page(results, here=here, around=around(sources))
     more = older_link(results, room=RESULTS, here=here)
     served = sources.settings.served
-    values = {"scenario": made, "older": more, "served": served, "distrust": sources.distrust()}
+    values = {"scenario": made, "older": more, "room": RESULTS, "served": served, "distrust": sources.distrust()}
     return sources.page("scenario.html.j2", here=here, title=made.title, **values)
 
 
