@@ -8,7 +8,7 @@ from itertools import combinations
 from math import comb
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
 from meshkit_chaos.cli.demo_nights import CREEP, STEP, nights, world
@@ -115,13 +115,13 @@ def test_told_backwards_every_change_is_the_other_way_round(times: list[Span]) -
 
 @settings(max_examples=50, deadline=None)
 @given(some.integers(8, 40), some.integers(8, 40), spans.filter(bool))
+@example(8, 21, [Span(0, 0), Span(0, None), Span(0, None)])
 def test_a_step_beyond_all_earlier_runs_is_found_where_it_is(before: int, after: int, slow: list[Span]) -> None:
-    """However the later times differ among themselves: if all are surely longer, the first of them is where it changed."""
+    """However the later times differ among themselves: if all are surely longer, the first of them is a suspect."""
     late = [Span(one.lo + 1000, None if one.hi is None else one.hi + 1000) for one in (slow * after)[:after]]
     found = changes_of_times([Span(10, 20)] * before + late, level=0.05)
-    assert before in [one.at for one in found]
+    assert any(one.earliest <= before <= one.latest and one.up for one in found)
     assert all(one.start < one.earliest <= one.at <= one.latest < one.end for one in found)
-    assert next(one for one in found if one.at == before).up
 
 
 @settings(deadline=None)

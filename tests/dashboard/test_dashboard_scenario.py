@@ -316,3 +316,14 @@ def test_numbers_say_of_how_many_results_they_are() -> None:
     assert "Of its newest 90 results: fails 0 in 90" in many
     assert "By release, of the newest 90 results" in many
     assert "1 run, " in text_of(page(nights([1.0, 1.0])))
+
+
+def test_what_lies_between_is_of_one_branch() -> None:
+    """A night of an old release just before a change is not what the change is compared with: the run before it on main is."""
+    held = nights([1.0, 1.1, 1.2] * 10 + [2.2, 2.3] * 5)
+    elsewhere = {"version": "0.9", "commit": "01daaaa", "branch": "release/0.9"}
+    between = result("pass", hours=24 * 10 + 12, invocation="O", subject=elsewhere, runs=(one_run("pass", prefix="O"),))
+    (found,) = shifts(lived([*held[:10], between, *held[10:]]), compare=COMPARE).shifts
+    assert found.compare == "https://forge/c/c029aaaa...c030aaaa"
+    assert found.where.startswith("last run before on main: ")
+    assert "01daaaa" not in found.where

@@ -169,14 +169,15 @@ def _shift(
     compare: str,
 ) -> Shift:
     first, last = several[0], several[-1]
-    before, after = ones[first.earliest - 1].result, ones[last.latest].result
+    after = ones[last.latest].result
+    before, line = _before(ones[: first.earliest], after)
     creeps = len(several) > 1
     suspected = () if creeps else tuple(dict.fromkeys(_build(one) for one in ones[first.earliest : first.latest + 1]))
     return Shift(
         objective=objective,
         up=first.up,
         sentence=sentence,
-        where=f"last run before: {_place(before)}; first run after: {_place(after)}",
+        where=f"last run before{line}: {_place(before)}; first run after: {_place(after)}",
         last=_place(before),
         first=_place(after),
         builds=suspected,
@@ -184,6 +185,16 @@ def _shift(
         since=day(ones[first.at].result.at),
         marks=marks,
     )
+
+
+def _before(earlier: Sequence[Lived], after: PastScenario) -> tuple[PastScenario, str]:
+    """The last result before a change, on the branch of the first one after it if there is any, and that it is of that branch.
+
+    What lies between two commits of different branches is not what came in between.
+    """
+    last, branch = earlier[-1].result, after.subject.get("branch", "")
+    own = next((one.result for one in reversed(earlier) if one.result.subject.get("branch", "") == branch), last)
+    return own, "" if own is last else f" on {branch}"
 
 
 def _build(one: Lived) -> str:
