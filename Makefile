@@ -25,6 +25,7 @@ check: $(VENV)/.dev  ## Formatting, lint, types, import contract.
 
 bench: $(VENV)/.dev  ## Measure; nothing is asserted.
 	$(BIN)/python bench/startup.py
+	$(BIN)/python bench/dashboard.py
 
 docs: $(VENV)/.dev  ## Write the generated pages again.
 	$(BIN)/python docs/generate.py

@@ -104,7 +104,7 @@ def watched(browser: Any, home: str, *, size: Mapping[str, int] = LAPTOP, **opti
     try:
         one = Watched(context.new_page(), home).begin()
         yield one
-        assert one.problems == []
+        assert one.problems == [], one.problems
     finally:
         context.close()
 

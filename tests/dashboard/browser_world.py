@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 from gate_worlds import HOUR, NOW, SECOND, invocation, one_run, policy, result
 from history_builder import JOURNAL, START, TWO, evidence_of, opened, variant, written
+from log_builder import logged
 
 from meshkit_chaos.clock import ManualClock, SystemClock
 from meshkit_chaos.dashboard.following import Underway
@@ -29,6 +30,7 @@ from meshkit_chaos.deliver.message import Message
 from meshkit_chaos.gate.log import NOTHING, LogEntry, sealed
 from meshkit_chaos.gate.overrides import Accepted, Override, Overrides
 from meshkit_chaos.history.index import History
+from meshkit_chaos.history.logs import read_logs
 from meshkit_chaos.history.memory import MemoryHistory
 from meshkit_chaos.history.model import PastInvocation, PastScenario
 from meshkit_chaos.history.unpacked import results_of
@@ -49,6 +51,12 @@ match: commit
 requirements: [{id: all, scenarios: ["*"]}]
 nightly: {cron: "0 2 * * *", grace: 1h}
 """
+LOGS: Final = {
+    "node-1/node-1.log": b"".join(b"2026-01-01T00:16:4%d.%03dZ WARN %b\n" % (n % 9, n, HOSTILE.encode()) for n in range(200)),
+    "node-2/node-2.log": b"2026-01-01T00:16:43Z ERROR " + LONG.encode() + b"\n  at a\n" + b"no stamp\n" * 3,
+    "node-3/node-3.log": b"no stamp at all\n" * 60,
+}
+"""What the members of the run in ``too-strict`` said."""
 SCENARIOS: Final = 9
 """So many rows the grid has: those below, the two of the evidence, and one that was announced and never came."""
 
@@ -64,7 +72,7 @@ class BrowserWorld:
     def site(self, *, served: bool) -> Site:
         settings = msgspec.structs.replace(self.sources.settings, served=served)
         shown: dict[str, Any] = {"underway": self.underway} if served else {}
-        parts = {name: getattr(self.sources, name) for name in ("reader", "clock", "evidence", "gate_files", "told")}
+        parts = {name: getattr(self.sources, name) for name in ("reader", "clock", "evidence", "logs", "gate_files", "told")}
         return Site(Sources(settings=settings, **parts, **shown))
 
     def underway(self) -> tuple[Underway, ...]:
@@ -113,6 +121,7 @@ def browser_world(folder: Path) -> Iterator[BrowserWorld]:
             ),
             clock=ManualClock(wall_ns=NOW),
             evidence=lambda name: results_of(held.database, held.store, name),
+            logs=lambda name: read_logs(held.database, held.store, name),
             gate_files=GateFiles(overrides=lambda: people, log=_log),
             told=lambda count: _deliveries()[:count],
         )
@@ -136,7 +145,7 @@ def _night(number: int, held: History, folder: Path) -> Iterator[PastScenario]:
     if number < REAL:
         evidence = variant(evidence_of(TWO), (at - START) // SECOND)
         evidence = {file: data.replace(b"A killed leader", b"<b>A killed leader") for file, data in evidence.items()}
-        held.add(written(evidence, folder / f"out{number}"))
+        held.add(logged(folder / f"out{number}", LOGS, evidence, run="runs/too-strict/001"))
         (newest,) = held.invocations(since=at - HOUR, before=at + HOUR)
         name = newest.invocation
         for real in (one for one in held.results(_everything()) if one.invocation == name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 import json
 import os
@@ -338,3 +339,38 @@ def test_a_page_that_breaks_tells_nothing_of_why(held: History) -> None:
     assert (b"x-frame-options", b"DENY") in sent[0]["headers"]
     assert b"secret" not in sent[1]["body"]
     assert b"defect" in sent[1]["body"]
+
+
+def test_a_page_is_sent_compressed_to_whoever_takes_it(client: Client) -> None:
+    """The same bytes, smaller on the way, with the same tag; who says nothing or no gets them as they are."""
+    plain = client.get("/grid.html")
+    packed = client.get("/grid.html", headers={"Accept-Encoding": "br, gzip;q=0.8"})
+    assert (plain.headers.get("content-encoding"), packed.headers["content-encoding"]) == (None, "gzip")
+    assert without_minute(gzip.decompress(packed.body).decode()) == without_minute(plain.text)
+    assert len(packed.body) < len(plain.body) / 2
+    assert {plain.headers["vary"], packed.headers["vary"]} == {"Accept-Encoding"}
+    again = client.get("/grid.html", headers={"Accept-Encoding": "gzip", "If-None-Match": packed.headers["etag"]})
+    assert again.status == 304 or again.headers["etag"] != packed.headers["etag"]  # a minute may have gone by
+    assert "content-encoding" not in client.get("/healthz", headers={"Accept-Encoding": "gzip"}).headers
+
+
+def without_minute(page: str) -> str:
+    return page.partition("<footer")[0]
+
+
+@pytest.mark.parametrize(
+    ("header", "takes"),
+    [
+        ("", False),
+        ("gzip", True),
+        ("br, GZIP ; q=0.5", True),
+        ("gzip;q=0", False),
+        ("gzip;q=0.000", False),
+        ("x-gzip, *", False),
+    ],
+)
+def test_only_who_says_so_takes_gzip(header: str, takes: bool) -> None:
+    """As RFC 9110 has it: a weight of nothing means no."""
+    from meshkit_chaos.dashboard.serve import takes_gzip  # noqa: PLC0415  # needs what dashboard_server looks for
+
+    assert takes_gzip(header) is takes

@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import watched
 from history_builder import opened
 from log_builder import logged
 from test_dashboard_logs import line, run_page, site
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
-_FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update"
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A run with a log, from the file system, in Chromium. It complains of nothing."""
-    playwright: Any = pytest.importorskip("playwright.sync_api", reason="playwright is missing: it drives the browser")
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("chromium is missing")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the page of a run with a log lies. It is made before there is a browser: both have a loop of their own."""
     folder = tmp_path_factory.mktemp("zoom")
     lines = b"".join(line(second / 10, f"line-{second}-", "error" if second == 50 else "info") for second in range(90))
     with opened(folder / "history") as history:
         history.add(logged(folder / "out", {"node-1/node-1.log": lines}))
-        file = Path(folder / "run.html")
-        file.write_text(run_page(site(history), history), encoding="utf-8")
-    problems: list[str] = []
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=_FLAGS.split())
-        try:
-            shown = browser.new_page(viewport={"width": 1280, "height": 900})
-            shown.on("console", lambda said: problems.append(said.text))
-            shown.on("pageerror", lambda error: problems.append(str(error)))
-            shown.goto(file.as_uri())
-            yield shown
-        finally:
-            browser.close()
-    assert problems == []
+        (folder / "run.html").write_text(run_page(site(history), history), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path, browser: Any) -> Iterator[Any]:
+    """That page, from the file system. It complains of nothing."""
+    with watched(browser, folder.as_uri()) as one:
+        yield one.go("run.html")
 
 
 @pytest.fixture(autouse=True)

@@ -36,6 +36,16 @@ class Block:
         """Whether it needs a real etcd."""
         return "lab" in self.words
 
+    @property
+    def slow(self) -> bool:
+        """Whether it takes a minute or more."""
+        return "slow" in self.words
+
+    @property
+    def quoted(self) -> str | None:
+        """The exported page that it quotes, line by line."""
+        return next((word.removeprefix("page=") for word in self.words if word.startswith("page=")), None)
+
 
 @dataclass(frozen=True)
 class Page:

@@ -1,7 +1,8 @@
 """What the tutorial and the how-tos tell a reader to type is typed here, and says what they say it does.
 
 A ``console`` block has lines that begin with ``$ `` and, below each, fragments that its output holds in that order. A YAML
-block with ``file=NAME`` is saved first. All blocks of a page share a folder. ``console lab`` needs a real etcd.
+block with ``file=NAME`` is saved first. All blocks of a page share a folder. ``console lab`` needs a real etcd; what is in
+``console slow`` takes long, and is typed by ``test_dashboard_walk.py``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from documentation import Block, Page, pages
 
 from meshkit_chaos.environments.resolving import lab_folder
 
-RUNNABLE = [page for page in pages() if any(block.language == "console" for block in page.blocks())]
+RUNNABLE = [page for page in pages() if any(block.language == "console" and not block.slow for block in page.blocks())]
 REAL = [page for page in RUNNABLE if any(block.lab for block in page.blocks())]
 SIGN = "@@next@@"
 
@@ -39,7 +40,7 @@ def typed(block: Block) -> Iterator[Typed]:
         yield Typed(command, tuple(line.strip() for line in expected))
 
 
-def play(page: Page, folder: Path, *, lab: bool) -> None:
+def play(page: Page, folder: Path, *, lab: bool, slow: bool = False) -> None:
     """Save the files of a page, type its commands in one shell, and look at what each of them printed.
 
     What lies beside the page of an example is there for its reader.
@@ -50,9 +51,9 @@ def play(page: Page, folder: Path, *, lab: bool) -> None:
     for block in page.blocks():
         if block.language == "yaml" and block.file:
             (folder / block.file).write_text(block.text, encoding="utf-8")
-        if block.language == "console" and block.lab is lab:
+        if block.language == "console" and block.lab is lab and block.slow is slow:
             steps += typed(block)
-    outputs = shell([step.command for step in steps], folder)
+    outputs = shell([step.command for step in steps], folder, timeout=900 if slow else 110)
     for step, output in zip(steps, outputs, strict=True):
         position = 0
         for fragment in step.expected:
@@ -61,7 +62,7 @@ def play(page: Page, folder: Path, *, lab: bool) -> None:
             position = found + len(fragment)
 
 
-def shell(commands: list[str], folder: Path) -> list[str]:
+def shell(commands: list[str], folder: Path, *, timeout: int = 110) -> list[str]:
     """Run commands one after another in one shell; what each printed, both streams. ``$?`` is as a reader would see it."""
     script = "".join(f"{command}\nstatus=$?; echo; echo '{SIGN}'; (exit $status)\n" for command in commands)
     environment = {
@@ -74,7 +75,7 @@ def shell(commands: list[str], folder: Path) -> list[str]:
     }
     done = subprocess.run(
         ["bash"], input=script, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        encoding="utf-8", timeout=110, check=False,
+        encoding="utf-8", timeout=timeout, check=False,
     )  # fmt: skip
     return done.stdout.split(SIGN)[: len(commands)]
 

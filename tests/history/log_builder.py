@@ -16,10 +16,11 @@ from meshkit_chaos.slo.codec import encode
 RUN = JOURNAL.removesuffix("/journal.jsonl")
 
 
-def with_logs(files: Mapping[str, bytes], evidence: Evidence | None = None, *, leaked: str = "") -> Evidence:
+def with_logs(files: Mapping[str, bytes], evidence: Evidence | None = None, *, leaked: str = "", run: str = RUN) -> Evidence:
     """``files``: by ``member/name``. The events stand before the last one, as a run writes them."""
     evidence = evidence or evidence_of()
-    *lines, last = evidence[JOURNAL].splitlines(keepends=True)
+    journal = f"{run}/journal.jsonl"
+    *lines, last = evidence[journal].splitlines(keepends=True)
     told = re.match(rb'\{"seq":(\d+),"t":(\d+)', last)
     assert told is not None
     seq, t = int(told[1]), int(told[2])
@@ -38,14 +39,16 @@ def with_logs(files: Mapping[str, bytes], evidence: Evidence | None = None, *, l
     for event in events:
         lines.append(encode({"seq": seq, "t": t, "event": event}) + b"\n")
         seq += 1
-    return {**evidence, JOURNAL: b"".join([*lines, re.sub(rb'"seq":\d+', b'"seq":%d' % seq, last, count=1)])}
+    return {**evidence, journal: b"".join([*lines, re.sub(rb'"seq":\d+', b'"seq":%d' % seq, last, count=1)])}
 
 
-def logged(folder: Path, files: Mapping[str, bytes], evidence: Evidence | None = None, *, leaked: str = "") -> Path:
+def logged(
+    folder: Path, files: Mapping[str, bytes], evidence: Evidence | None = None, *, leaked: str = "", run: str = RUN
+) -> Path:
     """A results folder with these logs."""
-    written(with_logs(files, evidence, leaked=leaked), folder)
+    written(with_logs(files, evidence, leaked=leaked, run=run), folder)
     for name, data in files.items():
-        path = folder / RUN / "logs" / name
+        path = folder / run / "logs" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     return folder

@@ -1,8 +1,9 @@
-"""GitHub workflows run for real on this machine: the local runner `act` in host mode, with stand-ins for four actions.
+"""GitHub workflows run for real on this machine: the local runner `act` in host mode, with stand-ins for six actions.
 
 What is real: the workflow file, its expressions, matrix, conditions, needs, environment, scripts, and everything they start.
-What stands in: checkout (clones the test's repository), setup-python (a virtual environment), and the artifact store (a
-folder). What is left out: the length of a concurrency group's queue, which `act` does not know.
+What stands in: checkout (clones the test's repository), setup-python (a virtual environment), the artifact store and GitHub
+Pages (folders). What is left out: the length of a concurrency group's queue and a job's `continue-on-error`, which `act` does
+not know.
 """
 
 from __future__ import annotations

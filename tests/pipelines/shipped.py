@@ -24,6 +24,7 @@ USERS = checked(
         secrets=("SLACK_TOKEN", "MAIL_PASSWORD"),
         tickets=True,
         allow_commands=True,
+        pages=True,
     )
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ from azure_runner import Agent, Ran
 from fake_forge import azure_api, azure_approval
 from fake_github import FakeGitHub
 from served import served
+
+from meshkit_chaos.campaign.results import read_results
+from meshkit_chaos.dashboard.paths import run as run_page
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -119,11 +123,14 @@ def test_a_night_opens_the_gate_for_its_commit_and_for_no_other(agent: Agent, is
     (agent.repository / "azure-pipelines/release.yml").write_text(RELEASE)
     commit(agent, "a simulated night")
     night = agent.run("chaos-nightly.yml")
-    jobs = ("chaos_1", "chaos_2", "history", "gate", "chaos_tell")
+    jobs = ("chaos_1", "chaos_2", "history", "gate", "chaos_tell", "dashboard")
     assert {name: job.failed for name, job in night.items()} == {name: [] for name in jobs}, night
     assert issues.issues == {}
     assert "##vso[task.uploadsummary]" in night["gate"].said
     assert (agent.artifacts / "chaos-gate" / "chaos-gate-log.jsonl").is_file()
+    pages = agent.artifacts / "chaos-dashboard"
+    for result in (read_results(agent.artifacts / f"chaos-results-{number}") for number in (1, 2)):
+        assert all(escape(one.findings[0].sentence) in (pages / run_page(one.run)).read_text() for one in result.verdict.runs)
 
     opened = agent.run("release.yml")
     assert opened["chaos_release_gate"].failed == [], opened["chaos_release_gate"].said

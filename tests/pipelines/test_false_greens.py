@@ -138,6 +138,21 @@ EDITS: dict[str, tuple[str, Callable[[str], str], str]] = {
         ),
         "not-told",
     ),
+    "only good nights are shown": (
+        NIGHTLY,
+        replaced("    if: always() # a page that only good nights write stays green\n", ""),
+        "not-shown",
+    ),
+    "only good nights are public": (
+        NIGHTLY,
+        replaced("    if: always() && needs.dashboard.result", "    if: needs.dashboard.result"),
+        "not-shown",
+    ),
+    "Azure: only good nights are shown": (
+        AZURE_NIGHTLY,
+        replaced("      - chaos_tell\n    condition: always()\n", "      - chaos_tell\n"),
+        "not-shown",
+    ),
     "Azure: people are told of good nights only": (AZURE_TELL, replaced("    condition: always()\n", ""), "not-told"),
     "Azure: a step may fail": (
         AZURE_STEPS,
@@ -146,7 +161,9 @@ EDITS: dict[str, tuple[str, Callable[[str], str], str]] = {
     ),
     "Azure: no set -e": (
         AZURE_NIGHTLY,
-        replaced("          set -euo pipefail\n          # the token", "          # the token", last=True),
+        lambda text: replaced("          set -euo pipefail\n          # the token", "          # the token", last=True)(
+            text.partition("  - job: dashboard\n")[0]
+        ),
         "failure-tolerated",
     ),
     "Azure: no results, no matter": (
@@ -257,6 +274,17 @@ def test_a_job_that_tells_may_run_whatever_the_gate_said_and_no_release_hides_in
     tell = f"  tell:\n    needs: gate\n    if: always()\n    steps:\n{steps}"
     assert found(gate + tell) == []
     assert [what for _, _, what in found(gate + tell + "    - run: ./release.sh\n")] == ["gate-ignored"]
+
+
+def test_a_job_that_writes_the_dashboard_may_fail_and_nothing_that_judges_hides_in_it() -> None:
+    """A page that could not be written makes no night red; a gate, a run or a release beside it would."""
+    job = "jobs:\n  gate:\n    steps:\n    - run: meshkit-chaos gate check\n  shown:\n    needs: gate\n    if: always()\n"
+    job += "    continue-on-error: true\n    steps:\n    - run: meshkit-chaos history pull x\n"
+    assert found(job + "    - run: meshkit-chaos dashboard export site\n") == []
+    judging = "    - run: meshkit-chaos dashboard export site; meshkit-chaos judge x\n"
+    assert {what for _, _, what in found(job + judging)} == {"failure-tolerated", "gate-ignored"}
+    released = "    - run: meshkit-chaos dashboard export site\n    - run: ./release.sh\n"
+    assert {what for _, _, what in found(job + released)} == {"failure-tolerated", "gate-ignored"}
 
 
 def test_a_job_with_conditional_keys_is_seen() -> None:

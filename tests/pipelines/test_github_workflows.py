@@ -71,7 +71,9 @@ def test_a_night_a_release_a_regression_a_block_and_an_override(forge: Forge) ->
     The first override is asked for and approved by nobody: the release stays blocked. The second one is approved.
     """
     night = good_night(forge)
-    assert (night.code, night.jobs) == (0, dict.fromkeys(("chaos", "history", "gate", "tell"), "success")), night.said
+    assert (night.code, night.jobs) == (0, dict.fromkeys(("chaos", "history", "gate", "tell", "dashboard"), "success")), (
+        night.said
+    )
     results = [read_results(folder) for folder in sorted(forge.artifacts.glob("chaos-results-*"))]
     assert [[run.scenario for run in result.verdict.runs] for result in results] == [["leader-killed"], ["leader-paused"]]
 
@@ -84,7 +86,9 @@ def test_a_night_a_release_a_regression_a_block_and_an_override(forge: Forge) ->
 
     night = forge.act("schedule", "chaos-nightly")
     assert night.code != 0
-    assert night.jobs == {"chaos": "failure", "history": "success", "gate": "failure", "tell": "success"}, night.said
+    jobs = {"chaos": "failure", "history": "success", "gate": "failure", "tell": "success", "dashboard": "success"}
+    assert night.jobs == jobs, night.said
+    assert "leader-killed" in (forge.artifacts / "chaos-dashboard/index.html").read_text()
     assert "leader-killed" in night.said
 
     with forge_api([], token="stand-in") as address:

@@ -154,6 +154,23 @@ def test_init_allows_commands_only_where_nobody_elses_documents_are_run(own_stat
     assert allowed == {"chaos-nightly", "chaos-on-demand"}
 
 
+def test_init_deploys_to_pages_only_when_asked(own_state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A public page is a decision. The right to deploy is asked for in that one job; Azure has no such pages."""
+    nightly = own_state / ".github/workflows/chaos-nightly.yml"
+    assert run(INIT) == 0
+    jobs = yaml.safe_load(nightly.read_text())["jobs"]
+    assert "dashboard" in jobs
+    assert "pages" not in jobs
+    assert "pages-artifact" not in nightly.read_text()
+    assert run([*INIT, "--pages", "--force"]) == 0
+    jobs = yaml.safe_load(nightly.read_text())["jobs"]
+    writing = {name: [right for right, may in job["permissions"].items() if may == "write"] for name, job in jobs.items()}
+    assert writing == {"chaos": [], "history": ["contents"], "gate": [], "dashboard": [], "pages": ["pages", "id-token"]}
+    capsys.readouterr()
+    assert run(["pipelines", "init", "azure", *INIT[3:], "--pages"]) == 4
+    assert "--pages is for GitHub only" in capsys.readouterr().err
+
+
 def test_check_ends_as_it_says(own_state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """0 nothing found, 1 found, 2 nothing checked, 4 not readable; a finding has its place in every format."""
     assert run(["pipelines", "check"]) == 2

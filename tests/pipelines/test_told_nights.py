@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from fake_github import FakeGitHub
 from fake_slack import FakeSlack
 from served import served
 
+from meshkit_chaos.campaign.results import read_results
 from meshkit_chaos.cli.app import run
+from meshkit_chaos.dashboard.paths import run as run_page
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 SCENARIOS = "src/meshkit_chaos/demo/chaos-scenarios.yaml"
@@ -31,6 +34,7 @@ INIT = (
     "--tag=smoke",
     "--install=python -m pip install --disable-pip-version-check --no-deps --editable .",
     "--routes=chaos-notify.yaml",
+    "--pages",
     "--force",
 )
 ROUTES = """\
@@ -78,6 +82,14 @@ class Nights:
         assert ended.jobs["tell"] == "success", ended.said
         return ended
 
+    def lose_the_pages(self) -> None:
+        """From now on the export refuses its folder."""
+        path = self.forge.repository / ".github/workflows/chaos-nightly.yml"
+        text = path.read_text()
+        assert "dashboard export chaos-dashboard " in text
+        path.write_text(text.replace("dashboard export chaos-dashboard ", "dashboard export . "))
+        self.forge.commit("pages into a folder that holds something else")
+
     def jobs(self, workflow: str) -> dict[str, Any]:
         path = self.forge.repository / f".github/workflows/{workflow}.yml"
         found: dict[str, Any] = yaml.safe_load(path.read_text())["jobs"]
@@ -119,6 +131,19 @@ def nights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nights]:
         yield Nights(forge, github, slack)
 
 
+def assert_shown(forge: Forge, verdict: str) -> None:
+    """The night's run is in the artifact and on GitHub Pages, with what it said, and the gate's decision beside it."""
+    kept, deployed = forge.artifacts / "chaos-dashboard", forge.artifacts / "deployed"
+    (result,) = [read_results(folder) for folder in forge.artifacts.glob("chaos-results-*")]
+    assert verdict in {one.verdict for one in result.verdict.runs}
+    for site in (kept, deployed):
+        assert "leader-killed" in (site / "index.html").read_text()
+        for one in result.verdict.runs:
+            assert escape(one.findings[0].sentence) in (site / run_page(one.run)).read_text()
+    assert "blocked" in (kept / "gate.html").read_text()
+    assert not (deployed / ".meshkit-chaos-dashboard").exists(), "the real action leaves hidden files out"
+
+
 def test_a_failing_night_opens_one_ticket_the_next_one_comments_and_the_fixed_one_closes_it(nights: Nights) -> None:
     """Each job begins with nothing but the branch of the history: what was told is known from there."""
     nights.limit("500ms")
@@ -128,6 +153,7 @@ def test_a_failing_night_opens_one_ticket_the_next_one_comments_and_the_fixed_on
     assert "leader-killed" in ticket.title
     assert ticket.comments == []
     (message,) = nights.slack.messages
+    assert_shown(nights.forge, "fail")
 
     assert nights.night().code != 0
     assert list(nights.github.issues.values()) == [ticket]
@@ -135,7 +161,11 @@ def test_a_failing_night_opens_one_ticket_the_next_one_comments_and_the_fixed_on
     assert [one["thread_ts"] for one in nights.slack.messages[1:]] == [message["ts"]]
 
     nights.limit("5s")
-    assert nights.night().code == 0
+    nights.lose_the_pages()
+    ended = nights.night()
+    assert {job for job, end in ended.jobs.items() if end != "success"} == {"dashboard"}, "nothing but the pages is red"
+    assert "pages" not in ended.jobs
+    assert nights.jobs("chaos-nightly")["dashboard"]["continue-on-error"] is True, "which `act` does not know of a job"
     assert list(nights.github.issues.values()) == [ticket]
     assert ticket.state == "closed"
     assert ticket.reason == "completed"

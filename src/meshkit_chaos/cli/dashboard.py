@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +31,11 @@ _OVERRIDES = click.option(
     type=click.Path(path_type=Path),
     help="What people accepted.  [default: chaos-overrides.yaml, if it is there]",
 )
+_OVERRIDES_REF = click.option(
+    "--overrides-ref",
+    metavar="REF",
+    help="Read them as they are at this ref of git: the protected branch. Without it they are shown, and decide nothing.",
+)
 _LOG = click.option(
     "--log", "log", type=click.Path(path_type=Path), envvar="MESHKIT_CHAOS_GATE_LOG", show_envvar=True, help="The gate's log."
 )
@@ -52,6 +60,7 @@ def dashboard_command() -> None:
 @placed
 @_POLICY
 @_OVERRIDES
+@_OVERRIDES_REF
 @_LOG
 @_COMPARE
 @_PROJECT
@@ -62,20 +71,26 @@ def dashboard_command() -> None:
     show_default=True,
     help="How many of the newest runs are drawn from their evidence; the others tell what the index knows.",
 )
+@click.option("--evidence", "files", is_flag=True, help="Write the evidence and the logs of those runs beside the pages.")
 @FORMAT
-def export_command(folder: Path, history: str, artifacts: str | None, drawn: int, form: str, **shown: Any) -> int:
+def export_command(folder: Path, history: str, artifacts: str | None, drawn: int, files: bool, form: str, **shown: Any) -> int:
     """Write the pages as files into DIR, which is new, empty or an earlier export. They need no server."""
+    from meshkit_chaos.dashboard.downloads import download  # noqa: PLC0415  # as below
     from meshkit_chaos.dashboard.export import export  # noqa: PLC0415  # templates are for those who need them
     from meshkit_chaos.dashboard.feeds import Feeds  # noqa: PLC0415  # as above
     from meshkit_chaos.dashboard.site import Site  # noqa: PLC0415  # as above
+    from meshkit_chaos.dashboard.taken_along import evidence_files  # noqa: PLC0415  # as above
 
     def progress(count: int) -> None:
         if count % _MANY == 0:
             say(f"{count} pages written")
 
     with open_history(history, artifacts=artifacts) as opened:
-        made_of = sources(opened, **shown)
-        pages = export(Site(made_of), folder, progress=progress, drawn=drawn, more=Feeds(made_of).badges())
+        made_of = sources(opened, files=files, **shown)
+        get = partial(download, opened.database, opened.store)
+        beside = evidence_files(made_of.reader, get, drawn=drawn) if files else ()
+        more: Iterable[tuple[str, str | bytes]] = chain(Feeds(made_of).badges(), beside)
+        pages = export(Site(made_of), folder, progress=progress, drawn=drawn, more=more)
     if form == "json":
         click.echo(json_text({"folder": str(folder), "pages": pages}))
     else:
@@ -87,6 +102,7 @@ def export_command(folder: Path, history: str, artifacts: str | None, drawn: int
 @placed
 @_POLICY
 @_OVERRIDES
+@_OVERRIDES_REF
 @_LOG
 @_COMPARE
 @_PROJECT
@@ -123,6 +139,7 @@ def serve_command(host: str, port: int, **options: Any) -> int:
 @placed
 @_POLICY
 @_OVERRIDES
+@_OVERRIDES_REF
 @_LOG
 def metrics_command(file: Path, history: str, artifacts: str | None, **shown: Any) -> int:
     """Write how things stand for Prometheus into FILE, at once and whole; - writes to standard output.
@@ -176,13 +193,15 @@ def sources(
     *,
     policy: Path | None,
     overrides: Path | None,
+    overrides_ref: str | None = None,
     log: Path | None,
     compare: str,
     project: str,
     runs: Path | None = None,
     served: bool = False,
+    files: bool = False,
 ) -> Sources:
-    """What the pages of a history are made from. ``runs``: where some are in progress."""
+    """What the pages of a history are made from. ``runs``: where some are in progress. ``files``: evidence lies beside them."""
     from meshkit_chaos.dashboard.deciding import Beside, Decider  # noqa: PLC0415  # templates are for those who need them
     from meshkit_chaos.dashboard.evidence import one_at_a_time  # noqa: PLC0415  # as above
     from meshkit_chaos.dashboard.live import Watch  # noqa: PLC0415  # as above
@@ -199,7 +218,7 @@ def sources(
     clock = SystemClock()
     return Sources(
         reader=Remembered(Overview(history.database), history.database.state),
-        settings=Settings(project=project, policy=rules, compare=compare, served=served),
+        settings=Settings(project=project, policy=rules, compare=compare, served=served, files=files),
         clock=clock,
         decider=Beside(history.database.state, clock) if served else Decider(),
         evidence=one_at_a_time(lambda invocation: results_of(history.database, history.store, invocation)),
@@ -207,6 +226,6 @@ def sources(
         told=Outbox(history.database).newest,
         underway=(lambda: Watch(runs, clock).look().runs) if runs is not None else None,
         gate_files=GateFiles(
-            overrides=lambda: read_file(overrides, None), log=lambda: kept.read() if kept is not None else None
+            overrides=lambda: read_file(overrides, overrides_ref), log=lambda: kept.read() if kept is not None else None
         ),
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.resources
+import shlex
 import sys
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -14,12 +16,13 @@ import msgspec
 from meshkit_chaos.campaign.campaign import Campaign
 from meshkit_chaos.campaign.results import Results, read_results
 from meshkit_chaos.cli.app import say
-from meshkit_chaos.cli.options import FORMAT
+from meshkit_chaos.cli.options import FORMAT, json_text
 from meshkit_chaos.cli.outcome import show, write_documents
 from meshkit_chaos.cli.places import DeployedPlace, Place, SimulatedPlace, environment_class
 from meshkit_chaos.cli.reading import SCENARIOS, load_both
 from meshkit_chaos.cli.run import Teller, carry_out, console, fresh_folder
 from meshkit_chaos.environments.resolving import lab_folder
+from meshkit_chaos.errors import UsageError
 from meshkit_chaos.journal.durable import make_folders
 from meshkit_chaos.report.live import LiveView
 from meshkit_chaos.scenario.environment import EnvironmentDescription, SimulatedMesh
@@ -34,15 +37,26 @@ UNEXPECTED: Final = 1
 )
 @click.option("--simulated", is_flag=True, help="Use the simulated mesh in virtual time, even where real etcd is there.")
 @click.option("--history", "nightly", is_flag=True, help="Make ninety nights of a simulated mesh instead, for the dashboard.")
+@click.option("--nights", type=click.IntRange(1, 90), help="With --history: only so many of the newest.  [default: 90]")
+@click.option(
+    "--today", type=click.DateTime(["%Y-%m-%d"]), help="With --history: the day of the newest night.  [default: the last one]"
+)
 @FORMAT
-def demo_command(out: Path | None, simulated: bool, nightly: bool, form: str) -> int:
+def demo_command(
+    out: Path | None, simulated: bool, nightly: bool, nights: int | None, today: datetime | None, form: str
+) -> int:
     """Start a small real mesh (three etcd members on loopback), break it four times, and look at the report.
 
     One of the four scenarios is meant to fail: etcd cannot meet its objective. Ends with 0 when all four came out as expected.
     Nothing is left running, and nothing is written outside the results folder.
+
+    With --history nothing real is started: the simulated mesh is run through ninety nights in virtual time, judged, told and
+    decided on by everything that does so in earnest. It needs git. Printed are the commands that show it.
     """
     if nightly:
-        return _history(fresh_folder(out))
+        return _history(fresh_folder(out), nights=nights or 90, today=today, form=form)
+    if nights is not None or today is not None:
+        raise UsageError("--nights and --today are for --history", hint="add --history, or leave them out")
     teller: Teller
     with LiveView(echo=say, console=console()) as view:
         teller = Teller(view)
@@ -75,15 +89,24 @@ def demo_command(out: Path | None, simulated: bool, nightly: bool, form: str) ->
     return _compare(results, expected, code)
 
 
-def _history(folder: Path) -> int:
+def _history(folder: Path, *, nights: int, today: datetime | None, form: str) -> int:
     from meshkit_chaos.cli.demo_history import make_history  # noqa: PLC0415  # only here
 
     make_folders(folder)
-    make_history(folder)
-    click.echo(
-        f"meshkit-chaos dashboard export {folder / 'site'} --history {folder / 'chaos-history'} "
-        f"--policy {folder / 'chaos-gate.yaml'}"
-    )
+    day = None if today is None else int(today.replace(tzinfo=UTC).timestamp()) * 10**9
+    make_history(folder, count=nights, day=day)
+    options = {
+        "history": "chaos-history",
+        "policy": "chaos-gate.yaml",
+        "overrides": "chaos-overrides.yaml",
+        "log": "chaos-gate-log.jsonl",
+    }
+    shown = [f"--{option}={folder / name}" for option, name in options.items() if (folder / name).exists()]
+    if (folder / options["overrides"]).exists():
+        shown.append("--overrides-ref=main")
+    ways = (("export", str(folder / "site")), ("serve",))
+    commands = [shlex.join(("meshkit-chaos", "dashboard", *way, *shown)) for way in ways]
+    click.echo(json_text({"folder": str(folder), "commands": commands}) if form == "json" else "\n".join(commands))
     return 0
 
 

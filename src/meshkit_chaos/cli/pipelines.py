@@ -63,17 +63,21 @@ def pipelines_command() -> None:
 @click.option(
     "--watch-cron", default="47 8 * * *", show_default=True, help="When a missing nightly is looked for, in UTC; with --routes."
 )
+@click.option("--pages", is_flag=True, help="Deploy the dashboard to GitHub Pages: read by all who may see those.")
 @click.option("--allow-commands", is_flag=True, help="Runs may start commands that documents name; pull requests never may.")
 @FORMAT
 def init_command(platform: Platform, folder: Path, force: bool, form: str, **given: object) -> int:
     """Write the nightly, on-demand, release-gate and pull-request pipelines into a repository.
 
-    With --routes they tell people, and there are two more: one for the workflow that releases, and one that tells when the
-    nightly did not come. The file must be there: the names of the secrets come from it.
+    The nightly keeps all runs as pages, too: the artifact chaos-dashboard. With --routes they tell people, and there are two
+    more: one for the workflow that releases, and one that tells when the nightly did not come. The file must be there: the
+    names of the secrets come from it.
     Nothing is overwritten without --force: ends with 4, and says what is in the way, if one of the files is there.
     """
     from meshkit_chaos.pipelines.writing import definitions  # noqa: PLC0415  # templates are only needed here
 
+    if given["pages"] and platform != "github":
+        raise UsageError("--pages is for GitHub only", hint="on Azure the pages are the artifact chaos-dashboard")
     settings = _settings(platform, folder, given)
     texts = definitions(platform, settings)
     taken = [str(folder / name) for name in texts if (folder / name).exists() or (folder / name).is_symlink()]

@@ -14,6 +14,7 @@ from meshkit_chaos.dashboard.comparison import Whole
 from meshkit_chaos.dashboard.grid_pages import grid_part_text
 from meshkit_chaos.dashboard.invocation import invocation_page
 from meshkit_chaos.dashboard.keeping import kept_of
+from meshkit_chaos.dashboard.older import older_link, older_text
 from meshkit_chaos.dashboard.run import run_page
 from meshkit_chaos.dashboard.scenario import Around, scenario_page
 from meshkit_chaos.dashboard.sources import DELIVERIES, Sources
@@ -30,7 +31,9 @@ def scenario_text(sources: Sources, here: str, name: str, parameters: Mapping[st
     if not results:
         return None
     made = scenario_page(results, here=here, around=around(sources))
-    return sources.page("scenario.html.j2", here=here, title=made.title, scenario=made)
+    more = older_link(results, room=RESULTS, here=here)
+    served = sources.settings.served
+    return sources.page("scenario.html.j2", here=here, title=made.title, scenario=made, older=more, served=served)
 
 
 def around(sources: Sources) -> Around:
@@ -84,10 +87,10 @@ def run_page_text(
     result, run = which
     kept = kept_of(results, run.run, said[0]) if results is not None else ()
     made = run_page(result, run, results, here=here, missing=missing, logs=said[0], no_logs=said[1], kept=kept)
-    served = sources.settings.served and results is not None
-    ask = paths.what_if(run.run, here=here) if served else ""
-    evidence = paths.evidence(result.invocation, here=here) if served else ""
-    logs = paths.logs(result.invocation, here=here) if served and said[0] is not None else ""
+    ask = paths.what_if(run.run, here=here) if sources.settings.served and results is not None else ""
+    given = (sources.settings.served or sources.settings.files) and results is not None
+    evidence = paths.evidence(result.invocation, here=here) if given else ""
+    logs = paths.logs(result.invocation, here=here) if given and said[0] is not None else ""
     return sources.page("run.html.j2", here=here, title=made.title, page=made, ask=ask, evidence=evidence, logs_href=logs)
 
 
@@ -103,6 +106,7 @@ def run_texts(sources: Sources, found: Whole, *, drawn: bool) -> Iterator[tuple[
 
 FOLDERS: Final[Mapping[str, Callable[[Sources, str, str, Mapping[str, str]], str | None]]] = {
     "grid": grid_part_text,
+    "older": older_text,
     "scenario": scenario_text,
     "invocation": invocation_text,
     "run": run_text,

@@ -23,7 +23,7 @@ def export(
     *,
     progress: Callable[[int], None],
     drawn: int | None = None,
-    more: Iterable[tuple[str, str]] = (),
+    more: Iterable[tuple[str, str | bytes]] = (),
 ) -> int:
     """Write every page, and ``more`` files by their paths; how many there are.
 
@@ -36,7 +36,7 @@ def export(
     for count, (path, text) in enumerate(chain(site.every(drawn=drawn), more), start=1):
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        file.write_bytes(text.encode() if isinstance(text, str) else text)
         written.add(file)
         progress(count)
     _remove_others(folder, written)
@@ -51,6 +51,6 @@ def _refuse_others(folder: Path) -> None:
 
 
 def _remove_others(folder: Path, written: set[Path]) -> None:
-    for old in chain(folder.rglob("*.html"), folder.rglob("*.svg")):
+    for old in chain(folder.rglob("*.html"), folder.rglob("*.svg"), folder.glob("evidence/**/*.tar.gz")):
         if old not in written:
             old.unlink()

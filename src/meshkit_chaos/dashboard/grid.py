@@ -165,7 +165,7 @@ def _weight(name: str, known: PastScenario | None, columns: int) -> int:
     return 400 + heading + columns * (_CELL + len(plain(name)))
 
 
-_CELL: Final = 270
+_CELL: Final = 310
 """Bytes of one cell without the scenario's name: its link, what it says, its sign and its time."""
 
 

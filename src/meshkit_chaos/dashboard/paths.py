@@ -47,6 +47,19 @@ def scenario(name: str) -> str:
     return f"scenario/{plain(name)}.html"
 
 
+def older(scenario_name: str, before: int) -> str:
+    """The results of a scenario before an instant."""
+    return f"older/{plain(scenario_name)}.{before}.html"
+
+
+def named_older(file: str) -> tuple[str, int] | None:
+    """The scenario and the instant of a name that ``older`` wrote and ``named`` read; None where it is no such name."""
+    name, dot, before = file.rpartition(".")
+    if not (name and dot and _small_number(before) and int(before) <= LAST):
+        return None
+    return name, int(before)
+
+
 def run(name: str) -> str:
     return f"run/{plain(name)}.html"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from meshkit_chaos.dashboard import details, grid_pages, overviews, paths
+from meshkit_chaos.dashboard import details, grid_pages, older, overviews, paths
 from meshkit_chaos.dashboard.sources import Sources
 
 NOTHING: Final[Mapping[str, str]] = {}
@@ -45,6 +45,8 @@ class Site:
         for path in (*overviews.PAGES, *(paths.scenario(known.scenario) for known in reader.known())):
             if (text := self.page(path)) is not None:
                 yield path, text
+        for known in reader.known():
+            yield from older.every_older(self._sources, known.scenario, room=details.RESULTS)
         left = drawn
         for invocation in reader.invocations():
             found = reader.invocation(invocation.invocation)

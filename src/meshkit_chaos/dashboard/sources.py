@@ -66,13 +66,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     """``project``: what people call what is tested. ``policy``: for the schedule, and for what a release needs.
 
     ``compare``: an address with ``{last}`` and ``{first}`` for two commits, such as a forge's page of what lies between.
-    ``served``: forms that ask for another page have somebody to answer them.
+    ``served``: forms that ask for another page have somebody to answer them. ``files``: evidence lies
+    beside the pages of an export.
     """
 
     project: str
     policy: Policy | None = None
     compare: str = ""
     served: bool = False
+    files: bool = False
 
 
 def nothing_told(count: int) -> tuple[Told, ...]:

@@ -80,21 +80,28 @@ class Database:
         can be seen, of all its databases: the word may change although nothing did here, and never the other way round.
         """
         with self._told(), self._asking:
-            if self._watch is None:
-                self._watch = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             try:
-                return str(self._watch.exec_driver_sql(_STATE[self._engine.dialect.name]).scalar())
-            except SQLAlchemyError:
-                self._watch.invalidate()
-                self._watch.close()
-                self._watch = None
-                raise
+                return self._state()
+            except SQLAlchemyError:  # the server may have been started anew meanwhile
+                self._look_away()
+                return self._state()
+
+    def _state(self) -> str:
+        """In a transaction of its own: a longer one would see the same for ever."""
+        options = {} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+        self._watch = self._watch or self._engine.connect().execution_options(**options)
+        with self._watch.begin():
+            return str(self._watch.exec_driver_sql(_STATE[self._engine.dialect.name]).scalar())
+
+    def _look_away(self) -> None:
+        if self._watch is not None:
+            self._watch.invalidate()
+            self._watch.close()
+            self._watch = None
 
     def close(self) -> None:
         with self._asking:
-            if self._watch is not None:
-                self._watch.close()
-                self._watch = None
+            self._look_away()
         self._engine.dispose()
 
     @contextlib.contextmanager

@@ -32,6 +32,8 @@ _INJECTED: Final[dict[str, re.Pattern[str]]] = {
 _GATE_FILE: Final = re.compile(r"chaos-release-gate\.ya?ml")
 _TELL_FILE: Final = re.compile(r"chaos-tell\.ya?ml")
 _INSTALL: Final = re.compile(r"\binstall\b")
+_EXPORT: Final = "dashboard export"
+_DEPLOYS: Final = "actions/deploy-pages@"
 _KEEPERS: Final = ("actions/upload-artifact", "PublishPipelineArtifact", "PublishBuildArtifacts", "PublishTestResults")
 
 
@@ -49,6 +51,7 @@ def false_greens(definition: Definition) -> tuple[Problem, ...]:
         *_ignored_gates(definition),
         *_not_always(definition),
         *_not_told(definition),
+        *_not_shown(definition),
         *_unpinned(definition),
         *_injections(definition),
     ]
@@ -99,7 +102,8 @@ def _tolerated(definition: Definition) -> Iterator[Problem]:
     key = "continueOnError" if definition.platform == "azure" else "continue-on-error"
     for job in definition.jobs:
         judging = [step for step in job.steps if _judges(step)]
-        if (judging or _is_gate(job)) and job.tolerant is not None and text_of(job.tolerant) != "false":
+        tolerant = job.tolerant is not None and text_of(job.tolerant) != "false" and not _only_shows(job)
+        if (judging or _is_gate(job)) and job.tolerant is not None and tolerant:
             yield _problem(definition, _place(job.tolerant), "failure-tolerated", f"`{key}` on a job that judges", "remove it")
         for step in judging:
             flag = step.child(key)
@@ -185,7 +189,7 @@ def _ignored_gates(definition: Definition) -> Iterator[Problem]:
     gates = {job.id for job in definition.jobs if _is_gate(job)}
     for job in definition.jobs:
         asked = gates & set(job.needs)
-        if not asked or job.condition is None or _is_gate(job) or _only_tells(job):
+        if not asked or job.condition is None or _is_gate(job) or _only_tells(job) or _only_shows(job):
             continue
         text = text_of(job.condition)
         if not _EVEN_AFTER_FAILURE.search(text) and "failure()" not in text:
@@ -202,8 +206,18 @@ def _ignored_gates(definition: Definition) -> Iterator[Problem]:
 
 def _only_tells(job: Job) -> bool:
     """Whether it tells what the gate said, and nothing in it could be a release: behind installing, every script is ours."""
+    return _tells(job) and _all_ours(job)
+
+
+def _only_shows(job: Job) -> bool:
+    """Whether it writes the dashboard, and nothing in it judges or could be a release."""
+    judging = [call for step in job.steps for call in _calls(step) if call.judges and not call.does("history pull")]
+    return _does(job, _EXPORT) and _all_ours(job) and not judging
+
+
+def _all_ours(job: Job) -> bool:
     scripts = [step for step in job.steps if step.script is not None]
-    return _tells(job) and all(_calls(step) or _installs(step) for step in scripts)
+    return all(_calls(step) or _installs(step) for step in scripts)
 
 
 def _tells(job: Job) -> bool:
@@ -268,6 +282,21 @@ def _told_behind_a_failure(definition: Definition, job: Job, word: str) -> Itera
             told = "nobody is told when a step before it failed"
             yield _problem(definition, _place(step.child(word) or step.node), "not-told", told, f"{word}: always()")
         judged = judged or any(call.does("run", "gate check", "history import", "pipelines publish") for call in every)
+
+
+def _not_shown(definition: Definition) -> Iterator[Problem]:
+    """Jobs that write or deploy the dashboard, and are skipped when what it would show failed."""
+    word = "condition" if definition.platform == "azure" else "if"
+    exporting = {job.id for job in definition.jobs if _does(job, _EXPORT)}
+    for job in definition.jobs:
+        deploys = any(step.text("uses").startswith(_DEPLOYS) for step in job.steps) and exporting & set(job.needs)
+        if not job.needs or not (job.id in exporting or deploys):
+            continue
+        place = job.place if job.condition is None else _place(job.condition)
+        if job.condition is None or not _EVEN_AFTER_FAILURE.search(text_of(job.condition)):
+            told = f"the dashboard stays as it was when {', '.join(job.needs)} failed"
+            also = " && needs." + job.needs[0] + ".result == 'success'" if deploys else ""
+            yield _problem(definition, place, "not-shown", told, f"{word}: always(){also}")
 
 
 def _keeps(step: Step) -> bool:

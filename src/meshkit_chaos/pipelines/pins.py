@@ -28,6 +28,8 @@ _TABLE: Final = (
     Pin("actions/setup-python", "v6.0.0", "e797f83bcb11b83ae66e0230d6156d7c80228e7c"),
     Pin("actions/upload-artifact", "v4.6.2", "ea165f8d65b6e75b540449e92b4886f43607fa02"),
     Pin("actions/download-artifact", "v4.3.0", "d3f86a106a0bac45b974a628896c90dbdf5c8093"),
+    Pin("actions/upload-pages-artifact", "v4.0.0", "7b1f4a764d45c48632c6b24a0339c27f5614fb0b"),
+    Pin("actions/deploy-pages", "v4.0.5", "d6db90164ac5ed86f2b6aed7e0febac5b3c0c03e"),
 )
 PINS: Final = MappingProxyType({pin.action.partition("/")[2].replace("-", "_"): pin for pin in _TABLE})
 """By the name that templates use: ``checkout``, ``setup_python`` …"""

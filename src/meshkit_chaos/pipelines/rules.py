@@ -1,4 +1,4 @@
-"""What `pipelines check` looks for: six ways in which a failure looks green, and two by which others get in.
+"""What `pipelines check` looks for: seven ways in which a failure looks green, and two by which others get in.
 
 Each rule has an id that is never reused, a name, and the reason that is told to people. Pure.
 """
@@ -59,6 +59,11 @@ _TABLE: Final = (
         "MP108",
         "not-told",
         "Telling people is skipped after a failure, which is what they are to be told. Silence then looks like a good night.",
+    ),
+    Rule(
+        "MP109",
+        "not-shown",
+        "The dashboard is not written after a failure. The page that is there still shows the last good night.",
     ),
 )
 RULES: Final = MappingProxyType({rule.name: rule for rule in _TABLE})

@@ -29,7 +29,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     are built first, and exactly those are run. ``branch``: the protected one, where the gate's policy and overrides are read.
     ``routes``: who is told what; empty: nobody is told. ``secrets``: the variables that its channels read, but for GitHub's own
     token; ``tickets``: whether one of them takes that. ``allow_commands``: runs may start commands that documents name, on the
-    branches that the pipelines run on and never for a pull request. ``command``: how to write the files again.
+    branches that the pipelines run on and never for a pull request. ``pages``: the dashboard is deployed to GitHub Pages, where
+    others may read it. ``command``: how to write the files again.
     """
 
     file: str
@@ -50,6 +51,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     tickets: bool = False
     watch_cron: str = "47 8 * * *"
     allow_commands: bool = False
+    pages: bool = False
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -194,7 +194,7 @@ for (const table of document.querySelectorAll(".cells")) {
 // The course of a scenario: the newest is in sight, what a run says stands below, and the arrow keys go from run to run.
 for (const figure of document.querySelectorAll("[data-course]")) {
   const said = figure.querySelector("[data-readout]");
-  const region = figure.querySelector(".course");
+  const region = figure.querySelector(".over-nights");
   const runs = [...figure.querySelectorAll("a[aria-label]")];
   region.scrollLeft = region.scrollWidth;
   runs.forEach((run, index) => run.setAttribute("tabindex", index === runs.length - 1 ? "0" : "-1"));

@@ -4,7 +4,7 @@ for (const list of document.querySelectorAll("[data-logs]")) {
   const rows = [...list.querySelectorAll("tbody tr")];
   const form = list.querySelector("[data-logs-filter]");
   const count = list.querySelector("[data-logs-count]");
-  const course = document.querySelector(".course");
+  const course = document.querySelector(".course[data-start]");
   const lines = rows.filter((row) => !row.classList.contains("log-mark")).length;
   let part = { whole: true };
   const apply = () => {

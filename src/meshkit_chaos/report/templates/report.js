@@ -19,7 +19,7 @@
   // Close-ups have a time axis of their own and are left out.
   const WHOLE = ".plot:not(.close-up), .time-line";
   const SVG = "http://www.w3.org/2000/svg";
-  document.querySelectorAll(".course").forEach(function (course) {
+  document.querySelectorAll(".course[data-start]").forEach(function (course) {
     const drawings = course.querySelectorAll(WHOLE);
     let lines = [], label = null;
     function clear() { lines.forEach(function (line) { line.remove(); }); lines = []; if (label) label.remove(); label = null; }

@@ -65,7 +65,7 @@
     text.setAttribute("dx", "6");
   }
 
-  const courses = document.querySelectorAll(".course");
+  const courses = document.querySelectorAll(".course[data-start]");
   courses.forEach(function (course) {
     const form = course.querySelector("[data-zoom]");
     const start = Number(course.dataset.start), end = Number(course.dataset.end);

@@ -1,0 +1,174 @@
+"""What is remembered between pages: never longer than it is true. And the gate's decision, which pages do not wait for."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from gate_worlds import decided, history, result
+from history_builder import START, TWO, evidence_of, opened, variant, written
+from postgres_server import server
+
+from meshkit_chaos.clock import ManualClock
+from meshkit_chaos.dashboard.deciding import AGAIN, Beside
+from meshkit_chaos.dashboard.remembered import Kept, Remembered
+from meshkit_chaos.gate.decision import Decision
+from meshkit_chaos.history.model import Ask
+from meshkit_chaos.history.overview import Overview
+from meshkit_chaos.history.places import open_place
+
+PATIENT = 60.0
+DECISION = decided(history(result("pass")))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where a history may be, in either kind of database."""
+    if request.param == "postgres":
+        with server() as url:
+            yield url
+    else:
+        with opened(tmp_path / "history"):
+            pass
+        yield str(tmp_path / "history")
+
+
+def test_what_was_taken_in_or_marked_is_shown_at_once(location: str, tmp_path: Path) -> None:
+    """After each change by another connection every question is answered anew, as a reader without memory answers it."""
+    evidence, clock, artifacts = evidence_of(TWO), ManualClock(wall_ns=START), str(tmp_path / "artifacts")
+    with (
+        open_place(location, clock, artifacts=artifacts) as writer,
+        open_place(location, clock, artifacts=artifacts) as reading,
+    ):
+        plain = Overview(reading.database)
+        kept = Remembered(plain, reading.database.state)
+        for number in range(3):
+            writer.add(written(variant(evidence, number * 90_000), tmp_path / f"out{number}"))
+            same_answers(kept, plain)
+            assert len(kept.newest(9)) == number + 1
+        run = plain.results(Ask())[0].runs[0].run
+        writer.mark(run, counts=False, reason="its network was down", by="somebody")
+        same_answers(kept, plain)
+        assert sum(not one.counts for one in kept.cells([one.invocation for one in kept.newest(9)])) == 1
+
+
+def same_answers(kept: Remembered, plain: Overview) -> None:
+    for _ in range(2):  # the second time from memory
+        names = [one.invocation for one in plain.newest(9)]
+        assert kept.newest(9) == plain.newest(9)
+        assert kept.instants() == plain.instants() == tuple(one.at for one in plain.invocations())
+        assert kept.known() == plain.known()
+        assert kept.cells(names) == plain.cells(names)
+        assert kept.built(names) == plain.built(names)
+        assert kept.results(Ask(newest=1)) == plain.results(Ask(newest=1))
+        assert kept.results(Ask(newest=1, verdicts=("pass",))) == plain.results(Ask(newest=1, verdicts=("pass",)))
+
+
+def test_a_question_is_asked_once_while_nothing_changes(tmp_path: Path) -> None:
+    """The database's word for its state stays the same, also for many threads; any change gives another."""
+    with opened(tmp_path / "history") as held:
+        with ThreadPoolExecutor(8) as pool:
+            words = set(pool.map(lambda _: held.database.state(), range(50)))
+        assert len(words) == 1
+        with sqlite3.connect(tmp_path / "history" / "index.sqlite") as other:
+            other.execute("INSERT INTO pruned VALUES ('I', 1)")
+        assert held.database.state() not in words
+
+
+def test_only_a_few_answers_are_kept_and_those_of_an_older_state_never() -> None:
+    """The one that nobody wanted for longest goes; another state empties all."""
+    made: list[str] = []
+    state = ["one"]
+    kept = Kept(lambda: state[0], most=2)
+    for key in ("a", "b", "a", "c", "a", "b"):
+        assert kept.answer(key, lambda key=key: made.append(key) or f"{key} of {state[0]}") == f"{key} of one"
+    assert made == ["a", "b", "c", "b"]
+    state[0] = "two"
+    assert kept.answer("a", lambda: f"a of {state[0]}") == "a of two"
+
+
+def test_what_could_not_be_read_is_not_kept() -> None:
+    """An error is told to whoever asked, and the next one asks again."""
+    kept = Kept(lambda: "", most=2)
+
+    def fails() -> str:
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        kept.answer("a", fails)
+    assert kept.answer("a", lambda: "there") == "there"
+
+
+def test_a_page_does_not_wait_for_a_slow_decision_and_is_told_so() -> None:
+    """Until it is made nothing is said to be decided; afterwards it is there, and is made once."""
+    may, begun, clock = threading.Event(), [], ManualClock()
+
+    def slow() -> Decision:
+        begun.append(1)
+        assert may.wait(PATIENT)
+        clock.advance_to(10**9)
+        return DECISION
+
+    hasty = Beside(lambda: "", clock, patience_s=0.001)
+    assert hasty.standing("", slow).decision is None
+    assert not hasty.standing("", slow).current
+    may.set()
+    while not (told := hasty.standing("", slow)).current:
+        assert told.decision is None
+    assert told.decision is DECISION
+    assert begun == [1]
+
+
+def test_a_decision_about_an_older_state_is_never_told_as_the_one_of_now() -> None:
+    """After a change, or with other overrides, the page shows it as what was said before, until there is a new one."""
+    state, blocked = ["one"], threading.Event()
+    beside = Beside(lambda: state[0], ManualClock(), patience_s=PATIENT)
+    assert beside.standing("", lambda: DECISION).current
+    beside = Beside(lambda: state[0], ManualClock(), patience_s=0.2)
+    assert beside.standing("", lambda: DECISION).current
+    state[0] = "two"
+
+    def waits() -> Decision | None:
+        blocked.wait(PATIENT)
+        return None
+
+    told = beside.standing("", waits)
+    assert (told.decision, told.current) == (DECISION, False)
+    blocked.set()
+    patient = Beside(lambda: state[0], ManualClock(), patience_s=PATIENT)
+    assert patient.standing("mine", lambda: DECISION).decision is DECISION
+    assert patient.standing("other", lambda: None).decision is None
+
+
+def test_a_decision_is_made_again_when_it_has_grown_old() -> None:
+    """Time alone lets evidence grow old; a decision that took a second is good for some of them."""
+    clock, made = ManualClock(), []
+
+    def decide() -> Decision:
+        made.append(1)
+        clock.advance_to(clock.monotonic_ns() + 10**9)
+        return DECISION
+
+    beside = Beside(lambda: "", clock, patience_s=PATIENT)
+    for _ in range(3):
+        beside.standing("", decide)
+    assert len(made) == 1
+    clock.advance_to(clock.monotonic_ns() + AGAIN * 10**9)
+    beside.standing("", decide)
+    assert len(made) == 2
+
+
+def test_what_broke_while_deciding_is_told_and_tried_again() -> None:
+    """An unreadable history is no decision, and no page hides it."""
+    beside = Beside(lambda: "", ManualClock(), patience_s=PATIENT)
+
+    def breaks() -> Decision:
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        beside.standing("", breaks)
+    assert beside.standing("", lambda: DECISION).decision is DECISION
