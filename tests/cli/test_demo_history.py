@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from meshkit_chaos.cli.app import run
+from meshkit_chaos.cli.dashboard import sources
 from meshkit_chaos.cli.demo_nights import ACCEPTED, NIGHTS, RELEASE_NIGHTS, commit
 from meshkit_chaos.cli.histories import open_history
 from meshkit_chaos.deliver.outbox import Outbox
@@ -48,6 +49,17 @@ def test_the_newest_nights_are_run_told_and_decided_on(tmp_path: Path, capsys: p
     assert serve[1:3] == ["dashboard", "serve"]
     assert run(export[1:]) == 0
     assert "waived" in (out / "site" / "grid.html").read_text()
+    assert "--overrides-ref=main" in export, "without a ref they are shown, and decide nothing"
+    given = {
+        "policy": out / "chaos-gate.yaml",
+        "overrides": out / "chaos-overrides.yaml",
+        "log": None,
+        "compare": "",
+        "project": "",
+    }
+    with open_history(str(out / "chaos-history")) as history:
+        read = [sources(history, **given, overrides_ref=ref).gate_files.overrides() for ref in ("main", None)]
+    assert [one.protected for one in read] == [True, False]
 
 
 @pytest.mark.parametrize("words", [("--nights", "3"), ("--today", "2026-11-25"), ("--history", "--nights", "91")])

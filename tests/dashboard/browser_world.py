@@ -36,6 +36,7 @@ from meshkit_chaos.history.model import PastInvocation, PastScenario
 from meshkit_chaos.history.unpacked import results_of
 from meshkit_chaos.journal.binaries import BinaryFacts
 from meshkit_chaos.judge.verdict import VerdictName
+from meshkit_chaos.report.wording import URGENCY
 from meshkit_chaos.slo import Duration
 from meshkit_chaos.slo.codec import encode
 
@@ -110,7 +111,7 @@ def browser_world(folder: Path) -> Iterator[BrowserWorld]:
         grouped: dict[str, list[PastScenario]] = {}
         for one in results:
             grouped.setdefault(one.invocation, []).append(one)
-        told: list[PastInvocation] = [invocation(ones, "never-came") for ones in grouped.values()]
+        told = [_told(ones) for ones in grouped.values()]
         held.database.only_read()
         people = Overrides(entries=(_accepted(),), source="chaos-overrides.yaml", commit="9999999", protected=True)
         sources = Sources(
@@ -125,6 +126,11 @@ def browser_world(folder: Path) -> Iterator[BrowserWorld]:
             told=lambda count: _deliveries()[:count],
         )
         yield BrowserWorld(sources=sources, held=held, runs=_in_progress(folder / "runs"))
+
+
+def _told(results: list[PastScenario]) -> PastInvocation:
+    worst = min((one.verdict for one in results), key=URGENCY.__getitem__)
+    return msgspec.structs.replace(invocation(results, "never-came"), verdict=worst)
 
 
 def _subject(number: int) -> dict[str, str]:

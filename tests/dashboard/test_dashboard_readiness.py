@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import json, structs
 
+from meshkit_chaos.dashboard.badges import release_badge
 from meshkit_chaos.dashboard.pace import pace
 from meshkit_chaos.dashboard.readiness import NO_MODULE, Readiness, readiness
 from meshkit_chaos.dashboard.releases import release_key, releases
@@ -297,6 +299,16 @@ def test_what_is_no_decision_waives_nothing() -> None:
     entries = tuple(LogEntry(seq=0, at=0, kind="decision", body=body, before="") for body in odd)
     assert waivers(Chain(entries=entries, problems=()), None, FILE, now=NOW) == Waivers()
     assert waivers(chain_of(FILE, FAILED, kind="note"), None, FILE, now=NOW) == Waivers()
+
+
+def test_a_release_with_a_waiver_is_not_green_on_its_badge() -> None:
+    """It is ready, says how many failures were accepted, and is no green; nor is a release with an untested module."""
+    ready = told([FAILED], given_waivers=waivers(chain_of(FILE, FAILED), None, FILE, now=NOW))
+    assert "ready, 1 waived" in release_badge(ready)
+    good = told([result("pass", modules=("m",))])
+    colours = [re.findall('fill="(#[0-9a-f]{6})"', release_badge(one))[1] for one in (ready, good)]
+    assert colours[0] != colours[1]
+    assert "1 module untested" in release_badge(told([result("pass", modules=("m",))], required=("gossip",)))
 
 
 # Laws

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
-from gate_worlds import NOW, decided, history, one_run, overrides, policy, result
+from gate_worlds import NOW, SECOND, decided, history, one_run, overrides, policy, result
 from history_builder import JOURNAL, TWO, evidence_of, opened, variant, written
 
 from meshkit_chaos.clock import ManualClock
@@ -24,6 +24,7 @@ from meshkit_chaos.deliver.action import Action, Receipt, State, Told
 from meshkit_chaos.deliver.cause import Cause
 from meshkit_chaos.deliver.message import Message
 from meshkit_chaos.gate.log import NOTHING, LogEntry, sealed
+from meshkit_chaos.gate.overrides import Accepted, Override
 from meshkit_chaos.history.memory import MemoryHistory
 from meshkit_chaos.history.model import Ask, PastInvocation, PastScenario
 from meshkit_chaos.history.overview import Overview
@@ -94,7 +95,8 @@ def world(attacks: Iterator[str] | None) -> Iterator[tuple[str, str]]:
         result("pass", modules=("m",), hours=30, invocation="I1", commit="bbb", subject={"version": "1", "commit": "bbb"})
     )
     older = msgspec.structs.replace(older, invocation="I1")
-    held = MemoryHistory([about(put, one), about(put, older)], [one, older])
+    before = changed(put)
+    held = MemoryHistory([about(put, past) for past in (one, older, *before)], [one, older, *before])
     message = Message(title="t", lead="l", tone="bad")
     action = Action(
         key="k", channel="c", thread="t", occasion="first-failure", message=put(message), reason=put("r"), at=NOW,
@@ -106,12 +108,45 @@ def world(attacks: Iterator[str] | None) -> Iterator[tuple[str, str]]:
         for state in states
     )
     people = put(overrides(OVERRIDES))
-    log = logged(json.loads(msgspec.json.encode(put(decided(held, file=people)))), kind=put("decision"))
+    accepted = Override(
+        id="o", subject={"commit": "c"}, scenario="*", objective="x", accept=Accepted(failing_runs=1), reason="why", ticket="T",
+        author="ann", approver="bo", created=NOW - SECOND, expires=NOW + SECOND,
+    )  # fmt: skip
+    of_all = msgspec.structs.replace(put(accepted), scenario="*")
+    said = {name: put("s") for name in ("sentence", "mode", "code")}
+    items = [{"scenario": name, **said} for name in {past.scenario for past in (one, older, *before)}]
+    log = (
+        logged(json.loads(msgspec.json.encode(put(decided(held, file=people)))), kind=put("decision"))
+        + logged(put({"sentence": "s", "items": [], "kind": "k"}))
+        + logged({"items": items})
+    )
+    people = msgspec.structs.replace(people, entries=(*people.entries, of_all))
     settings = Settings(project=put("mesh"), policy=policy(), compare="https://forge/{last}/{first}", served=True)
-    files = GateFiles(overrides=lambda: people, log=lambda: log + logged(put({"sentence": "s", "items": [], "kind": "k"})))
+    files = GateFiles(overrides=lambda: people, log=lambda: log)
     clock = ManualClock(wall_ns=NOW)
     made_of = Sources(reader=held, settings=settings, clock=clock, told=lambda count: told[:count], gate_files=files)
     return Site(made_of).every()
+
+
+def changed(put: Any) -> list[PastScenario]:
+    """Many nights of one scenario, whose times doubled and which began to fail: so that its page says all that it can."""
+    names = {name: put(name) for name in ("changed", "title", "objective", "1", "2")}
+    found = []
+    for number in range(40):
+        late = number < 20
+        time = (4 * SECOND, 4 * SECOND + number) if late else (SECOND, SECOND + number)
+        run = one_run("fail" if late and number % 2 else "pass", prefix=f"E{number}x", time=time)
+        told = tuple(msgspec.structs.replace(one, name=names["objective"]) for one in run.objectives)
+        past = result(
+            run.verdict,
+            scenario=names["changed"],
+            hours=40 + number,
+            invocation=f"E{number}",
+            subject={"version": names["2" if late else "1"], "commit": put("c")},
+            runs=(msgspec.structs.replace(run, objectives=told),),
+        )
+        found.append(msgspec.structs.replace(past, title=names["title"]))
+    return found
 
 
 def about(put: Any, one: PastScenario) -> PastInvocation:
@@ -125,6 +160,13 @@ def about(put: Any, one: PastScenario) -> PastInvocation:
 def logged(body: dict[str, Any], *, kind: str = "decision") -> bytes:
     """A log of one line, whole in itself."""
     return encode(sealed(LogEntry(seq=0, at=NOW, kind=kind, body=body, before=NOTHING))) + b"\n"
+
+
+def test_the_harmless_world_shows_every_part_of_a_scenario() -> None:
+    """What is compared with has changes, suspects, releases and a time line: else nothing of them would be attacked."""
+    page = next(text for path, text in world(None) if path == "scenario/changed.html")
+    for part in ("suspected: ", 'class="change-label"', 'class="happened"', 'class="strips"', "<details", 'class="release"'):
+        assert part in page, part
 
 
 BENIGN = [Shape(text) for _, text in world(None)]
@@ -149,7 +191,9 @@ def harmless(text: str, path: str) -> str:
     assert shape.elements <= ELEMENTS, (path, shape.elements - ELEMENTS)
     assert shape.scripts == 1, path
     for link in shape.links:
-        assert re.fullmatch(r"(?:https://forge/|[\w./~-]*(?:#(?:filter=)?[\w.~%-]*)?$).*", link), (path, link)
+        assert re.fullmatch(
+            r"(?:https://forge/|[\w./~-]*(?:#(?:filter=)?[\w.~%-]*|\?before=run:\w*&after=run:\w*)?$).*", link
+        ), (path, link)
     assert not re.search("[\\x00-\\x08\\x0b-\\x1f\\x7f\u2028\u2029\u202e\ufeff]", text), path
     return shape.words
 

@@ -49,6 +49,7 @@ PURE_MODULES = {
     "dashboard/quoting.py",
     "dashboard/readiness.py",
     "dashboard/releases.py",
+    "dashboard/releases_compared.py",
     "dashboard/runlogs.py",
     "dashboard/scenario.py",
     "dashboard/search.py",

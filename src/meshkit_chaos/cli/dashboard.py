@@ -31,6 +31,11 @@ _OVERRIDES = click.option(
     type=click.Path(path_type=Path),
     help="What people accepted.  [default: chaos-overrides.yaml, if it is there]",
 )
+_OVERRIDES_REF = click.option(
+    "--overrides-ref",
+    metavar="REF",
+    help="Read them as they are at this ref of git: the protected branch. Without it they are shown, and decide nothing.",
+)
 _LOG = click.option(
     "--log", "log", type=click.Path(path_type=Path), envvar="MESHKIT_CHAOS_GATE_LOG", show_envvar=True, help="The gate's log."
 )
@@ -55,6 +60,7 @@ def dashboard_command() -> None:
 @placed
 @_POLICY
 @_OVERRIDES
+@_OVERRIDES_REF
 @_LOG
 @_COMPARE
 @_PROJECT
@@ -96,6 +102,7 @@ def export_command(folder: Path, history: str, artifacts: str | None, drawn: int
 @placed
 @_POLICY
 @_OVERRIDES
+@_OVERRIDES_REF
 @_LOG
 @_COMPARE
 @_PROJECT
@@ -132,6 +139,7 @@ def serve_command(host: str, port: int, **options: Any) -> int:
 @placed
 @_POLICY
 @_OVERRIDES
+@_OVERRIDES_REF
 @_LOG
 def metrics_command(file: Path, history: str, artifacts: str | None, **shown: Any) -> int:
     """Write how things stand for Prometheus into FILE, at once and whole; - writes to standard output.
@@ -185,6 +193,7 @@ def sources(
     *,
     policy: Path | None,
     overrides: Path | None,
+    overrides_ref: str | None = None,
     log: Path | None,
     compare: str,
     project: str,
@@ -217,6 +226,6 @@ def sources(
         told=Outbox(history.database).newest,
         underway=(lambda: Watch(runs, clock).look().runs) if runs is not None else None,
         gate_files=GateFiles(
-            overrides=lambda: read_file(overrides, None), log=lambda: kept.read() if kept is not None else None
+            overrides=lambda: read_file(overrides, overrides_ref), log=lambda: kept.read() if kept is not None else None
         ),
     )

@@ -95,16 +95,15 @@ def _history(folder: Path, *, nights: int, today: datetime | None, form: str) ->
     make_folders(folder)
     day = None if today is None else int(today.replace(tzinfo=UTC).timestamp()) * 10**9
     make_history(folder, count=nights, day=day)
-    shown = [
-        f"--{option}={folder / name}"
-        for option, name in (
-            ("history", "chaos-history"),
-            ("policy", "chaos-gate.yaml"),
-            ("overrides", "chaos-overrides.yaml"),
-            ("log", "chaos-gate-log.jsonl"),
-        )
-        if (folder / name).exists()
-    ]
+    options = {
+        "history": "chaos-history",
+        "policy": "chaos-gate.yaml",
+        "overrides": "chaos-overrides.yaml",
+        "log": "chaos-gate-log.jsonl",
+    }
+    shown = [f"--{option}={folder / name}" for option, name in options.items() if (folder / name).exists()]
+    if (folder / options["overrides"]).exists():
+        shown.append("--overrides-ref=main")
     ways = (("export", str(folder / "site")), ("serve",))
     commands = [shlex.join(("meshkit-chaos", "dashboard", *way, *shown)) for way in ways]
     click.echo(json_text({"folder": str(folder), "commands": commands}) if form == "json" else "\n".join(commands))

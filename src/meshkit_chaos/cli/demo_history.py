@@ -7,6 +7,7 @@ a gate that decided after each of the last nights. The newest night is the last 
 from __future__ import annotations
 
 import importlib.resources
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ _TAKEN_AFTER: Final = 10 * _MINUTE
 _ALL_AFTER: Final = _HOUR
 _WATCH_AFTER: Final = 6 * _HOUR + 30 * _MINUTE
 _ACCEPTED_AFTER: Final = 8 * _HOUR
-_WORKERS: Final = 2
+_MOST_WORKERS: Final = 8
 _DECIDED: Final = 30
 """So many of the last nights are followed by a decision of the gate."""
 
@@ -81,10 +82,10 @@ class _Calendar:
     """When each night began."""
 
     def __init__(self, count: int, day: int | None) -> None:
-        self.now = SystemClock().wall_ns()
+        self.now = SystemClock().wall_ns() if day is None else (day // _DAY + 1) * _DAY - 1
         self.first = NIGHTS - count
-        self._newest = (self.now if day is None else day) // _DAY * _DAY + _DUE
-        if day is None and self._newest + _ALL_AFTER > self.now:
+        self._newest = self.now // _DAY * _DAY + _DUE
+        if self._newest + _ALL_AFTER > self.now:
             self._newest -= _DAY
 
     def day(self, number: int) -> int:
@@ -101,7 +102,8 @@ class _Calendar:
 
 def _run_all(file: Path, out: Path, calendar: _Calendar) -> None:
     given = [(file, out / night.name, night, calendar.began(night)) for _, ran in calendar.days() for night in ran]
-    with ProcessPoolExecutor(_WORKERS, mp_context=get_context("spawn")) as workers:
+    side_by_side = min(_MOST_WORKERS, os.cpu_count() or 1)
+    with ProcessPoolExecutor(side_by_side, mp_context=get_context("spawn")) as workers:
         for done, _ in enumerate(workers.map(_run, *zip(*given, strict=True)), start=1):
             if done % 10 == 0:
                 say(f"{done} of {len(given)} are run")
@@ -181,7 +183,7 @@ def _take_in(folder: Path, results: Path, calendar: _Calendar) -> None:
                 _until(clock, calendar.began(night) + _TAKEN_AFTER)
                 mornings.after(night, results / night.name)
                 shutil.rmtree(results / night.name)
-            if calendar.day(number) + _WATCH_AFTER <= max(calendar.now, calendar.day(number)):
+            if calendar.day(number) + _WATCH_AFTER <= calendar.now:
                 _until(clock, calendar.day(number) + _WATCH_AFTER)
                 mornings.watch(number)
             if number == ACCEPTED:

@@ -2,8 +2,8 @@
 
 Takes the runs oldest first, as scores, and the places between two of them where a change may lie (two runs of one invocation
 are of one build); gives the changes, each with the range of places that are as plausible. Splits in two where the halves
-differ most, then each half again. No distribution is assumed: a run wins over another only where their intervals are surely
-ordered, as in the gate's rank test.
+differ most, else into a spell that came and went and what is around it; then each part again. No distribution is assumed: a run
+wins over another only where their intervals are surely ordered, as in the gate's rank test.
 
 The false alarms are bounded, not estimated: of series whose runs are exchangeable, at most the stated share show a change.
 Runs that drift, or that hang together (a slow week of the machine), are not exchangeable. There a change is shown more often,
@@ -12,16 +12,18 @@ and rightly: the runs did change. Whether a build did it is not known.
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import accumulate
-from math import exp, inf, lgamma, log, log1p, sqrt
+from heapq import nlargest
+from itertools import accumulate, combinations, pairwise
+from math import exp, inf, lgamma, log, log1p
 from typing import Final
 
 from msgspec import Struct
 
-from meshkit_chaos.gate.exact_tests import Span
+from meshkit_chaos.gate.exact_tests import Span, fisher
 
 FALSE_ALARMS: Final = 0.01
 """Of pages of a scenario that never changed, at most this share shows a change. Shared out over the series of a page."""
@@ -29,6 +31,8 @@ LEAST_SIDE: Final = 3
 """So many runs on either side at least: two slow runs are no change for good."""
 _PEAKS: Final = 12
 """So many of the best places are looked at exactly. Fewer can only miss a change, never make one."""
+_ENDS: Final = 60
+"""A spell begins and ends at so many places at most: of thousands of runs its edges are found by the splits that follow."""
 _TURNS: Final = 40
 _STEEP: Final = 40.0
 _PLAUSIBLE: Final = 7.35
@@ -36,6 +40,10 @@ _PLAUSIBLE: Final = 7.35
 
 Scoring = Callable[[int, int], Sequence[float]]
 """The scores of the runs from one place up to another, against each other: large where a run is bad."""
+_Chance = Callable[[Sequence[float], int, float], float]
+"""A bound of the chance that the runs from a place on have a sum at least so far from their share."""
+_Stretch = tuple[int, int]
+"""From one run up to another, which is not in it; to the end where that is beyond all runs."""
 _Values = tuple[tuple[float, int], ...]
 """Each score with how often it is there."""
 
@@ -58,13 +66,13 @@ class Change(Struct, frozen=True, kw_only=True):
 
 def changes_of_times(spans: Sequence[Span], *, places: Sequence[int] | None = None, level: float) -> tuple[Change, ...]:
     """Where the times changed. ``places``: a change may lie before these runs; None: before any."""
-    return _changes(len(spans), lambda start, end: sure_scores(spans[start:end]), places=places, level=level)
+    return _changes(len(spans), lambda start, end: sure_scores(spans[start:end]), chance_of_sum, places=places, level=level)
 
 
 def changes_of_failures(failed: Sequence[bool], *, places: Sequence[int] | None = None, level: float) -> tuple[Change, ...]:
     """Where the share of failures changed. ``places`` as for times."""
     values = [float(one) for one in failed]
-    return _changes(len(failed), lambda start, end: values[start:end], places=places, level=level)
+    return _changes(len(failed), lambda start, end: values[start:end], _chance_of_failures, places=places, level=level)
 
 
 def sure_scores(spans: Sequence[Span]) -> list[float]:
@@ -88,47 +96,88 @@ def _open_above(open_ones: Sequence[int], end: int) -> int:
     return len(open_ones) - bisect_left(open_ones, end)
 
 
-def _changes(count: int, scoring: Scoring, *, places: Sequence[int] | None, level: float) -> tuple[Change, ...]:
+def _chance_of_failures(failed: Sequence[float], place: int, distance: float) -> float:
+    """Exactly: Fisher's test, in the direction that was seen."""
+    sides = (round(sum(failed[:place])), place), (round(sum(failed[place:])), len(failed) - place)
+    old, new = sides if distance > 0 else sides[::-1]
+    return fisher(old_failures=old[0], old_runs=old[1], new_failures=new[0], new_runs=new[1])
+
+
+def _changes(
+    count: int, scoring: Scoring, chance: _Chance, *, places: Sequence[int] | None, level: float
+) -> tuple[Change, ...]:
     allowed = range(1, count) if places is None else sorted({place for place in places if 0 < place < count})
-    cuts = [0, *_split(0, count, scoring, allowed, level), count]
+    cuts = [0, *_split(0, count, scoring, chance, allowed, level), count]
+    for index in range(1, len(cuts) - 1):
+        cuts[index] = _placed(scoring, allowed, start=cuts[index - 1], end=cuts[index + 1])
     found = (
-        _change(scoring(start, end), start, at, allowed) for start, at, end in zip(cuts[:-2], cuts[1:-1], cuts[2:], strict=True)
+        _change(scoring(start, end), chance, start, at, allowed)
+        for start, at, end in zip(cuts[:-2], cuts[1:-1], cuts[2:], strict=True)
     )
     return tuple(found)
 
 
-def _split(start: int, end: int, scoring: Scoring, allowed: Sequence[int], level: float) -> list[int]:
-    """The places of changes between two places, in order."""
-    here = _between(allowed, start, end)
+def _split(start: int, end: int, scoring: Scoring, chance: _Chance, allowed: Sequence[int], level: float) -> list[int]:
+    """The places of changes between two places, in order: one where all after it differs, else a spell that came and went."""
+    here = [place - start for place in _between(allowed, start, end)]
     if not here:
         return []
-    at, p = _best(scoring(start, end), [place - start for place in here])
-    if p > level:
-        return []
-    at += start
-    return [*_split(start, at, scoring, allowed, level), at, *_split(at, end, scoring, allowed, level)]
+    scores = scoring(start, end)
+    for cuts in (_steps(here), _spells(here)):
+        found, p = _surest(scores, chance, cuts)
+        if p <= level / 2:
+            edges = [start, *(start + cut for cut in found if cut < len(scores)), end]
+            parts = (_split(one, other, scoring, chance, allowed, level) for one, other in pairwise(edges))
+            first, *more = parts
+            return [*first, *(place for edge, part in zip(edges[1:-1], more, strict=True) for place in (edge, *part))]
+    return []
+
+
+def _placed(scoring: Scoring, allowed: Sequence[int], *, start: int, end: int) -> int:
+    """Where a change lies between its neighbours: they were not known when it was found."""
+    scores = scoring(start, end)
+    sums = (0.0, *accumulate(scores))
+
+    def apart(place: int) -> float:
+        inside = place - start
+        return _distance(sums, inside) ** 2 / (inside * (len(scores) - inside))
+
+    return max(_between(allowed, start, end), key=apart)
 
 
 def _between(allowed: Sequence[int], start: int, end: int) -> Sequence[int]:
     return allowed[bisect_left(allowed, start + LEAST_SIDE) : bisect_right(allowed, end - LEAST_SIDE)]
 
 
-def _best(scores: Sequence[float], places: Sequence[int]) -> tuple[int, float]:
-    """The place where the two sides differ most, and the chance of that anywhere among the places, in either direction."""
+def _steps(places: Sequence[int]) -> list[_Stretch]:
+    return [(place, sys.maxsize) for place in places]
+
+
+def _spells(places: Sequence[int]) -> list[_Stretch]:
+    """Every stretch with enough runs in it; of very many places only some."""
+    some = places[:: 1 + len(places) // _ENDS]
+    return [(one, other) for one, other in combinations(some, 2) if other - one >= LEAST_SIDE]
+
+
+def _surest(scores: Sequence[float], chance: _Chance, cuts: Sequence[_Stretch]) -> tuple[_Stretch, float]:
+    """The stretch that differs most from the rest, and the chance of that anywhere among all of them, in either direction."""
     sums = (0.0, *accumulate(scores))
-    spread = _spread(scores, sums[-1])
-    if spread == 0:
-        return places[0], 1.0
-    far = [abs(_distance(sums, place)) / sqrt(place * (len(scores) - place)) for place in places]
-    peaks = [
-        index
-        for index, value in enumerate(far)
-        if (index == 0 or value >= far[index - 1]) and (index + 1 == len(far) or value >= far[index + 1])
-    ]
-    peaks = sorted(peaks, key=lambda index: far[index], reverse=True)[:_PEAKS]
-    told = [(chance_of_sum(scores, places[index], _distance(sums, places[index])), -far[index], index) for index in peaks]
-    chance, _, index = min(told)
-    return places[index], min(1.0, 2 * len(places) * chance)
+    count, total = len(scores), sums[-1]
+    if not cuts or _spread(scores, total) == 0:
+        return (0, 0), 1.0
+    mean = total / count
+    far = []
+    for cut in cuts:
+        start, end = cut[0], min(cut[1], count)
+        size = end - start
+        distance = sums[end] - sums[start] - mean * size
+        far.append((distance * distance / (size * (count - size)), start, end, distance))
+    best, found = 1.0, (0, 0)
+    for _, start, end, distance in nlargest(_PEAKS, far):
+        told = chance([*scores[:start], *scores[end:], *scores[start:end]], count - (end - start), distance)
+        if told < best:
+            best, found = told, (start, end)
+    return found, min(1.0, 2 * len(cuts) * best)
 
 
 def _spread(scores: Sequence[float], total: float) -> float:
@@ -206,7 +255,7 @@ def _newton(values: _Values, wanted: float, drawn: int, t: float, s: float) -> t
     return (ss * down_t - ts * down_s) / size, (tt * down_s - ts * down_t) / size
 
 
-def _change(scores: Sequence[float], start: int, at: int, allowed: Sequence[int]) -> Change:
+def _change(scores: Sequence[float], chance: _Chance, start: int, at: int, allowed: Sequence[int]) -> Change:
     """The change at a place between its neighbours, with the places that fit the scores nearly as well."""
     count = len(scores)
     sums = (0.0, *accumulate(scores))
@@ -221,7 +270,6 @@ def _change(scores: Sequence[float], start: int, at: int, allowed: Sequence[int]
     best = max(left(at), 0.0)
     fits = [place for place in here if count * (left(place) - best) <= _PLAUSIBLE * best]
     distance = _distance(sums, at - start)
-    chance = chance_of_sum(scores, at - start, distance)
     return Change(
         at=at,
         earliest=min((at, *fits)),
@@ -229,5 +277,5 @@ def _change(scores: Sequence[float], start: int, at: int, allowed: Sequence[int]
         start=start,
         end=start + count,
         up=distance > 0,
-        p=min(1.0, 2 * len(here) * chance),
+        p=min(1.0, 2 * len(here) * chance(scores, at - start, distance)),
     )

@@ -32,7 +32,8 @@ def scenario_text(sources: Sources, here: str, name: str, parameters: Mapping[st
         return None
     made = scenario_page(results, here=here, around=around(sources))
     more = older_link(results, room=RESULTS, here=here)
-    return sources.page("scenario.html.j2", here=here, title=made.title, scenario=made, older=more)
+    served = sources.settings.served
+    return sources.page("scenario.html.j2", here=here, title=made.title, scenario=made, older=more, served=served)
 
 
 def around(sources: Sources) -> Around:

@@ -7,7 +7,7 @@ from typing import Final
 
 from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.binaries import binaries
-from meshkit_chaos.dashboard.comparison import compare_page
+from meshkit_chaos.dashboard.contrasts import compare_text
 from meshkit_chaos.dashboard.coverage import coverage
 from meshkit_chaos.dashboard.deliveries import deliveries
 from meshkit_chaos.dashboard.following import Underway
@@ -74,17 +74,6 @@ def coverage_text(sources: Sources, here: str, parameters: Mapping[str, str]) ->
         within=policy.exercised_within if policy is not None else None,
     )
     return sources.page("coverage.html.j2", here=here, title="Coverage", coverage=made)
-
-
-def compare_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str:
-    """Two invocations: those that were asked for, else the newest and the newest before it of another build."""
-    held = sources.reader.newest(INVOCATIONS)
-    after = parameters.get("after") or (held[0].invocation if held else "")
-    newest = next((one for one in held if one.invocation == after), None)
-    other = (one.invocation for one in held if newest is not None and one.at < newest.at and one.subject != newest.subject)
-    before = parameters.get("before") or next(other, "")
-    made = compare_page(sources.reader.invocation(before), sources.reader.invocation(after), held, here=here)
-    return sources.page("compare.html.j2", here=here, title="Compare", compare=made, served=sources.settings.served)
 
 
 def gate_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str:

@@ -182,6 +182,10 @@ def _passed(told: Sequence[ScenarioStanding]) -> str:
 
 
 def _why(worst: ScenarioStanding, alike: int) -> str:
-    said = f"until {worst.waiver.until}" if worst.waiver is not None else worst.sentence
-    since = f", since {worst.since}" if worst.since and worst.waiver is None else ""
-    return f"{worst.scenario} {said}{since}" + (f", and {alike - 1} more" if alike > 1 else "")
+    more = f", and {alike - 1} more" if alike > 1 else ""
+    if worst.waiver is not None:
+        return f"{worst.scenario}, until {worst.waiver.until}{more}"
+    if worst.standing in ("regressed", "fail"):
+        return f"{worst.scenario} fails since {worst.since}{more}"
+    since = f", since {worst.since}" if worst.since else ""
+    return f"{worst.scenario}: {worst.sentence}{since}{more}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from markupsafe import Markup
 from msgspec import Struct
@@ -20,6 +21,9 @@ from meshkit_chaos.gate.overrides import Override
 from meshkit_chaos.gate.policy import Policy
 from meshkit_chaos.history.model import PastScenario
 from meshkit_chaos.judge.verdict import VerdictName
+
+DRAWN: Final = 200
+"""So many runs are drawn, the newest: a drawing of more would be heavier than what it shows. All of them are looked at."""
 
 
 class Around(Struct, frozen=True, kw_only=True):
@@ -44,9 +48,10 @@ class ChangeLine(Struct, frozen=True, kw_only=True):
 
 
 class Drawn(Struct, frozen=True, kw_only=True):
-    """One objective: its course, its releases on one scale, and what the gate can see of it."""
+    """One objective: its course, its releases on one scale, and what the gate can see of it. ``note``: what is left out."""
 
     objective: str
+    note: str
     drawing: Markup
     strips: tuple[Strip, ...]
     scale: Markup
@@ -132,11 +137,13 @@ def _drawings(
     for name in objectives(runs):
         times = timed(runs, name, href=href, builds=builds, releases=names)
         changes = [mark for shift in found if shift.objective in ("", name) for mark in shift.marks]
-        numbered = [Beside(at=one.at, number=one.number, words=one.words) for one in beside if one.at >= times[0].at]
+        shown = times[-DRAWN:]
+        numbered = [Beside(at=one.at, number=one.number, words=one.words) for one in beside if one.at >= shown[0].at]
         drawn.append(
             Drawn(
                 objective=name,
-                drawing=trend(times, label=name, changes=changes, beside=numbered),
+                note=f"the newest {len(shown)} of {len(times)} runs" if len(times) > len(shown) else "",
+                drawing=trend(shown, label=name, changes=changes, beside=numbered),
                 strips=strips(times),
                 scale=scale(times),
                 sight=sight(results, name, policy=around.policy, now=around.now),

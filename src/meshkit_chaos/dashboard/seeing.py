@@ -126,9 +126,12 @@ def _slower(rules: Regression, share: float) -> Regression:
 
 
 def _surely_slower(times: Sequence[Span], factor: float) -> float:
-    """In which share of pairs a run that takes so much longer is surely slower than an earlier one, rounded down."""
+    """In which share of pairs a run that takes so much longer is surely slower than an earlier one, rounded down.
+
+    So few runs never show that it always is: of n runs at most n in n + 1.
+    """
     slow = [Span(int(one.lo * factor), None if one.hi is None else int(one.hi * factor)) for one in times]
-    share = sure_wins(times, slow) / (len(times) ** 2)
+    share = min(sure_wins(times, slow) / (len(times) ** 2), len(times) / (len(times) + 1))
     return floor(share * 100) / 100
 
 

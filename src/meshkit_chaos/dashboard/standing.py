@@ -18,7 +18,7 @@ from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.pace import Pace, pace
 from meshkit_chaos.dashboard.releases import Release
 from meshkit_chaos.dashboard.waivers import NO_WAIVERS, Waiver, Waivers
-from meshkit_chaos.dashboard.wording import day, short_build
+from meshkit_chaos.dashboard.wording import day, short_build, told_time
 from meshkit_chaos.history.model import Cell, PastInvocation, PastScenario
 from meshkit_chaos.judge.verdict import VerdictName
 from meshkit_chaos.slo import Duration
@@ -147,7 +147,7 @@ class Looker:
         failed = next((cell for cell in mine if cell.verdict == "fail" and self._same_build(cell, mine[0])), None)
         if failed is not None:
             before = self._passed_before(column, every, failed)
-            return Judged("regressed" if before else "fail", f"failed on {day(failed.at)}", failed)
+            return Judged("regressed" if before else "fail", f"failed on {day(failed.at)}{told_time(failed)}", failed)
         lost = self._lost(column, scenario, every)
         if lost is not None:
             return Judged("missing", f"announced on {day(lost.at)}, and left no result")

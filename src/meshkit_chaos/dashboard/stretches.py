@@ -16,6 +16,8 @@ from meshkit_chaos.history.model import Cell, PastScenario
 from meshkit_chaos.judge.phrases import at_least, counted, say_between
 from meshkit_chaos.judge.verdict import VerdictName
 
+LINKED: Final = 4
+"""So many runs of a result are linked one by one, those that did not pass first; the page of its invocation has all."""
 LEAST_FOLDED: Final = 4
 """Fewer equal passes than this stand as rows: folding them would save nothing."""
 
@@ -27,6 +29,10 @@ class RunLink(Struct, frozen=True, kw_only=True):
 
 
 class ResultRow(Struct, frozen=True, kw_only=True):
+    """``beside``: where a server shows a failed run of it and the last one that passed before, side by side; may be
+    empty. ``further``: so many runs have no link here.
+    """
+
     when: str
     verdict: VerdictName
     sentence: str
@@ -36,6 +42,8 @@ class ResultRow(Struct, frozen=True, kw_only=True):
     flaky: bool
     set_aside: bool
     runs: tuple[RunLink, ...]
+    further: int = 0
+    beside: str = ""
 
 
 class Stretch(Struct, frozen=True, kw_only=True):
@@ -48,9 +56,10 @@ class Stretch(Struct, frozen=True, kw_only=True):
 def stretches(results: Sequence[PastScenario], *, here: str) -> tuple[Stretch, ...]:
     """``results``: newest first, those that people set aside included."""
     found: list[Stretch] = []
+    passed = _last_passes(results)
     for plain, group in groupby(results, key=is_plain):
         ones = list(group)
-        rows = tuple(_row(one, here=here) for one in ones)
+        rows = tuple(_row(one, passed.get(one.invocation, ""), here=here) for one in ones)
         if plain and len(ones) >= LEAST_FOLDED:
             found.append(Stretch(rows=rows, folded=f"{len(ones)} passes, {day(ones[-1].at)} to {day(ones[0].at)}"))
         elif found and not found[-1].folded:
@@ -66,7 +75,7 @@ def is_plain(one: PastScenario) -> bool:
     return good and one.counts and all(run.verdict == "pass" for run in one.runs)
 
 
-def _row(one: PastScenario, *, here: str) -> ResultRow:
+def _row(one: PastScenario, passed: str, *, here: str) -> ResultRow:
     return ResultRow(
         when=minute(one.at),
         verdict=one.verdict,
@@ -78,9 +87,28 @@ def _row(one: PastScenario, *, here: str) -> ResultRow:
         set_aside=not one.counts,
         runs=tuple(
             RunLink(number=run.number, verdict=run.verdict, href=paths.relative(paths.run(run.run), here=here))
-            for run in one.runs
+            for run in sorted(sorted(one.runs, key=lambda run: run.verdict == "pass")[:LINKED], key=lambda run: run.number)
         ),
+        further=max(0, len(one.runs) - LINKED),
+        beside=_beside(one, passed, here=here),
     )
+
+
+def _last_passes(results: Sequence[PastScenario]) -> dict[str, str]:
+    """For each invocation, the newest run that passed in an earlier one."""
+    found: dict[str, str] = {}
+    passed = ""
+    for one in reversed(results):
+        found[one.invocation] = passed
+        passed = next((run.run for run in one.runs if run.verdict == "pass" and not run.invalidated), passed)
+    return found
+
+
+def _beside(one: PastScenario, passed: str, *, here: str) -> str:
+    """Only for names that need no quoting in an address."""
+    failed = next((run.run for run in one.runs if run.verdict == "fail"), "")
+    plain = all(name.isascii() and name.isalnum() for name in (failed, passed))
+    return paths.relative(paths.COMPARE, here=here) + f"?before=run:{passed}&after=run:{failed}" if plain else ""
 
 
 def _time(cell: Cell) -> str:

@@ -26,6 +26,8 @@ from meshkit_chaos.report.axis import ValueAxis, nice_step, nice_ticks, tick_lab
 KEYS: Final = ("version", "branch")
 MOST: Final = 6
 """So many releases are shown, the newest."""
+_DRAWN: Final = 120
+"""So many intervals of a release are drawn, the newest. Its numbers are of all."""
 _HEIGHT: Final = 34.0
 _LANES, _LANE, _FAILED = 4, 5.0, 24.0
 _SECOND: Final = 1e9
@@ -137,7 +139,7 @@ def _worst(spans: Sequence[Span]) -> str:
 
 def _drawing(name: str, ones: Sequence[Timed], spans: Sequence[Span], axis: ValueAxis) -> Markup:
     parts = [svg.horizontal(0, 100, y=_HEIGHT - 1, class_="grid")]
-    for index, one in enumerate(ones):
+    for index, one in enumerate(ones[:_DRAWN]):
         if one.lo is None:
             continue
         start = axis.at(one.lo / _SECOND)

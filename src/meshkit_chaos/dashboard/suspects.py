@@ -96,7 +96,7 @@ def compare_link(template: str, last: str, first: str) -> str:
 def _quiet(told: Sequence[Lived], level: float) -> str:
     sides = len(told) // 2
     places = max(1, len(told) - 2 * LEAST_SIDE + 1)
-    if len(told) < 2 * LEAST_SIDE or 2 * places / comb(len(told), sides) > level:
+    if len(told) < 2 * LEAST_SIDE or 2 * places / comb(len(told), sides) > level / 2:
         return f"{counted(len(told), 'run')} with evidence: too few to show a change, however large"
     return f"no lasting change in {counted(len(told), 'run')}, of its times or of how often it fails"
 

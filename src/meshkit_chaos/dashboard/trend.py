@@ -188,6 +188,8 @@ def _limits(times: Sequence[Timed], axis: ValueAxis, width: float) -> list[Marku
                 parts.append(svg.horizontal(start * width, index * width, y=y, class_="due"))
                 told = f"limit {say(current)}"
                 parts.append(svg.text(told, x=start * width, y=y - 4, dx=3, class_="tick due-label"))
+                if index == len(times):  # a narrow screen begins at the right
+                    parts.append(svg.text(told, x=100, y=y - 4, dx=-3, anchor="end", class_="tick due-label narrow-only"))
             start = index
     return parts
 

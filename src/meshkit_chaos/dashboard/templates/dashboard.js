@@ -148,7 +148,7 @@ for (const list of document.querySelectorAll("[data-live]")) {
 for (const button of document.querySelectorAll("[data-zone]")) {
   const said = document.querySelector("[data-zone-said]");
   const [here, utc] = [Intl.DateTimeFormat().resolvedOptions().timeZone, said.textContent];
-  const pattern = /(\d{4}-\d\d-\d\d) (\d\d:\d\d)(:\d\d)? UTC/g;
+  const pattern = /(\d{4}-\d\d-\d\d) (\d\d:\d\d)(:\d\d)?(?: UTC|Z)/g;
   const told = new Map(); // each text that was changed, and what it said
   const two = (number) => String(number).padStart(2, "0");
   const local = (text, day, minute, second = "") => {
@@ -194,7 +194,7 @@ for (const table of document.querySelectorAll(".cells")) {
 // The course of a scenario: the newest is in sight, what a run says stands below, and the arrow keys go from run to run.
 for (const figure of document.querySelectorAll("[data-course]")) {
   const said = figure.querySelector("[data-readout]");
-  const region = figure.querySelector(".course");
+  const region = figure.querySelector(".over-nights");
   const runs = [...figure.querySelectorAll("a[aria-label]")];
   region.scrollLeft = region.scrollWidth;
   runs.forEach((run, index) => run.setAttribute("tabindex", index === runs.length - 1 ? "0" : "-1"));
