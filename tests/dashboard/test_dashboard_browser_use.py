@@ -21,7 +21,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 MODES = pytest.mark.parametrize("mode", ["server", "file"])
 _REACHABLE = """() => {
   const all = document.querySelectorAll("a[href], button, input, select, summary, [tabindex='0']");
-  const shown = [...all].filter((one) => one.checkVisibility() && one.getClientRects().length && !one.disabled);
+  const there = (one) => one.checkVisibility() && one.getClientRects().length && !one.disabled && one.tabIndex >= 0;
+  const shown = [...all].filter(there);
   shown.forEach((one, number) => { one.dataset.number = number; });
   return shown.length;
 }"""
@@ -56,6 +57,25 @@ def test_everything_is_reached_by_tab(page: str, world: BrowserWorld, browser: A
         assert not missed, [shown.evaluate(f"document.querySelector(\"[data-number='{one}']\").outerHTML") for one in missed][
             :5
         ]
+
+
+@MODES
+def test_the_arrow_keys_go_from_run_to_run(mode: str, browser: Any, homes: dict[str, str]) -> None:
+    """A drawing is one stop of Tab; arrows go through its runs, each with a ring, and Enter opens the one that they are at."""
+    with watched(browser, homes[mode], reduced_motion="reduce") as one:
+        shown = one.go(paths.scenario(MARKED))
+        stops = shown.locator(".plot a[tabindex='0']")
+        assert stops.count() == 1
+        stops.focus()
+        seen = set()
+        for _ in range(5):
+            seen.add(shown.evaluate("document.activeElement.getAttribute('href')"))
+            assert shown.evaluate(_FOCUSED)[1]
+            shown.keyboard.press("ArrowLeft")
+        assert len(seen) == 5
+        with shown.expect_navigation():
+            shown.keyboard.press("Enter")
+        assert "/run/" in shown.url
 
 
 def test_a_cell_is_not_hidden_behind_the_names(browser: Any, homes: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from meshkit_chaos.cli.demo_nights import CREEP, STEP, nights, world
 from meshkit_chaos.dashboard.changes import (
     LEAST_SIDE,
     chance_of_sum,
@@ -61,6 +62,30 @@ def test_the_chance_is_never_below_the_exact_one(scores: list[int], data: some.D
     sums = [sum(drawn) for drawn in combinations(scores, len(late))]
     hits = sum(one >= sum(late) if distance > 0 else one <= sum(late) for one in sums)
     assert chance_of_sum([float(one) for one in scores], place, distance) >= hits / len(sums) * (1 - 1e-9)
+
+
+@settings(max_examples=50, deadline=None)
+@given(spans.filter(lambda times: len(times) >= 2), some.data())
+def test_the_order_within_a_side_says_nothing(times: list[Span], data: some.DataObject) -> None:
+    """Reordering the runs before a place, or those after it, leaves the chance of their difference as it was."""
+    place = data.draw(some.integers(1, len(times) - 1))
+    mixed = [*data.draw(some.permutations(times[:place])), *data.draw(some.permutations(times[place:]))]
+    one, other = (sure_scores(each) for each in (times, mixed))
+    told = [chance_of_sum(scores, place, sum(scores[place:])) for scores in (one, other)]
+    assert told[0] == pytest.approx(told[1], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "after"),
+    [("leader-killed", STEP), ("leader-paused", STEP), ("rebalanced-after-restart", CREEP), ("shards-find-owners", None)],
+)
+def test_what_is_planted_in_the_demo_is_found(scenario: str, after: int | None) -> None:
+    """The step and the creep of the demo's history are found, not before they begin; a scenario without one shows none."""
+    ran = nights()
+    times = seen([world(night, scenario, 1).election.ns / 1e9 for night in ran])
+    found = changes_of_times(times, level=0.005)
+    assert bool(found) == (after is not None)
+    assert all(one.up and after is not None and ran[one.at].number >= after for one in found)
 
 
 def test_a_side_that_is_wholly_above_has_the_exact_chance() -> None:

@@ -174,8 +174,9 @@ def _ns(lo: float, hi: float) -> tuple[int, int]:
 def test_many_scenarios_of_a_module_are_counted_and_some_are_listed() -> None:
     """A cell lists the worst twelve; the sentence counts those that are as bad."""
     results = [result("fail", scenario=f"s{number:02}", modules=("m",), invocation="I") for number in range(40)]
-    cell = told(results).rows[0].cells[0]
-    assert len(cell.listed) == 12
+    ready = told(results)
+    cell = ready.rows[0].cells[0]
+    assert ready.listed == 12
     assert cell.sentence.endswith(", and 39 more")
 
 

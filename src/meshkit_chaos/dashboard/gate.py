@@ -19,7 +19,7 @@ from meshkit_chaos.judge.verdict import VerdictName
 from meshkit_chaos.report.escape import one_line
 from meshkit_chaos.report.gate_words import headline, name, ordered, released, story
 
-MOST_ITEMS: Final = 140
+MOST_ITEMS: Final = 90
 
 
 class ComparisonLine(Struct, frozen=True, kw_only=True):

@@ -77,6 +77,7 @@ def _text(sources: Sources, here: str, before: int | None, part: int, words: str
         grid=made,
         served=sources.settings.served,
         action=paths.relative(paths.GRID, here=here),
+        search=paths.relative(paths.SEARCH, here=here),
         before=before,
         sought=words,
         elsewhere=_elsewhere(here_span, made, here=here, before=before, words=words),

@@ -22,7 +22,9 @@ from meshkit_chaos.report.escape import one_line
 from meshkit_chaos.report.plot import time_ticks
 
 MOST_LANES: Final = 24
-_COLUMNS: Final = 240
+_BARS: Final = 1_600  # of all lanes together, so that the drawing stays small
+_SIGNS: Final = 240
+_WIDE: Final = 10_000  # the inner coordinates of the bars, stretched to the drawing's width
 _NAME: Final = 17
 _BODY: Final = 22
 _BAR: Final = 12
@@ -47,13 +49,20 @@ def lanes(several: Sequence[Lane], *, axis: TimeAxis, windows: Sequence[tuple[in
     """Draw them; of very many those who had most errors and warnings. ``windows``: spans in which a fault was in force."""
     shown = _worst(several)
     height = len(shown) * (_NAME + _BODY)
-    most = max((max(_columns(lane, axis).values(), default=1) for lane in shown), default=1)
-    parts = [part for index, lane in enumerate(shown) for part in _lane(lane, axis=axis, y=index * (_NAME + _BODY), most=most)]
+    columns, signs = (_share(all_of_it, len(shown)) for all_of_it in (_BARS, _SIGNS))
+    counts = [_counts(lane, axis, columns) for lane in shown]
+    most = max((max(count.values(), default=1) for count in counts), default=1)
+    floors = [index * (_NAME + _BODY) + _NAME + _BODY - 3 for index in range(len(shown))]
+    bars = " ".join(_bars(count, columns=columns, floor=floor, most=most) for count, floor in zip(counts, floors, strict=True))
+    parts = [
+        part for lane, floor in zip(shown, floors, strict=True) for part in _lane(lane, axis=axis, floor=floor, signs=signs)
+    ]
     left_out = f" {len(several) - len(shown)} more members are not drawn." if len(shown) < len(several) else ""
     told = "; ".join(f"{one_line(lane.member)}: {lane.said}" for lane in shown)
     return svg.drawing(
         *(svg.vertical(axis.at(t), top=0, bottom=height, class_="grid") for t, _ in axis.ticks()),
         *(svg.rect(axis.at(a), axis.at(b) - axis.at(a), y=0, height=height, class_="in-force") for a, b in windows),
+        _stretched(bars, height=height),
         *parts,
         *time_ticks(axis, y=height + 14),
         height=height + 20,
@@ -70,33 +79,46 @@ def _worst(several: Sequence[Lane]) -> list[Lane]:
     return [lane for lane in several if lane in chosen]
 
 
-def _columns(lane: Lane, axis: TimeAxis) -> Counter[int]:
-    return Counter(_column(at, axis) for at, _ in lane.lines if axis.holds(at))
+def _share(all_of_it: int, count: int) -> int:
+    """How many parts the axis has in each of so many lanes."""
+    return min(max(all_of_it // max(count, 1), 1), 240)
 
 
-def _column(at: int, axis: TimeAxis) -> int:
-    return min(int(axis.at(at) * _COLUMNS / 100), _COLUMNS - 1)
+def _column(at: int, axis: TimeAxis, columns: int) -> int:
+    return min(int(axis.at(at) * columns / 100), columns - 1)
 
 
-def _lane(lane: Lane, *, axis: TimeAxis, y: float, most: int) -> list[Markup]:
-    floor = y + _NAME + _BODY - 3
-    parts = [
-        svg.text(f"{one_line(lane.member)} · {lane.said}", x=0, y=y + 12, class_="lane-name"),
-        svg.horizontal(0, 100, y=floor, class_="rail"),
-    ]
-    worst: dict[int, Level] = {}
-    level: Level | None
+def _counts(lane: Lane, axis: TimeAxis, columns: int) -> Counter[int]:
+    return Counter(_column(at, axis, columns) for at, _ in lane.lines if axis.holds(at))
+
+
+def _bars(counts: Counter[int], *, columns: int, floor: float, most: int) -> str:
+    """Rectangles as one path, as high as the logarithm of how many lines there were."""
+    wide = _WIDE / columns
+    high = {column: max(2.0, _BAR * math.log1p(count) / math.log1p(most)) for column, count in counts.items()}
+    return " ".join(f"M{column * wide:.0f} {floor}v{-high[column]:.1f}h{wide:.0f}V{floor}z" for column in sorted(high))
+
+
+def _stretched(path: str, *, height: float) -> Markup:
+    bars = svg.element("path", d=path, class_="log-bar")
+    box = f"0 0 {_WIDE} {max(height, 1):g}"
+    return svg.element(
+        "svg", bars, width="100%", height=f"{height:g}", viewBox=box, preserveAspectRatio="none", aria_hidden="true"
+    )
+
+
+def _lane(lane: Lane, *, axis: TimeAxis, floor: float, signs: int) -> list[Markup]:
+    """The name, the floor, and a sign for the first of the worst lines in each part of the axis."""
+    worst: dict[int, tuple[Level, int]] = {}
     for at, level in lane.lines:
-        if axis.holds(at) and level in _SIGN and worst.get(_column(at, axis)) != "error":
-            worst[_column(at, axis)] = level
-    for column, count in sorted(_columns(lane, axis).items()):
-        high = max(2.0, _BAR * math.log1p(count) / math.log1p(most))
-        x = column * 100 / _COLUMNS
-        bar = svg.rect(
-            x, 100 / _COLUMNS, y=round(floor - high, 1), height=round(high, 1), class_="log-bar", title=counted(count, "line")
-        )
-        parts.append(bar)
-        if (level := worst.get(column)) is not None:
-            middle = x + 50 / _COLUMNS
-            parts.append(svg.text(_SIGN[level], x=middle, y=floor - high + 1, anchor="middle", class_=f"log-sign {level}"))
-    return parts
+        column = _column(at, axis, signs)
+        if axis.holds(at) and level in _SIGN and (column not in worst or (level == "error" != worst[column][0])):
+            worst[column] = level, at
+    return [
+        svg.text(f"{one_line(lane.member)} · {lane.said}", x=0, y=floor - _BODY - 2, class_="lane-name"),
+        svg.horizontal(0, 100, y=floor, class_="rail"),
+        *(
+            svg.text(_SIGN[level], x=axis.at(at), y=floor - _BAR, anchor="middle", class_=f"log-sign {level}")
+            for level, at in worst.values()
+        ),
+    ]

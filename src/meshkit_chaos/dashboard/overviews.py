@@ -41,7 +41,8 @@ def readiness_text(sources: Sources, here: str, parameters: Mapping[str, str]) -
     known = {path: key for path, key in views.items() if path == paths.READINESS or any(key in one.subject for one in newest)}
     if here not in known:
         return None
-    decision = sources.decision()
+    standing = sources.standing()
+    decision = standing.decision if standing.current else None
     return sources.page(
         "readiness.html.j2",
         here=here,
@@ -50,6 +51,7 @@ def readiness_text(sources: Sources, here: str, parameters: Mapping[str, str]) -
         views=[(paths.relative(path, here=here), key, path == here) for path, key in known.items()],
         gate=headline(decision) if decision is not None else "",
         gate_open=decision is not None and decision.open,
+        deciding=not standing.current,
         gate_link=paths.relative(paths.GATE, here=here),
         grid_link=paths.relative(paths.GRID, here=here),
         tones=TONES,

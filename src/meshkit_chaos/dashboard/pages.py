@@ -50,6 +50,7 @@ def page(
             meanings=MEANING,
             css=styles(),
             js=script(),
+            closer_js=closer_script(),
             policy=policy(),
             **values,
         )
@@ -60,7 +61,7 @@ def page(
 @functools.cache
 def policy() -> str:
     """Nothing may be loaded but from the same place, and only as data; our own style and script are known by their digests."""
-    style, own = _digest(styles()), _digest(script())
+    style, own = _digest(styles()), f"{_digest(script())}' '{_digest(closer_script())}"
     return (
         f"default-src 'none'; style-src '{style}'; script-src '{own}'; connect-src 'self'; img-src 'self' data:; "
         "base-uri 'none'; form-action 'self'"
@@ -72,7 +73,12 @@ def styles() -> Markup:
 
 
 def script() -> Markup:
-    return _asset("dashboard.js") + _asset("report.js") + _asset("zoom.js") + _asset("logs.js")
+    return _asset("dashboard.js") + _asset("report.js")
+
+
+def closer_script() -> Markup:
+    """The same and more, for pages on which a run is drawn: most pages of an export are without."""
+    return script() + _asset("zoom.js") + _asset("logs.js")
 
 
 def _digest(text: str) -> str:

@@ -27,7 +27,10 @@ from meshkit_chaos.slo import Duration
 
 NO_MODULE: Final = "(no module)"
 SHOWN: Final = 12
-"""So many scenarios of a cell are listed with it, the worst first; the grid shows all."""
+"""So many scenarios of a cell are listed with it at most, the worst first; the grid shows all."""
+LINES: Final = 320
+"""So many are listed in all cells together, but one in each in any case: a page of more is too large."""
+CELLS: Final = 250
 
 
 class ReadinessCell(Struct, frozen=True, kw_only=True):
@@ -42,10 +45,6 @@ class ReadinessCell(Struct, frozen=True, kw_only=True):
     @property
     def tone(self) -> VerdictName:
         return TONES[self.standing]
-
-    @property
-    def listed(self) -> tuple[ScenarioStanding, ...]:
-        return self.scenarios[:SHOWN]
 
 
 class ReadinessRow(Struct, frozen=True, kw_only=True):
@@ -73,6 +72,16 @@ class Readiness(Struct, frozen=True, kw_only=True):
     @property
     def ready(self) -> bool:
         return bool(self.releases and self.rows and not self.blocking and not self.untested)
+
+    @property
+    def listed(self) -> int:
+        """So many scenarios of each cell have room."""
+        return min(SHOWN, max(1, LINES // (max(1, min(len(self.rows), self.shown)) * max(1, len(self.releases)))))
+
+    @property
+    def shown(self) -> int:
+        """So many modules have room, the worst first."""
+        return max(1, CELLS // max(1, len(self.releases)))
 
 
 def readiness(

@@ -26,7 +26,7 @@ from meshkit_chaos.report.narrative import clock as since_zero
 from meshkit_chaos.report.narrative import members_text
 
 MOST_LINES: Final = 2_000
-MOST_BYTES: Final = 120_000
+MOST_BYTES: Final = 140_000
 _ROW: Final = 110  # bytes of markup round the text of a line
 _UNPLACED: Final = 50
 _NEAR: Final = (-(10**9), 5 * 10**9)  # of a fault: a little before it, and what follows
@@ -175,12 +175,14 @@ def _unplaced_note(count: int) -> tuple[str, ...]:
 
 
 def _notes(files: Sequence[KeptFile], read: Mapping[str, MemberLog], of_file: Mapping[str, KeptFile]) -> list[str]:
-    notes = [f"{_name(one)} is not here: {one.why}" for one in files if one.why]
-    notes += [
-        f"of {_name(one)} the last {one.kept} of {one.bytes} bytes are kept"
-        for one in files
-        if not one.why and one.kept < one.bytes
+    notes = [
+        f"{listed(_name(one) for one in files if one.why == why)}: not here, because {why}"
+        for why in dict.fromkeys(one.why for one in files if one.why)
     ]
+    cut = [one for one in files if not one.why and one.kept < one.bytes]
+    if cut:
+        kept, of = sum(one.kept for one in cut), sum(one.bytes for one in cut)
+        notes.append(f"of {listed(map(_name, cut))} the last {kept} of {of} bytes are kept")
     truncated = [_name(one) for one in files if one.truncated]
     notes += [f"the run itself kept only the end of {listed(truncated)}"] if truncated else []
     binary = [_name(of_file[name]) for name, log in read.items() if log.binary]

@@ -64,7 +64,7 @@ def sizes(built: Sequence[Built], *, name: str, href: dict[str, str]) -> Markup:
         )
         for index, (one, older) in enumerate(pairs)
     ]
-    return svg.drawing(*grid, *steps, *_ends(built), height=HEIGHT, label=_in_words(built, name), class_="plot")
+    return svg.drawing(*grid, *steps, *_ends(built), height=HEIGHT, label=_in_words(built, name), class_="plot", role="group")
 
 
 def _step(one: Built, older: Built | None, axis: ValueAxis, *, x: float, width: float, href: str, told: bool) -> Markup:
