@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from gate_worlds import HOUR, NOW, decided, history, overrides, policy, result
-from msgspec import json
+from msgspec import json, structs
 
 from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.audit import MOST_ENTRIES, audit
+from meshkit_chaos.dashboard.gate import gate_page
 from meshkit_chaos.dashboard.site import Site
 from meshkit_chaos.dashboard.sources import GateFiles, Settings, Sources
 from meshkit_chaos.gate.log import NOTHING, LogEntry, sealed, verify
@@ -66,7 +67,7 @@ def test_decisions_are_counted_by_month() -> None:
         ("2026-09", 1, 1, 0),
     ]
     assert made.months[0].share == "33.3 % (0.84 % to 90.6 %)"
-    assert "4 decisions: 3 open, and in 1 of them (25 %; 95 % interval 0.631 % to 80.6 %)" in made.rate
+    assert "4 decisions: 3 open; in 1 of the 4 (25 %; 95 % interval 0.631 % to 80.6 %)" in made.rate
 
 
 def test_each_decision_opens_to_its_findings() -> None:
@@ -129,6 +130,10 @@ def test_an_override_says_what_the_gate_made_of_it() -> None:
     """One that has not ended and is not used is not shown as if it held."""
     assert "used for this build" in page(None)
     assert "not used: " in page(None, history(result("fail", commit="beef")))
+    here = structs.replace(GRANTED, protected=False)
+    shown = gate_page(decided(history(result("fail")), file=here), here, None, now=NOW, here=paths.GATE, known=frozenset())
+    assert "this page read it from a file" in shown.overrides[0].use
+    assert "give --overrides-ref" not in shown.overrides[0].use
 
 
 def test_comparisons_are_a_table() -> None:
@@ -148,3 +153,17 @@ def test_comparisons_are_a_table() -> None:
     shown = Site(made_of).page(paths.GATE) or ""
     assert "Against earlier releases: 2 comparisons" in shown
     assert "converge-one-leader, time" in shown
+
+
+def test_no_page_believes_a_changed_log() -> None:
+    """A waiver marks its cell, and a decision its scenario's time line; of a changed log neither is shown as if it held."""
+    held = history(result("fail", hours=2))
+    log = log_of((NOW - DAY, PASSED), (NOW - HOUR, WAIVED))
+    for told, believed in ((log, True), (log.replace(b'"seq":0', b'"seq":7', 1), False)):
+        files = GateFiles(overrides=lambda: GRANTED, log=lambda told=told: told)  # type: ignore[misc]  # bound at once
+        made = Site(Sources(reader=held, settings=Settings(project="mesh"), clock=ManualClock(wall_ns=NOW), gate_files=files))
+        grid, line = made.page(paths.GRID) or "", made.page(paths.scenario("leader-killed")) or ""
+        assert (">waived<" in grid) is believed
+        assert ('<span class="tag">gate</span>' in line) is believed
+        for told_page in (line, grid, made.page(paths.READINESS) or ""):
+            assert ("log was changed: nothing in it counts" in told_page) is not believed

@@ -335,3 +335,44 @@ def test_a_cell_shows_the_time_that_decided() -> None:
     runs = (one_run("fail", 1), one_run("pass", 2))
     assert cell_of(result("pass", runs=runs, flaky=True)).hi == 1_200_000_000
     assert cell_of(result("fail", runs=runs)).hi == 8_000_000_000
+
+
+def test_an_export_says_what_it_cannot_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file, a folder that cannot be made and a full disk are the operator's to mend, named with the place."""
+    made = site(history(result("pass")))
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(UsageError, match="cannot be written"):
+            export(made, place, progress=lambda count: None)
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
+
+    def full(self: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(UsageError, match="No space left"):
+        export(made, tmp_path / "site", progress=lambda count: None)
+
+
+def test_an_export_writes_through_no_link(tmp_path: Path) -> None:
+    """A page that was made a link to somebody else's file is replaced by a page; a folder that was made a link is refused."""
+    made = site(history(result("pass")))
+    out, mine = tmp_path / "site", tmp_path / "mine.txt"
+    mine.write_text("mine", encoding="utf-8")
+    export(made, out, progress=lambda count: None)
+    for name in (MARK, "index.html"):
+        (out / name).unlink()
+        (out / name).symlink_to(mine)
+    export(made, out, progress=lambda count: None)
+    assert mine.read_text(encoding="utf-8") == "mine"
+    assert not (out / "index.html").is_symlink()
+    elsewhere = tmp_path / "elsewhere"
+    (out / "run").rename(elsewhere)
+    (out / "run").symlink_to(elsewhere)
+    with pytest.raises(UsageError, match="link"):
+        export(made, out, progress=lambda count: None)
+    (out / "run").unlink()
+    (elsewhere / "kept.tar.gz").write_bytes(b"theirs")
+    (out / "evidence").symlink_to(elsewhere)
+    export(made, out, progress=lambda count: None)
+    assert (elsewhere / "kept.tar.gz").read_bytes() == b"theirs"

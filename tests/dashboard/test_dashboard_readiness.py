@@ -17,7 +17,7 @@ from meshkit_chaos.dashboard.badges import release_badge
 from meshkit_chaos.dashboard.pace import pace
 from meshkit_chaos.dashboard.readiness import NO_MODULE, Readiness, readiness
 from meshkit_chaos.dashboard.releases import release_key, releases
-from meshkit_chaos.dashboard.standing import ACCEPTED, WORST_FIRST, ScenarioStanding
+from meshkit_chaos.dashboard.standing import ACCEPTED, MEANINGS, WORST_FIRST, ScenarioStanding
 from meshkit_chaos.dashboard.waivers import NO_WAIVERS, Waiver, Waivers, waivers
 from meshkit_chaos.gate.log import NOTHING, Chain, LogEntry, sealed
 from meshkit_chaos.gate.overrides import Overrides
@@ -150,7 +150,8 @@ def test_a_release_is_compared_with_the_last_and_the_best() -> None:
     assert found is not None
     assert found.slower
     assert found.sentence == (
-        "converge-one-leader: 2.3–2.7 s, the median of 1 result; surely slower than 1.1: 1.1–1.3 s; best 1.0: 0.9–1 s"
+        "converge-one-leader: 2.3–2.7 s, the median of 1 result; surely slower than 1.1: 1.1–1.3 s (1 result); "
+        "best 1.0: 0.9–1 s (1 result)"
     )
     alike = [result("pass", hours=2, subject=of("1.2", "a"), runs=(one_run("pass", time=_ns(1.2, 2.0)),)), *results[1:]]
     other = only(told(alike)).pace
@@ -399,3 +400,11 @@ def test_a_policy_names_its_modules() -> None:
         'version: 1\nmatch: commit\nrequirements: [{id: a, modules: [leadership, "sh*"]}]\nexercised_within: {gossip: 7d}\n'
     )
     assert required_modules(rules) == ("gossip", "leadership")
+
+
+def test_what_a_pass_means_is_true_of_every_column() -> None:
+    """A release of long ago that passed is green because it passed, so no legend says that it did so lately."""
+    old = result("pass", hours=24 * 60, subject=of("1.0", "a"), modules=("m",))
+    made = told([result("pass", hours=2, subject=of("1.1", "b"), modules=("m",)), old])
+    assert [cell.standing for cell in made.rows[0].cells] == ["pass", "pass"]
+    assert MEANINGS["pass"] == "passed, with evidence; in the newest release also lately"

@@ -307,3 +307,12 @@ def test_where_nothing_is_compared_the_page_says_why() -> None:
     few = sight(results, "converge-one-leader", policy=policy(WITH_REGRESSION), now=NOW)
     assert "No earlier release has the" in few.sentence
     assert not few.seen
+
+
+def test_numbers_say_of_how_many_results_they_are() -> None:
+    """Where a page has no room for all results, its shares and its releases are of the newest, and it says so."""
+    assert "It fails 0 in 30, 95 % interval 0-12 %." in text_of(page(nights([1.0] * 30)))
+    many = text_of(page(nights([1.0] * 120)))
+    assert "Of its newest 90 results: fails 0 in 90" in many
+    assert "By release, of the newest 90 results" in many
+    assert "1 run, " in text_of(page(nights([1.0, 1.0])))

@@ -142,3 +142,21 @@ def test_nothing_of_a_run_gets_lost() -> None:
     """A flaky pass says so even where the gate is open."""
     flaky = structs.replace(result("pass", runs=(one_run("pass"), one_run("fail", 2))), flaky=True)
     assert "flaky" in decision_text(decided(history(flaky)))
+
+
+def test_since_and_last_good_are_of_the_same_branch() -> None:
+    """A night of an old release between two failures of main is not the last good; a branch without a pass looks wider."""
+    elsewhere = {"commit": "01d", "branch": "release/1.4", "version": "1.4.1"}
+    results = [
+        result("fail", hours=2),
+        result("pass", hours=20, subject=elsewhere),
+        result("fail", hours=26, commit="badc0de"),
+        result("pass", hours=50, commit="900d"),
+    ]
+    item = next(one for one in decided(history(*results)).items if one.scenario)
+    assert item.first_bad is not None
+    assert item.last_good is not None
+    assert (item.first_bad.subject["commit"], item.last_good.subject["commit"]) == ("badc0de", "900d")
+    young = next(one for one in decided(history(*results[:2])).items if one.scenario)
+    assert young.last_good is not None
+    assert young.last_good.subject["commit"] == "01d"

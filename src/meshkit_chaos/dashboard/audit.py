@@ -97,8 +97,9 @@ def override_rate(entries: Sequence[LogEntry]) -> str:
         return ""
     used, opened = sum(map(_waived, decisions)), sum(map(_open, decisions))
     low, high = interval(used, len(decisions))
+    share = say_share(used / len(decisions))
     return (
-        f"{counted(len(decisions), 'decision')}: {opened} open, and in {used} of them ({say_share(used / len(decisions))}; "
+        f"{counted(len(decisions), 'decision')}: {opened} open; in {used} of the {len(decisions)} ({share}; "
         f"95 % interval {say_share(low)} to {say_share(high)}) an override was used"
     )
 

@@ -18,7 +18,6 @@ from meshkit_chaos.dashboard.older import older_link, older_text
 from meshkit_chaos.dashboard.run import run_page
 from meshkit_chaos.dashboard.scenario import Around, scenario_page
 from meshkit_chaos.dashboard.sources import DELIVERIES, Sources
-from meshkit_chaos.gate.log import verify
 from meshkit_chaos.history.logs import Logs
 from meshkit_chaos.history.model import Ask, PastRun, PastScenario
 
@@ -33,17 +32,17 @@ def scenario_text(sources: Sources, here: str, name: str, parameters: Mapping[st
     made = scenario_page(results, here=here, around=around(sources))
     more = older_link(results, room=RESULTS, here=here)
     served = sources.settings.served
-    return sources.page("scenario.html.j2", here=here, title=made.title, scenario=made, older=more, served=served)
+    values = {"scenario": made, "older": more, "room": RESULTS, "served": served, "distrust": sources.distrust()}
+    return sources.page("scenario.html.j2", here=here, title=made.title, **values)
 
 
 def around(sources: Sources) -> Around:
     """What stands beside the results of any scenario."""
-    log = sources.gate_files.log()
     return Around(
         now=sources.clock.wall_ns(),
         told=sources.told(DELIVERIES),
         overrides=sources.gate_files.overrides().entries,
-        entries=verify(log).entries if log is not None else (),
+        entries=sources.decided(),
         policy=sources.settings.policy,
         compare=sources.settings.compare,
     )

@@ -1,12 +1,14 @@
 """The pages as files that need no server: they work from a file system, from GitHub Pages and as an artifact.
 
 Writes into a folder that is new, empty or an earlier export of ours; what is not in the history any more is taken away.
-Refuses, as UsageError, a folder that holds anything else.
+Who reads a page meanwhile sees the old one or the new one, never half of it. Refuses, as UsageError, a folder that holds
+anything else, one that cannot be written, and one below which a folder is a link: nothing is written elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -15,6 +17,8 @@ from meshkit_chaos.dashboard.site import Site
 from meshkit_chaos.errors import UsageError
 
 MARK: Final = ".meshkit-chaos-dashboard"
+NEW: Final = ".meshkit-chaos-new"
+"""What is being written, until it is whole."""
 
 
 def export(
@@ -30,17 +34,51 @@ def export(
     ``progress`` is told how many are written; ``drawn``: as for ``Site.every``.
     """
     _refuse_others(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARK).write_text("made by meshkit-chaos dashboard export\n", encoding="utf-8")
-    written = {folder / MARK}
+    _make(folder, below=folder)
+    _put(folder / MARK, "made by meshkit-chaos dashboard export\n")
+    written, folders = {folder / MARK}, {folder}
     for count, (path, text) in enumerate(chain(site.every(drawn=drawn), more), start=1):
         file = folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(text.encode() if isinstance(text, str) else text)
+        if file.parent not in folders:
+            _make(file.parent, below=folder)
+            folders.add(file.parent)
+        _put(file, text)
         written.add(file)
         progress(count)
     _remove_others(folder, written)
     return len(written) - 1
+
+
+def _make(place: Path, *, below: Path) -> None:
+    for one in (place, *place.parents):
+        if one == below:
+            break
+        if one.is_symlink():
+            raise UsageError(f"{one} is a link: pages are not written elsewhere", hint="take it away, or name a new folder")
+    with _told(place):
+        place.mkdir(parents=True, exist_ok=True)
+
+
+def _put(file: Path, text: str | bytes) -> None:
+    """Beside it first: a link of that name is replaced, not followed."""
+    new = file.with_name(NEW)
+    with _told(file):
+        new.unlink(missing_ok=True)
+        try:
+            new.write_bytes(text.encode() if isinstance(text, str) else text)
+            new.replace(file)
+        except OSError:
+            new.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _told(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        hint = "name a new folder that you may write, on a disk that has room"
+        raise UsageError(f"{place} cannot be written: {error.strerror}", hint=hint) from error
 
 
 def _refuse_others(folder: Path) -> None:
@@ -51,6 +89,7 @@ def _refuse_others(folder: Path) -> None:
 
 
 def _remove_others(folder: Path, written: set[Path]) -> None:
-    for old in chain(folder.rglob("*.html"), folder.rglob("*.svg"), folder.glob("evidence/**/*.tar.gz")):
+    bundles = (file for file in folder.rglob("*.tar.gz") if folder / "evidence" in file.parents)
+    for old in [*folder.rglob("*.html"), *folder.rglob("*.svg"), *bundles]:
         if old not in written:
             old.unlink()

@@ -145,6 +145,12 @@ def _comparison(one: Comparison) -> ComparisonLine:
     )
 
 
+def _use(use: OverrideUse) -> str:
+    if use.refusal == "unprotected":
+        return "not used: this page read it from a file; `meshkit-chaos gate check` uses what is on a protected branch"
+    return f"not used: {one_line(use.sentence)}" if use.refusal else "used for this build"
+
+
 def _override(one: Override, uses: Mapping[str, OverrideUse], *, now: int) -> OverrideLine:
     use = uses.get(one.id)
     return OverrideLine(
@@ -158,5 +164,5 @@ def _override(one: Override, uses: Mapping[str, OverrideUse], *, now: int) -> Ov
         created=minute(one.created),
         expires=minute(one.expires),
         state="ended" if one.expires <= now else "not ended" if one.created <= now else "not yet",
-        use="" if use is None else "used for this build" if not use.refusal else f"not used: {one_line(use.sentence)}",
+        use=_use(use) if use is not None else "",
     )

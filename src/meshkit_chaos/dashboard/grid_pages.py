@@ -19,7 +19,6 @@ from meshkit_chaos.dashboard.grid import Grid, grid
 from meshkit_chaos.dashboard.paging import Span, befores, span
 from meshkit_chaos.dashboard.sources import COLUMNS, Sources
 from meshkit_chaos.dashboard.wording import day
-from meshkit_chaos.gate.log import verify
 
 MOST_WORDS: Final = 200
 _DIGITS: Final = len(str(paths.LAST))
@@ -65,9 +64,7 @@ def _text(sources: Sources, here: str, before: int | None, part: int, words: str
         return None
     columns = sources.nights(held, until=before)
     cells = sources.reader.cells([one.invocation for one in held])
-    log = sources.gate_files.log()
-    accepted = waived(verify(log).entries) if log is not None else frozenset()
-    made = grid(columns, cells, sources.reader.known(), here=here, waived=accepted, part=part, words=words)
+    made = grid(columns, cells, sources.reader.known(), here=here, waived=waived(sources.decided()), part=part, words=words)
     if not 0 < part <= made.parts:
         return None
     return sources.page(
@@ -80,6 +77,7 @@ def _text(sources: Sources, here: str, before: int | None, part: int, words: str
         search=paths.relative(paths.SEARCH, here=here),
         before=before,
         sought=words,
+        distrust=sources.distrust(),
         elsewhere=_elsewhere(here_span, made, here=here, before=before, words=words),
     )
 

@@ -17,7 +17,6 @@ from meshkit_chaos.dashboard.search import search_page
 from meshkit_chaos.dashboard.sources import DELIVERIES, INVOCATIONS, Sources
 from meshkit_chaos.dashboard.standing import MEANINGS, TONES, WORDS, WORST_FIRST
 from meshkit_chaos.faults import CATALOGUE
-from meshkit_chaos.gate.log import verify
 from meshkit_chaos.history.model import Ask
 from meshkit_chaos.report.gate_words import headline
 
@@ -48,6 +47,7 @@ def readiness_text(sources: Sources, here: str, parameters: Mapping[str, str]) -
         here=here,
         title="Readiness",
         readiness=sources.ready(here, by=known[here]),
+        distrust=sources.distrust(),
         views=[(paths.relative(path, here=here), key, path == here) for path, key in known.items()],
         gate=headline(decision) if decision is not None else "",
         gate_open=decision is not None and decision.open,
@@ -80,11 +80,9 @@ def gate_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str
     del parameters
     now = sources.clock.wall_ns()
     overrides = sources.gate_files.overrides()
-    log = sources.gate_files.log()
     standing = sources.standing(overrides)
     known = {one.scenario for one in sources.reader.known()}
-    chain = verify(log) if log is not None else None
-    made = gate_page(standing.decision, overrides, chain, now=now, here=here, known=known)
+    made = gate_page(standing.decision, overrides, sources.chain(), now=now, here=here, known=known)
     return sources.page("gate.html.j2", here=here, title="Gate", gate=made, deciding=not standing.current)
 
 

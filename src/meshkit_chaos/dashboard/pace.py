@@ -30,6 +30,11 @@ class Median(Struct, frozen=True, kw_only=True):
         return f"more than {at_least(self.lo)}" if self.hi is None else say_between(self.lo, self.hi)
 
     @property
+    def counted(self) -> str:
+        """With how many results it is of: of old releases few may be left among those that are looked at."""
+        return f"{self.words} ({counted(self.results, 'result')})"
+
+    @property
     def slowness(self) -> tuple[float, int]:
         return inf if self.hi is None else float(self.hi), self.lo
 
@@ -51,9 +56,9 @@ class Pace(Struct, frozen=True, kw_only=True):
     def sentence(self) -> str:
         told = [f"{self.objective}: {self.own.words}, the median of {counted(self.own.results, 'result')}"]
         if self.before is not None:
-            told.append(f"{'surely slower than ' if self.slower else ''}{self.before.release}: {self.before.words}")
+            told.append(f"{'surely slower than ' if self.slower else ''}{self.before.release}: {self.before.counted}")
         if self.best is not None and self.before is not None and self.best.release != self.before.release:
-            told.append(f"best {self.best.release}: {self.best.words}")
+            told.append(f"best {self.best.release}: {self.best.counted}")
         return "; ".join(told)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -28,7 +29,7 @@ from meshkit_chaos.errors import HistoryProblem
 from meshkit_chaos.gate.decide import decide
 from meshkit_chaos.gate.decision import Decision
 from meshkit_chaos.gate.evidence import gather
-from meshkit_chaos.gate.log import verify
+from meshkit_chaos.gate.log import Chain, LogEntry, verify
 from meshkit_chaos.gate.overrides import Overrides
 from meshkit_chaos.gate.policy import Policy
 from meshkit_chaos.gate.subject import Subject
@@ -165,11 +166,29 @@ class Sources:
             required=required_modules(policy) if policy is not None else (),
         )
 
+    def decided(self) -> tuple[LogEntry, ...]:
+        """What the gate's log holds; nothing where it was changed: then no line of it proves anything."""
+        chain = self.chain()
+        return chain.entries if chain is not None and not chain.problems else ()
+
+    def distrust(self) -> str:
+        """That the gate's log was changed, in words; empty where it was not, or where there is none."""
+        chain = self.chain()
+        changed = chain is not None and chain.problems
+        return (
+            "The gate's log was changed: nothing in it counts, and the page of the gate tells what is wrong." if changed else ""
+        )
+
+    def chain(self) -> Chain | None:
+        """The gate's log as it was read and verified; None where there is none."""
+        log = self.gate_files.log()
+        return _verified(log) if log is not None else None
+
     def waivers(self) -> Waivers:
         """What people accepted although it did not pass, as far as it holds now."""
-        overrides, log = self.gate_files.overrides(), self.gate_files.log()
+        overrides = self.gate_files.overrides()
         decision = self.decision(overrides) if overrides.entries else None
-        return waivers(verify(log) if log is not None else None, decision, overrides, now=self.clock.wall_ns())
+        return waivers(self.chain(), decision, overrides, now=self.clock.wall_ns())
 
     def decision(self, overrides: Overrides | None = None) -> Decision | None:
         """What the gate says of the newest build, if a policy and a build are known, and if it has decided by now."""
@@ -194,3 +213,9 @@ class Sources:
             return None
         evidence = gather(self.reader, policy, subject, now=now)
         return decide(policy, evidence, subject=subject, now=now, overrides=overrides)
+
+
+@lru_cache(maxsize=1)
+def _verified(log: bytes) -> Chain:
+    """Several questions of one page are about the same log."""
+    return verify(log)

@@ -41,7 +41,7 @@ MEANINGS: Final[dict[Standing, str]] = {
     "missing": "no result that counts",
     "stale": "passed, but too long ago to speak for what is built now",
     "waived": "did not pass, and the gate accepted that for this build, until a day",
-    "pass": "passed lately, with evidence",
+    "pass": "passed, with evidence; in the newest release also lately",
 }
 TONES: Final[dict[Standing, VerdictName]] = {
     "regressed": "fail",

@@ -91,7 +91,8 @@ class Comparison(Struct, frozen=True, kw_only=True):
 class Item(Struct, frozen=True, kw_only=True):
     """One thing that the policy asks for. ``scenario`` empty: it is about the requirement; that empty, too: about the policy.
 
-    ``first_bad`` and ``last_good`` are of the scenario in its class, whatever the subject was. ``remedy``: what would open it.
+    ``first_bad`` and ``last_good`` are of the scenario in its class, on the branch of the newest result, if it passed there.
+    ``remedy``: what would open it.
     """
 
     requirement: str

@@ -313,14 +313,22 @@ def _with(item: Item, **changes: object) -> Item:
 
 
 def sightings(about: Case, code: Code) -> tuple[Sighting | None, Sighting | None]:
-    """The first bad result of the present streak, and the good one before it; of the scenario in its class, any subject.
+    """The first bad result of the present streak, and the good one before it; of the scenario in its class.
 
-    Of a failure that a later success followed, the streak that it ended; of a comparison neither, as every run passed.
+    Looked for on the branch of the newest result, and if it never passed there, on any: what an old release does in between
+    neither ends a streak nor is what lies before it. Of a failure that a later success followed, the streak that it ended; of
+    a comparison neither, as every run passed.
     """
     if code == "regression":
         return None, None
+    branch = about.newest.subject.get("branch") if about.newest is not None else None
+    own = _turn(about, code, [one for one in about.trail if one.subject.get("branch") == branch])
+    return own if own[1] is not None else _turn(about, code, about.trail)
+
+
+def _turn(about: Case, code: Code, trail: Iterable[PastScenario]) -> tuple[Sighting | None, Sighting | None]:
     first_bad = None
-    for result in about.trail:
+    for result in trail:
         if not _simply_good(about, result):
             first_bad = _sighting(result)
         elif first_bad is not None or code != "failed":
