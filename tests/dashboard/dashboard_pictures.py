@@ -17,9 +17,9 @@ from typing import Final
 from browser import chromium, watched
 
 PICTURES: Final[Mapping[str, tuple[str, int, int, str, float]]] = {
-    "readiness": ("index.html", 1180, 620, "light", 1),
+    "readiness": ("index.html", 1180, 740, "light", 1),
     "grid": ("grid.html", 1180, 480, "light", 1),
-    "scenario": ("scenario/rebalanced-after-restart.html", 1180, 620, "light", 1),
+    "scenario": ("scenario/rebalanced-after-restart.html", 1180, 720, "light", 1),
     "phone": ("grid.html", 390, 700, "dark", 1.5),
 }
 """By name: the page, its width and height, the colours, and how many dots make a pixel."""

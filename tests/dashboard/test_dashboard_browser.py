@@ -25,6 +25,9 @@ PAGES = (
     paths.run(MADE_RUN),
 )
 
+ABSENT = {("file", paths.LIVE), ("server", paths.BY_VERSION), ("file", paths.BY_VERSION)}
+"""Files follow no run in progress, and readiness is by version already."""
+
 
 def path_of(page: str, world: BrowserWorld) -> str:
     """``run`` and ``invocation`` stand for the newest one with evidence."""
@@ -44,11 +47,12 @@ def test_every_page_is_whole_in_a_browser(
     mode: str, page: str, world: BrowserWorld, browser: Any, homes: dict[str, str], axe: str
 ) -> None:
     """No complaint, nothing asked elsewhere, no sideways scrolling of the page, and nothing that axe-core finds."""
-    if page == paths.LIVE and mode == "file":
-        assert world.site(served=False).page(page) is None
+    path = path_of(page, world)
+    if world.site(served=mode == "server").page(path) is None:
+        assert (mode, page) in ABSENT
         return
     with watched(browser, homes[mode], size=LAPTOP) as one:
-        shown = one.go(path_of(page, world))
+        shown = one.go(path)
         assert shown.locator("main").inner_text().strip()
         for scheme, axe_at in (("light", PHONE), ("dark", LAPTOP)):
             shown.emulate_media(color_scheme=scheme)

@@ -142,7 +142,10 @@ def test_logs_that_we_did_not_write_are_refused(case: str) -> None:
         unpack_logs(logs_name(BUNDLE), gzip.compress(HOSTILE[case]))
 
 
-@pytest.mark.parametrize("about", [b"", b"{}", b'{"version":1,"files":[]}', b'{"version":2,"files":[]}'])
+@pytest.mark.parametrize(
+    "about",
+    [b"", b"\xff", b'{"version":1,"files":[{"name":"\xff"}]}', b"{}", b'{"version":1,"files":[]}', b'{"version":2,"files":[]}'],
+)
 def test_logs_that_do_not_hold_what_they_say_are_refused(about: bytes) -> None:
     """Every file is told of, with its size."""
     tar = tar_of(("about.json", about, lambda _: None), (f"{RUN}/logs/a/a.log", b"x", lambda _: None))

@@ -25,7 +25,7 @@ Shown = VerdictName | Literal["missing", "gap", "none"]
 """A verdict; ``missing``: announced, and no result; ``gap``: the night did not run; ``none``: it was not part of that night."""
 
 
-class GridCell(Struct, frozen=True, kw_only=True):
+class GridCell(Struct, frozen=True, kw_only=True, gc=False):
     """``time``: as short as a cell allows; ``words``: everything, for those who hear it or point at it."""
 
     shown: Shown

@@ -123,7 +123,7 @@ def _told(name: str, data: bytes) -> Iterator[tuple[str, _Told]]:
             continue
         try:
             one = decode(line, _Line).event
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeError):
             continue  # the record's reader tells of damage
         yield f"{name.removesuffix(f'/{JOURNAL}')}/logs/{one.path.removeprefix('logs/')}", one
 
@@ -164,7 +164,7 @@ def unpack_logs(name: str, data: bytes) -> Logs:
         raise HistoryProblem(f"{name} holds more than its files: it was not written by this program", hint=_HINT)
     try:
         about = decode(files.pop(_ABOUT, b""), About)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeError) as error:
         raise HistoryProblem(f"{name} does not say what it holds: {error}", hint=_HINT) from error
     if about.version != 1 or {one.name: one.kept for one in about.files if not one.why} != {
         inside: len(kept) for inside, kept in files.items()

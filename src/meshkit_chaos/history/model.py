@@ -1,7 +1,8 @@
 """What history knows of earlier runs, as frozen values, and the questions that may be asked of it.
 
 Values only: the gate, the dashboard and the messages read these and no table. Instants are wall-clock nanoseconds since the
-epoch, durations nanoseconds.
+epoch, durations nanoseconds. What holds only texts and numbers is not looked at by the garbage collector (``gc=False``): a
+server keeps ten thousands of them, and each look would be a pause.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from meshkit_chaos.journal.binaries import BinaryFacts
 from meshkit_chaos.judge.verdict import EnvironmentName, OutcomeName, VerdictName
 
 
-class PastObjective(Struct, frozen=True, kw_only=True):
+class PastObjective(Struct, frozen=True, kw_only=True, gc=False):
     """One objective of one run. ``verdict`` counts the run's broken assumptions, outcome and environment in.
 
     ``lo``, ``hi``: the time as an interval; ``hi`` None with ``lo`` given: right-censored, "more than lo"; ``lo`` None: no time
@@ -114,7 +115,7 @@ class Outline(Struct, frozen=True, kw_only=True):
     counts: bool
 
 
-class Cell(Struct, frozen=True, kw_only=True):
+class Cell(Struct, frozen=True, kw_only=True, gc=False):
     """One result as a table of many shows it. ``counts``: no run of it was marked invalid by people.
 
     ``lo``, ``hi``, ``limit``: of the objective ``slowest``: among the judged ones with the result's own verdict in runs with
