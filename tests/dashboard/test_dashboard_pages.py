@@ -376,3 +376,12 @@ def test_an_export_writes_through_no_link(tmp_path: Path) -> None:
     (out / "evidence").symlink_to(elsewhere)
     export(made, out, progress=lambda count: None)
     assert (elsewhere / "kept.tar.gz").read_bytes() == b"theirs"
+
+
+def test_nothing_is_ready_while_the_gate_is_closed() -> None:
+    """All that was tested passed, but a night that was due did not come: no green sign stands over a closed gate."""
+    shown = site(history(result("pass", hours=20, modules=("m",))), nightly=True).page(paths.READINESS) or ""
+    assert "BLOCKED" in text_of(shown)
+    heading = shown.partition("<h1>")[2].partition("</h1>")[0]
+    assert "sign-pass" not in heading
+    assert "Nothing that was tested holds 1.4.2 back, but the gate is closed." in text_of(shown)

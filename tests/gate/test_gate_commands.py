@@ -255,3 +255,11 @@ def test_instants_are_told_alike() -> None:
     told = check().out
     assert re.search(r"the newest result is of commit=c0, branch=main, from \d{4}-\d\d-\d\d \d\d:\d\dZ\n", told)
     assert check("--format", "markdown").out.endswith("\nLog head: this decision was not logged\n")
+
+
+def test_a_policy_that_cannot_be_looked_for_is_the_operators() -> None:
+    """A path below a file, or one that no file system takes, is told as such and is no defect of ours."""
+    for place in ("chaos-gate.yaml/below", "x" * 5000):
+        ended = command("gate", "check", "--policy", place, "--subject", "commit=c0ffee")
+        assert ended.code == 4
+        assert "internal error" not in ended.err

@@ -156,7 +156,8 @@ def _sentence(
     bad += [f"{counted(untested, 'module')} without a scenario"] if untested else []
     if bad:
         return f"{held[0].name} is not ready: {', '.join(bad)}{accepted}."
-    return f"{held[0].name} is ready, as far as {counted(len(rows), 'module')} were tested{accepted}."
+    were = "was" if len(rows) == 1 else "were"
+    return f"{held[0].name} is ready, as far as {counted(len(rows), 'module')} {were} tested{accepted}."
 
 
 def _cell(ones: Sequence[ScenarioStanding]) -> ReadinessCell:
