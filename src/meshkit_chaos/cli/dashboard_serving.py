@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 from pathlib import Path
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from meshkit_chaos.dashboard.serve import Served
     from meshkit_chaos.history.index import History
 
+GARBAGE: Final = (100_000, 50, 100)
+"""When the interpreter looks for cycles. Thousands of remembered results are no garbage, and with its usual numbers it looks
+through all of them in the middle of a page: 200 ms where the page takes 30."""
 SETTINGS: Final[dict[str, Any]] = {
     "log_level": "warning",
     "access_log": False,
@@ -42,6 +46,7 @@ def serve(*, history: str, artifacts: str | None, host: str, port: int, **option
             f"serving needs {error.name}, which is not installed",
             hint="pip install 'meshkit-chaos[dashboard]', or use `meshkit-chaos dashboard export`, which needs nothing more",
         ) from error
+    gc.set_threshold(*GARBAGE)
     with open_history(history, artifacts=artifacts) as opened:
         opened.database.only_read()
         served = served_parts(opened, host=host, **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
 from msgspec import Struct, structs
@@ -19,8 +20,10 @@ from meshkit_chaos.report.view import RunView
 Whole = tuple[PastInvocation, tuple[PastScenario, ...]]
 Single = tuple[PastScenario, PastRun]
 
-MOST_ROWS: Final = 500
-"""Of a page. More is no page that anybody reads."""
+ROWS_BYTES: Final = 225_000
+"""Of the lines of a page, which is to be smaller than 300 kB."""
+_ROW_BYTES: Final = 590
+"""Of a line with names of no length."""
 
 
 class SideView(Struct, frozen=True, kw_only=True):
@@ -115,13 +118,19 @@ def only_changed(contrast: Contrast) -> Contrast:
 
 def shortened(contrasts: Sequence[Contrast]) -> tuple[Contrast, ...]:
     """With so few lines that they are one page, those that differ first; how many that are is said."""
-    room = MOST_ROWS // max(1, len(contrasts))
-    return tuple(one if len(one.rows) <= room else _cut(one, room) for one in contrasts)
+    room = ROWS_BYTES // max(1, len(contrasts))
+    return tuple(_cut(one, room) for one in contrasts)
 
 
 def _cut(contrast: Contrast, room: int) -> Contrast:
-    rows = tuple(sorted(contrast.rows, key=lambda row: not row.changed))[:room]
-    return structs.replace(contrast, rows=rows, sentence=f"{contrast.sentence}; {room} are shown, those that differ first")
+    rows = sorted(contrast.rows, key=lambda row: not row.changed)
+    weights = accumulate(_ROW_BYTES + 6 * len(row.scenario) + len(row.href) + 6 * len(row.objective) for row in rows)
+    shown = sum(weight <= room for weight in weights)
+    if shown == len(rows):
+        return contrast
+    return structs.replace(
+        contrast, rows=tuple(rows[:shown]), sentence=f"{contrast.sentence}; {shown} are shown, those that differ first"
+    )
 
 
 def _of_run(one: Compared, before: Single, after: Single) -> Compared:

@@ -22,8 +22,8 @@ class Remembered(OverviewReader):
     def __init__(self, reader: OverviewReader, state: Callable[[], Hashable]) -> None:
         self._reader = reader
         self.state = state
-        self._known, self._newest, self._cells, self._results, self._built, self._instants = (
-            Kept(state, most=most) for most in (1, 64, 6, 6, 2, 1)
+        self._known, self._newest, self._cells, self._results, self._built, self._instants, self._invocations = (
+            Kept(state, most=most) for most in (1, 64, 6, 6, 2, 1, 4)
         )
 
     def known(self) -> tuple[PastScenario, ...]:
@@ -59,7 +59,11 @@ class Remembered(OverviewReader):
         return self._reader.invocations(since=since, before=before)
 
     def invocation(self, name: str) -> tuple[PastInvocation, tuple[PastScenario, ...]] | None:
-        return self._reader.invocation(name)
+        """The page that compares asks for the newest ones again and again."""
+        found: tuple[PastInvocation, tuple[PastScenario, ...]] | None = self._invocations.answer(
+            name, lambda: self._reader.invocation(name)
+        )
+        return found
 
     def invocation_of_run(self, run: str) -> str | None:
         return self._reader.invocation_of_run(run)
