@@ -50,11 +50,15 @@ def best_of(several: Sequence[Of]) -> Of | None:
     return min(tried, key=lambda one: _failed(one.decided) / len(one.decided), default=None)
 
 
-def releases_compared(title: str, before: Of, after: Of, *, here: str) -> Contrast:
-    """Every scenario that either has a result of, those that differ first."""
+def releases_compared(title: str, before: Of, after: Of, *, here: str, chosen_of: int = 1) -> Contrast:
+    """Every scenario that either has a result of, those that differ first.
+
+    ``chosen_of``: ``before`` was chosen of so many by how it looks. The luckiest of several that are alike differs from any
+    other more often than each of them does.
+    """
     old, new = before.by_scenario(), after.by_scenario()
     names = sorted({*old, *new})
-    level = ERROR / max(1, len(names) * _KINDS * _DIRECTIONS)
+    level = ERROR / max(1, len(names) * _KINDS * _DIRECTIONS * chosen_of)
     rows = [_row(name, old.get(name, ()), new.get(name, ()), level=level, here=here) for name in names]
     changed = sum(row.changed for row in rows)
     return Contrast(

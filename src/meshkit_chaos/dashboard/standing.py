@@ -18,6 +18,7 @@ from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.changes import FALSE_ALARMS
 from meshkit_chaos.dashboard.pace import Pace, pace
 from meshkit_chaos.dashboard.releases import Release
+from meshkit_chaos.dashboard.suspects import compare_link
 from meshkit_chaos.dashboard.waivers import NO_WAIVERS, Waiver, Waivers
 from meshkit_chaos.dashboard.wording import day, short_build, told_time
 from meshkit_chaos.history.model import Cell, PastInvocation, PastScenario
@@ -229,8 +230,7 @@ class Looker:
 
     def _link(self, bad: Cell | None, good: Cell | None) -> str:
         first, last = (self._commit(cell) if cell is not None else "" for cell in (bad, good))
-        usable = self._compare.startswith(("https://", "http://")) and first.isalnum() and last.isalnum()
-        return self._compare.replace("{last}", last).replace("{first}", first) if usable else ""
+        return compare_link(self._compare, last, first)
 
 
 def _since(told: Cell, line: Sequence[Cell]) -> tuple[Cell, Cell | None, int]:
