@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -68,6 +69,14 @@ def test_decisions_are_counted_by_month() -> None:
     ]
     assert made.months[0].share == "33.3 % (0.84 % to 90.6 %)"
     assert "4 decisions: 3 open; in 1 of the 4 (25 %; 95 % interval 0.631 % to 80.6 %)" in made.rate
+
+
+def test_an_override_in_a_blocked_decision_opened_nothing() -> None:
+    """The bar of a month shows as opened by overrides only what was open."""
+    blocked = {**WAIVED, "open": False}
+    (month,) = audit(verify(log_of((NOW - DAY, blocked), (NOW, PASSED)))).months
+    assert (month.opened, month.waived) == (1, 1)
+    assert "invalid" not in re.sub(r'width="0[.0]*%"[^>]*', "", str(month.drawing))
 
 
 def test_each_decision_opens_to_its_findings() -> None:

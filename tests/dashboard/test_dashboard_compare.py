@@ -157,6 +157,14 @@ def test_equal_releases_seldom_differ() -> None:
     assert wrong <= 3
 
 
+def test_the_luckiest_of_several_is_not_a_release_that_the_newest_is_worse_than() -> None:
+    """Of so many alike, one that never failed is no wonder: what is sure of one pair is not sure of the best of many."""
+    lucky = of("a", *(night(number, "a", 1) for number in range(12)))
+    newest = of("b", *(night(20 + number, "b", 1, "fail" if number < 8 else "pass") for number in range(12)))
+    assert "1 of 1" in releases_compared("t", lucky, newest, here="x").sentence
+    assert "0 of 1" in releases_compared("t", lucky, newest, here="x", chosen_of=4).sentence
+
+
 def test_a_scenario_of_one_release_only_is_told() -> None:
     """It is no equal, and no pass of the other side."""
     made = releases_compared("t", of("a", night(1, "a", 1)), of("b", night(2, "b", 1, scenario="new")), here="x")

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from gate_worlds import NOW, one_run, result
+from gate_worlds import NOW, history, one_run, policy, result
+from msgspec import structs
 
+from meshkit_chaos.clock import ManualClock
+from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.coverage import Coverage, coverage
+from meshkit_chaos.dashboard.site import Site
+from meshkit_chaos.dashboard.sources import Settings, Sources
 from meshkit_chaos.history.model import PastScenario
 from meshkit_chaos.judge.verdict import VerdictName
 from meshkit_chaos.slo import Duration
@@ -59,3 +64,27 @@ def test_nothing_is_covered_by_nothing() -> None:
     """No scenario: no row, and no combination that could look good."""
     found = made()
     assert (found.rows, found.exercised, found.cells) == ((), 0, 0)
+
+
+def of_class(name: str) -> PastScenario:
+    one = proved()
+    runs = tuple(structs.replace(run, environment_class=name) for run in one.runs)
+    return structs.replace(one, environment_class=name, runs=runs)
+
+
+@pytest.mark.parametrize("wanted", ["production-like", "prod*"])
+def test_what_the_gate_takes_for_no_proof_looks_like_none(wanted: str) -> None:
+    """Where the policy wants modules exercised in a class of environments, a run on a laptop exercises none of them."""
+    laptop, alike = of_class("laptop"), of_class("production-like")
+    rules = structs.replace(policy(), environment_class=wanted, exercised_within={"leadership": Duration.parse("7d")})
+
+    def page(one: PastScenario) -> str:
+        settings = Settings(project="mesh", policy=rules)
+        made_of = Sources(reader=history(one), settings=settings, clock=ManualClock(wall_ns=NOW))
+        return Site(made_of).page(paths.COVERAGE) or ""
+
+    assert f"in an environment of class {wanted}" in page(laptop)
+    assert 'href="scenario/leadership-kill.html"' in page(alike)
+    found = page(laptop)
+    assert "0 of " in found
+    assert 'href="scenario/leadership-kill.html"' not in found

@@ -140,30 +140,45 @@ def test_a_newer_night_that_left_nothing_hides_an_older_pass() -> None:
 
 
 def test_a_release_is_compared_with_the_last_and_the_best() -> None:
-    """Medians are intervals; surely slower is only what lies apart."""
+    """Medians are intervals; surely slower is only what lies apart and was seen often enough."""
     times = {"1.2": (2.3, 2.7), "1.1": (1.1, 1.3), "1.0": (0.9, 1.0)}
-    results = [
-        result("pass", hours=2 + 30 * index, subject=of(version, version), runs=(one_run("pass", time=_ns(*time)),))
-        for index, (version, time) in enumerate(times.items())
-    ]
-    found = only(told(results)).pace
+    found = only(told(_timed(times, each=6))).pace
     assert found is not None
     assert found.slower
     assert found.sentence == (
-        "converge-one-leader: 2.3–2.7 s, the median of 1 result; surely slower than 1.1: 1.1–1.3 s (1 result); "
-        "best 1.0: 0.9–1 s (1 result)"
+        "converge-one-leader: 2.3–2.7 s, the median of 6 results; surely slower than 1.1: 1.1–1.3 s (6 results); "
+        "best 1.0: 0.9–1 s (6 results)"
     )
-    alike = [result("pass", hours=2, subject=of("1.2", "a"), runs=(one_run("pass", time=_ns(1.2, 2.0)),)), *results[1:]]
-    other = only(told(alike)).pace
+    other = only(told(_timed({**times, "1.2": (1.2, 2.0)}, each=6))).pace
     assert other is not None
     assert not other.slower
+
+
+@pytest.mark.parametrize("each", [1, 2, 3])
+def test_few_results_never_make_a_release_slower(each: int) -> None:
+    """One slow night against one quick one is what chance alone shows every other time."""
+    made = told(_timed({"1.2": (2.3, 2.7), "1.1": (1.1, 1.3)}, each=each))
+    found = only(made).pace
+    assert found is not None
+    assert not found.slower
+    assert "surely" not in found.sentence
+    assert made.rows[0].cells[0].slower == 0
+
+
+def _timed(times: dict[str, tuple[float, float]], *, each: int) -> list[PastScenario]:
+    """So many passes of each release, newest release first."""
+    return [
+        result("pass", hours=2 + index * 30 + number, subject=of(version, version), runs=(one_run("pass", time=_ns(*time)),))
+        for index, (version, time) in enumerate(times.items())
+        for number in range(each)
+    ]
 
 
 def test_a_time_without_an_end_is_never_what_another_is_slower_than() -> None:
     """A release before whose median is censored shows nothing to be faster."""
     ones = [cell_of(result("pass", runs=(one_run("pass", time=time),))) for time in ((5, 6), (4, None))]
     held = releases([invocation([result("pass", subject=of(name, name))]) for name in ("b", "a")], key="version")
-    found = pace([[ones[0]], [ones[1]]], held, 0)
+    found = pace([[ones[0]], [ones[1]]], held, 0, level=1)
     assert found is not None
     assert found.before is not None
     assert found.before.words.startswith("more than")

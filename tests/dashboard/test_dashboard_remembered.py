@@ -79,6 +79,16 @@ def test_a_question_is_asked_once_while_nothing_changes(tmp_path: Path) -> None:
         assert held.database.state() not in words
 
 
+def test_a_change_is_seen_though_the_connection_that_looked_was_lost(tmp_path: Path) -> None:
+    """A new connection of SQLite counts from the beginning, so its count alone could be a word that was said before."""
+    with opened(tmp_path / "history") as held:
+        before = held.database.state()
+        held.database._look_away()  # as after an error of the database
+        with sqlite3.connect(tmp_path / "history" / "index.sqlite") as other:
+            other.execute("INSERT INTO pruned VALUES ('I', 1)")
+        assert held.database.state() != before
+
+
 def test_only_a_few_answers_are_kept_and_those_of_an_older_state_never() -> None:
     """The one that nobody wanted for longest goes; another state empties all."""
     made: list[str] = []
@@ -172,3 +182,36 @@ def test_what_broke_while_deciding_is_told_and_tried_again() -> None:
     with pytest.raises(OSError, match="gone"):
         beside.standing("", breaks)
     assert beside.standing("", lambda: DECISION).decision is DECISION
+
+
+def test_a_decision_that_nobody_asked_for_all_night_does_not_speak_for_now() -> None:
+    """Until there is a new one it is only what was said before: meanwhile its evidence may have grown too old."""
+    clock, blocked = ManualClock(), threading.Event()
+    beside = Beside(lambda: "", clock, patience_s=0.05)
+    while not beside.standing("", lambda: DECISION).current:
+        pass
+    clock.advance_to(10 * 3600 * 10**9)
+
+    def waits() -> Decision:
+        blocked.wait(PATIENT)
+        return DECISION
+
+    told = beside.standing("", waits)
+    assert (told.decision, told.current) == (DECISION, False)
+    blocked.set()
+
+
+def test_what_broke_when_nobody_waited_any_more_is_told_to_the_next_one() -> None:
+    """Else a page would say for ever that the gate is deciding."""
+    clock, may = ManualClock(), threading.Event()
+    beside = Beside(lambda: "", clock, patience_s=0.01)
+
+    def breaks() -> Decision:
+        assert may.wait(PATIENT)
+        clock.advance_to(clock.monotonic_ns() + 10**9)
+        raise OSError("gone")
+
+    assert not beside.standing("", breaks).current
+    may.set()
+    with pytest.raises(OSError, match="gone"):
+        any(beside.standing("", breaks).current for _ in range(1000))

@@ -122,3 +122,11 @@ def test_lines_are_found_by_level_and_words(page: Any) -> None:
     page.locator("[name=words]").fill("line-50-")
     assert page.locator("[data-logs-count]").text_content() == "1 of 90 lines"
     page.locator("[name=words]").fill("")
+
+
+def test_a_link_that_cannot_be_read_shows_the_whole_run(page: Any) -> None:
+    """A broken escape behind the # of an address is no event, and stops nothing else."""
+    page.evaluate("location.hash = '#%'")
+    page.reload()
+    start, end = stretch(page)
+    assert start < end

@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from history_builder import opened
 from scripted_channel import Scripted, ScriptedSender, Service, World, action
 
 from meshkit_chaos.clock import SystemClock
+from meshkit_chaos.dashboard.deliveries import deliveries
 from meshkit_chaos.deliver.action import Action, Outcome, Told
 from meshkit_chaos.deliver.backoff import Patience
 from meshkit_chaos.deliver.outbox import Outbox, enqueue
 from meshkit_chaos.deliver.worker import Going, Heard, flush, worker_name
 from meshkit_chaos.errors import HistoryProblem
 from meshkit_chaos.history.index import History
+from meshkit_chaos.history.tables import outbox as outbox_table
 from meshkit_chaos.slo import Duration
 
 QUICK = Going(patience=Patience(first=Duration.parse("20ms"), most=Duration.parse("40ms")), chance=lambda: 1.0)
@@ -27,6 +30,22 @@ def put(history: History, *actions: Action) -> Outbox:
     with history.database.writing() as connection:
         enqueue(connection, actions)
     return Outbox(history.database)
+
+
+def test_what_needs_somebody_does_not_sink_below_newer_messages(tmp_path: Path) -> None:
+    """Of many messages the newest are told, and an older one that died; one that a person gave up may sink."""
+    with opened(tmp_path / "h") as history:
+        outbox = put(
+            history, action("died"), action("dropped", thread="u"), *(action(f"n{one}", thread=f"{one}") for one in range(5))
+        )
+        outbox.resolve("dropped", "drop", by="ann")
+        with history.database.writing() as connection:
+            connection.execute(sa.update(outbox_table).values(state="dead").where(outbox_table.c.key == "died"))
+            connection.execute(sa.update(outbox_table).values(state="delivered").where(outbox_table.c.key.like("n%")))
+        told = outbox.newest(3)
+        assert [one.action.key for one in told[:3]] == ["n4", "n3", "n2"]
+        assert [(one.action.key, one.state) for one in told[3:]] == [("died", "dead")]
+        assert deliveries(told).tone == "fail"
 
 
 class Waiting(ScriptedSender):

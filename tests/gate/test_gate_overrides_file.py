@@ -53,3 +53,14 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     """Whoever names a file where none can be gets a sentence with the name in it, and no traceback."""
     with pytest.raises(ChaosError, match="cannot be written"):
         append(tmp_path / "nowhere" / "chaos-overrides.yaml", entry(0))
+
+
+def test_a_file_that_is_no_utf_8_is_left_as_it_is(tmp_path: Path) -> None:
+    """Nobody's reason is rewritten because a byte of it could not be read; it is told where the byte is."""
+    file = tmp_path / "chaos-overrides.yaml"
+    append(file, entry(0))
+    before = file.read_bytes().replace(b"slower lease", b"na\xefve lease")
+    file.write_bytes(before)
+    with pytest.raises(ChaosError, match=r"is not UTF-8 text: byte [0-9]+ is 0xef"):
+        append(file, entry(1))
+    assert file.read_bytes() == before

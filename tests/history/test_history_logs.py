@@ -7,12 +7,14 @@ import gzip
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from history_builder import JOURNAL, SECOND, START, evidence_of, opened, variant, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_builder import RUN, logged, with_logs
 from test_history_bundles import HOSTILE, tar_of
 
+from meshkit_chaos.cli.history_travel import export_command
 from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.errors import HistoryProblem
 from meshkit_chaos.history import logs as kept_logs
@@ -82,6 +84,14 @@ def test_of_long_logs_the_end_is_kept(tmp_path: Path, monkeypatch: pytest.Monkey
     assert found.data[f"{RUN}/logs/a/a.log"] == b"line 0997\nline 0998\nline 0999\n"
 
 
+def test_a_line_of_the_journal_that_is_no_text_tells_of_no_log(tmp_path: Path) -> None:
+    """The reader of the record tells of the damage; the logs of which the others tell are kept."""
+    out = logged(tmp_path, TWO_LOGS)
+    evidence = {**collect(out)}
+    evidence[JOURNAL] = evidence[JOURNAL].replace(b'"member":"node-2"', b'"member":"node-\xe6"')
+    assert [one.member for one in collect_logs(out, evidence).files] == ["node-1"]
+
+
 def test_a_run_that_leaked_a_secret_keeps_no_logs(tmp_path: Path) -> None:
     """Where a secret was found in the record, nothing that members said is copied, and why is told."""
     found = collected(logged(tmp_path, TWO_LOGS, leaked="logs/node-1/node-1.log"))
@@ -144,7 +154,15 @@ def test_logs_that_we_did_not_write_are_refused(case: str) -> None:
 
 @pytest.mark.parametrize(
     "about",
-    [b"", b"\xff", b'{"version":1,"files":[{"name":"\xff"}]}', b"{}", b'{"version":1,"files":[]}', b'{"version":2,"files":[]}'],
+    [
+        b"",
+        b"\xff",
+        b"{}",
+        b'{"version":1,"files":[]}',
+        b'{"version":2,"files":[]}',
+        b'{"version":1,"files":[{"name":"\xe6"}]}',
+        pytest.param(b'{"version":1,"files":[{"x":' + b"[" * 9999 + b"]" * 9999 + b"}]}", id="deep"),
+    ],
 )
 def test_logs_that_do_not_hold_what_they_say_are_refused(about: bytes) -> None:
     """Every file is told of, with its size."""
@@ -231,6 +249,33 @@ def test_logs_of_what_was_thrown_away_go_with_it(tmp_path: Path) -> None:
         carry_out(history, [fate for fate in plan_prune(history, rules) if not fate.kept])
         (bundle,) = history.bundles().values()
         assert [name for name in history.store.names() if name.startswith("logs/")] == [logs_name(bundle)]
+
+
+def test_logs_that_went_with_their_evidence_are_not_counted_again(tmp_path: Path) -> None:
+    """One prune may forget an invocation and mean to forget its logs: whoever comes second finds nothing to do."""
+    rules = Rules(keep=Duration(DAY), keep_failing=Duration(DAY), keep_last=0)
+    with opened(tmp_path / "history", clock=ManualClock(wall_ns=START + 90 * DAY)) as history:
+        history.add(logged(tmp_path / "old", TWO_LOGS))
+        history.add(written(variant(evidence_of(), 80 * 86_400), tmp_path / "new"))
+        old = old_logs(history, Duration(DAY))
+        carry_out(history, [fate for fate in plan_prune(history, rules) if not fate.kept])
+        assert len(old) == 1
+        assert forget_logs(history, old) == 0
+
+
+def test_altered_logs_keep_nobody_from_the_evidence(tmp_path: Path) -> None:
+    """An export of a history leaves them out and says so; every invocation is there."""
+    place = tmp_path / "history"
+    with opened(place) as history:
+        history.add(logged(tmp_path / "out", TWO_LOGS))
+        (bundle,) = history.bundles().values()
+    (place / "artifacts" / logs_name(bundle)).write_bytes(b"altered")
+    told = CliRunner().invoke(export_command, [str(tmp_path / "results"), "--history", str(place)], standalone_mode=False)
+    assert told.exception is None, told.output
+    assert "its logs are left out" in told.stderr
+    (results,) = (tmp_path / "results").iterdir()
+    assert (results / JOURNAL).is_file()
+    assert not (results / RUN / "logs").exists()
 
 
 def test_taken_in_again_its_logs_are_there_again(tmp_path: Path) -> None:

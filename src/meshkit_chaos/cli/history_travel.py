@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,12 +13,15 @@ from meshkit_chaos.cli.app import say
 from meshkit_chaos.cli.histories import derived_documents, open_history, placed
 from meshkit_chaos.cli.history import PROBLEMS
 from meshkit_chaos.cli.options import FORMAT, duration, json_text
-from meshkit_chaos.errors import UsageError
+from meshkit_chaos.errors import HistoryProblem, UsageError
 from meshkit_chaos.history.bundles import spread, unpack
 from meshkit_chaos.history.index import no_documents
 from meshkit_chaos.history.logs import read_logs
 from meshkit_chaos.history.travel import Moved, pull, push
 from meshkit_chaos.judge.phrases import counted
+
+if TYPE_CHECKING:
+    from meshkit_chaos.history.index import History
 
 _REMOTE = click.argument("remote", metavar="REMOTE")
 
@@ -70,6 +75,16 @@ def _tell(moved: Moved, what: str, form: str) -> int:
     return PROBLEMS if moved.refused else 0
 
 
+def _logs(history: History, invocation: str) -> Mapping[str, bytes]:
+    """Their want is no problem, and altered ones are none of the evidence's."""
+    try:
+        logs = read_logs(history.database, history.store, invocation)
+    except HistoryProblem as problem:
+        say(f"{invocation}: its logs are left out: {problem.message}")
+        return {}
+    return logs.data if logs is not None else {}
+
+
 @click.command("export", epilog="Example: meshkit-chaos history export old-results 01KDVDNA006AZDBMR4JV1NWV0A")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.argument("names", metavar="[INVOCATION]...", nargs=-1)
@@ -86,8 +101,7 @@ def export_command(folder: Path, names: tuple[str, ...], history: str, artifacts
             raise UsageError(f"{folder / taken[0]} is there already", hint="name another folder: results are never mixed")
         for name in chosen:
             spread(unpack(bundles[name], opened.store.read(bundles[name])), folder / name)
-            logs = read_logs(opened.database, opened.store, name)
-            spread(logs.data if logs is not None else {}, folder / name)
+            spread(_logs(opened, name), folder / name)
             for row in opened.documents(name):
                 of = row["digest"]
                 write_derived(folder / name / row["name"], opened.store.read(f"sha256/{of[:2]}/{of[2:]}"))

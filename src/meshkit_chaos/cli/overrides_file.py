@@ -52,7 +52,7 @@ def _alone(folder: Path) -> Iterator[int]:
 def _with(file: Path, entry: dict[str, Any]) -> tuple[str, Override]:
     from meshkit_chaos.gate.load import load_overrides  # noqa: PLC0415  # start-up time
 
-    before = read_document(file).decode("utf-8", "replace") if file.exists() else "version: 1\noverrides: []\n"
+    before = _text(file) if file.exists() else "version: 1\noverrides: []\n"
     text = _EMPTY.sub("overrides:", before).rstrip("\n") + "\n" + _block(entry)
     old = {str(problem.message) for problem in load_overrides(before.encode(), path=str(file)).problems}
     loaded = load_overrides(text.encode(), path=str(file))
@@ -62,6 +62,17 @@ def _with(file: Path, entry: dict[str, Any]) -> tuple[str, Override]:
     if loaded.value.entries[-1].id != entry["id"]:
         raise UsageError(f"{file} is not written so that an entry can be appended", hint="add it by hand, and lint the file")
     return text, loaded.value.entries[-1]
+
+
+def _text(file: Path) -> str:
+    """What is written back must be what was there, also what other people wrote."""
+    try:
+        return read_document(file).decode("utf-8")
+    except UnicodeDecodeError as error:
+        hint = "mend it: the gate cannot read it as it is"
+        raise UsageError(
+            f"{file} is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}", hint=hint
+        ) from error
 
 
 def _replace(file: Path, text: str, folder: int) -> None:

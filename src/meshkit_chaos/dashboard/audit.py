@@ -117,7 +117,8 @@ def months(entries: Iterable[LogEntry]) -> tuple[Month, ...]:
 def _month(name: str, entries: Sequence[LogEntry], most: int) -> Month:
     opened, waived = sum(map(_open, entries)), sum(map(_waived, entries))
     low, high = interval(waived, len(entries))
-    parts = ((opened - min(waived, opened), "pass"), (min(waived, opened), "invalid"), (len(entries) - opened, "fail"))
+    by_override = sum(_open(entry) and _waived(entry) for entry in entries)
+    parts = ((opened - by_override, "pass"), (by_override, "invalid"), (len(entries) - opened, "fail"))
     bars, start = [], 0.0
     for count, tone in parts:
         bars.append(svg.rect(start, 100 * count / most, y=3, height=12, class_=f"mark {tone} block"))

@@ -96,6 +96,15 @@ def _open_above(open_ones: Sequence[int], end: int) -> int:
     return len(open_ones) - bisect_left(open_ones, end)
 
 
+def chance_of_slower(old: Sequence[Span], new: Sequence[Span]) -> float:
+    """A bound of the chance that so many times are so much longer than others, though nothing changed; 1 where they are not."""
+    if not old or not new:
+        return 1.0
+    scores = sure_scores((*old, *new))
+    distance = sum(scores[len(old) :])
+    return chance_of_sum(scores, len(old), distance) if distance > 0 else 1.0
+
+
 def _chance_of_failures(failed: Sequence[float], place: int, distance: float) -> float:
     """Exactly: Fisher's test, in the direction that was seen."""
     sides = (round(sum(failed[:place])), place), (round(sum(failed[place:])), len(failed) - place)

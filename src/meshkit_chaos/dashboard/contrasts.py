@@ -95,7 +95,8 @@ def _newest_releases(sources: Sources, here: str, known: Sequence[Release]) -> t
     shown = [only_changed(releases_compared(title, several[1], several[0], here=here))]
     best = best_of(several[1:])
     if best is not None and best is not several[1]:
-        shown.append(only_changed(releases_compared("The newest release and the best one", best, several[0], here=here)))
+        told = "The newest release and the best one"
+        shown.append(only_changed(releases_compared(told, best, several[0], here=here, chosen_of=len(several) - 1)))
     return tuple(shown)
 
 

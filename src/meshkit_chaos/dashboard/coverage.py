@@ -16,6 +16,7 @@ from meshkit_chaos.dashboard.readiness import NO_MODULE
 from meshkit_chaos.dashboard.wording import day
 from meshkit_chaos.history.model import PastScenario
 from meshkit_chaos.judge.phrases import counted
+from meshkit_chaos.report.escape import one_line
 from meshkit_chaos.slo import Duration
 
 _DAY: Final = 24 * 3600 * 10**9
@@ -74,11 +75,13 @@ def coverage(
     now: int,
     here: str,
     within: Mapping[str, Duration] | None = None,
+    environment_class: str = "",
 ) -> Coverage:
     """``results``: lately passed or failed, of every scenario. ``known``: every scenario, for its modules.
 
     ``kinds``: every kind of fault that there is. ``within``: how old a proof of a module may be, as the policy says it; the
-    modules that it names have a row though no scenario tests them.
+    modules that it names have a row though no scenario tests them. ``environment_class``: that of all these results, where the
+    policy takes no other for a proof; empty: any.
     """
     limits = within or {}
     newest: dict[tuple[str, str], PastScenario] = {}
@@ -92,7 +95,7 @@ def coverage(
     exercised = sum(row.exercised for row in rows)
     old = sum(proof.age == "old" for row in rows for proof in row.proofs)
     return Coverage(
-        sentence=_sentence(exercised, len(rows) * len(every), old),
+        sentence=_sentence(exercised, len(rows) * len(every), old, environment_class),
         kinds=tuple((kind, sum((module, kind) in newest for module in modules)) for kind in seen),
         never=tuple(kind for kind in every if kind not in seen),
         rows=rows,
@@ -103,9 +106,10 @@ def coverage(
     )
 
 
-def _sentence(exercised: int, cells: int, old: int) -> str:
+def _sentence(exercised: int, cells: int, old: int, environment_class: str) -> str:
+    where = f" in an environment of class {one_line(environment_class)}, as the policy asks" if environment_class else ""
     aged = f", and the proof of {old} of them is too old" if old else ""
-    return f"{exercised} of {counted(cells, 'combination')} ever exercised{aged}"
+    return f"{exercised} of {counted(cells, 'combination')} ever exercised{where}{aged}"
 
 
 def _row(

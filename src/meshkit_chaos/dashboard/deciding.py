@@ -19,7 +19,9 @@ from meshkit_chaos.gate.decision import Decision
 
 PATIENCE_S: Final = 0.04
 AGAIN: Final = 20
-"""A decision may be so many times as old as it took to make."""
+"""When a decision is so many times as old as it took to make, it is made again; at twice that age it speaks for now no more."""
+_LEAST_NS: Final = 5 * 10**9
+"""And so young it always does, however quickly it was made."""
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -52,7 +54,7 @@ class Beside(Decider):
         for _ in range(2):  # the first may have to wait for one about an older state
             with self._lock:
                 if self._held is not None and self._held.key == key and self._clock.monotonic_ns() < self._held.until:
-                    return Standing(decision=self._held.decision)
+                    return self._held.standing(current=True)
                 work = self._work = self._work or self._begun(key, make)
             try:
                 work.result(self._patience_s)
@@ -60,7 +62,9 @@ class Beside(Decider):
                 break
         with self._lock:
             held = self._held
-        return Standing(decision=held.decision if held else None, current=held is not None and held.key == key)
+        if held is None:
+            return Standing(current=False)
+        return held.standing(current=held.key == key and self._clock.monotonic_ns() <= held.too_old, again=held.key != key)
 
     def _begun(self, key: Any, make: Callable[[], Decision | None]) -> Future[None]:
         work: Future[None] = Future()
@@ -69,20 +73,27 @@ class Beside(Decider):
 
     def _decide(self, work: Future[None], key: Any, make: Callable[[], Decision | None]) -> None:
         began = self._clock.monotonic_ns()
+        decision, problem = None, None
         try:
             decision = make()
-        except BaseException as error:  # noqa: BLE001  # whoever waits is told, and the next one tries again
-            with self._lock:
-                self._held, self._work = None, None
-            work.set_exception(error)
-            return
-        ended = self._clock.monotonic_ns()
+        except BaseException as error:  # noqa: BLE001  # whoever asks is told
+            problem = error
         with self._lock:
-            self._held = _Held(key, decision, ended + AGAIN * (ended - began))
+            self._held = _Held(key, decision, problem, began=began, ended=self._clock.monotonic_ns())
             self._work = None
         work.set_result(None)
 
 
 class _Held:
-    def __init__(self, key: Any, decision: Decision | None, until: int) -> None:
-        self.key, self.decision, self.until = key, decision, until
+    """What came of deciding. A problem is told until deciding ends otherwise: who asked may not have waited for it."""
+
+    def __init__(self, key: Any, decision: Decision | None, problem: BaseException | None, *, began: int, ended: int) -> None:
+        self.key, self._decision, self._problem = key, decision, problem
+        self.until = ended + AGAIN * (ended - began)
+        self.too_old = ended + max(2 * AGAIN * (ended - began), _LEAST_NS)
+
+    def standing(self, *, current: bool, again: bool = False) -> Standing:
+        """``again``: it is about an older state, whose problems are no more of interest."""
+        if self._problem is not None and not again:
+            raise self._problem
+        return Standing(decision=self._decision, current=current)

@@ -17,6 +17,8 @@ from meshkit_chaos.dashboard.search import search_page
 from meshkit_chaos.dashboard.sources import DELIVERIES, INVOCATIONS, Sources
 from meshkit_chaos.dashboard.standing import MEANINGS, TONES, WORDS, WORST_FIRST
 from meshkit_chaos.faults import CATALOGUE
+from meshkit_chaos.gate.overrides import is_glob
+from meshkit_chaos.gate.selecting import surely_in_class
 from meshkit_chaos.history.model import Ask
 from meshkit_chaos.report.gate_words import headline
 
@@ -63,15 +65,17 @@ def readiness_text(sources: Sources, here: str, parameters: Mapping[str, str]) -
 
 def coverage_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str:
     del parameters
-    decided = sources.reader.results(Ask(verdicts=("pass", "fail"), newest=PROOFS))
     policy = sources.settings.policy
+    wanted = policy.environment_class if policy is not None and policy.exercised_within else ""
+    ask = Ask(verdicts=("pass", "fail"), environment_class="" if is_glob(wanted) else wanted, newest=PROOFS)
     made = coverage(
-        decided,
+        [one for one in sources.reader.results(ask) if surely_in_class(wanted, one)],
         sources.reader.known(),
         tuple(CATALOGUE),
         now=sources.clock.wall_ns(),
         here=here,
         within=policy.exercised_within if policy is not None else None,
+        environment_class=wanted,
     )
     return sources.page("coverage.html.j2", here=here, title="Coverage", coverage=made)
 

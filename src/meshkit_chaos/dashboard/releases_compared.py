@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from meshkit_chaos.dashboard import paths
-from meshkit_chaos.dashboard.changes import chance_of_sum, sure_scores
+from meshkit_chaos.dashboard.changes import chance_of_slower
 from meshkit_chaos.dashboard.comparison import CompareRow, Contrast, SideView
 from meshkit_chaos.dashboard.releases import Release
 from meshkit_chaos.dashboard.strips import fails_told
@@ -50,11 +50,15 @@ def best_of(several: Sequence[Of]) -> Of | None:
     return min(tried, key=lambda one: _failed(one.decided) / len(one.decided), default=None)
 
 
-def releases_compared(title: str, before: Of, after: Of, *, here: str) -> Contrast:
-    """Every scenario that either has a result of, those that differ first."""
+def releases_compared(title: str, before: Of, after: Of, *, here: str, chosen_of: int = 1) -> Contrast:
+    """Every scenario that either has a result of, those that differ first.
+
+    ``chosen_of``: ``before`` was chosen of so many by how it looks. The luckiest of several that are alike differs from any
+    other more often than each of them does.
+    """
     old, new = before.by_scenario(), after.by_scenario()
     names = sorted({*old, *new})
-    level = ERROR / max(1, len(names) * _KINDS * _DIRECTIONS)
+    level = ERROR / max(1, len(names) * _KINDS * _DIRECTIONS * chosen_of)
     rows = [_row(name, old.get(name, ()), new.get(name, ()), level=level, here=here) for name in names]
     changed = sum(row.changed for row in rows)
     return Contrast(
@@ -128,12 +132,9 @@ def _failures(old: Sequence[Cell], new: Sequence[Cell], *, level: float) -> str:
 
 
 def _times(old: Sequence[Span], new: Sequence[Span], *, level: float) -> str:
-    if not old or not new:
+    slower = chance_of_slower(old, new) <= level
+    if not slower and chance_of_slower(new, old) > level:
         return ""
-    scores = sure_scores((*old, *new))
-    distance = sum(scores[len(old) :])
-    if chance_of_sum(scores, len(old), distance) > level:
-        return ""
-    wins = sure_wins(old, new) if distance > 0 else sure_wins(new, old)
+    wins = sure_wins(old, new) if slower else sure_wins(new, old)
     share = say_share(wins / (len(old) * len(new)))
-    return f"{'slower' if distance > 0 else 'faster'}: surely so in {share} of pairs"
+    return f"{'slower' if slower else 'faster'}: surely so in {share} of pairs"

@@ -15,8 +15,10 @@ from typing import Final, Literal, NamedTuple
 from msgspec import Struct
 
 from meshkit_chaos.dashboard import paths
+from meshkit_chaos.dashboard.changes import FALSE_ALARMS
 from meshkit_chaos.dashboard.pace import Pace, pace
 from meshkit_chaos.dashboard.releases import Release
+from meshkit_chaos.dashboard.suspects import compare_link
 from meshkit_chaos.dashboard.waivers import NO_WAIVERS, Waiver, Waivers
 from meshkit_chaos.dashboard.wording import day, short_build, told_time
 from meshkit_chaos.history.model import Cell, PastInvocation, PastScenario
@@ -98,7 +100,8 @@ class Looker:
     """Answers how a scenario stands in the release of a column.
 
     ``cells``: by scenario, newest first. ``compare``: an address with ``{last}`` and ``{first}``; empty: no link. With the key
-    ``branch`` every column is what is built now; with any other one, only the first is.
+    ``branch`` every column is what is built now; with any other one, only the first is. Where no scenario changed, at most
+    the share ``FALSE_ALARMS`` of pages calls any release slower.
     """
 
     def __init__(
@@ -117,6 +120,7 @@ class Looker:
         self._names = [frozenset(one.invocation for one in release.invocations) for release in held]
         self._subjects = {one.invocation: one.subject for release in held for one in release.invocations}
         self._branches = key == "branch"
+        self._level = FALSE_ALARMS / max(1, len(cells) * len(held))
         self._now, self._fresh, self._here, self._compare, self._waivers = now, fresh, here, compare, waivers
 
     def standing(self, column: int, known: PastScenario) -> ScenarioStanding:
@@ -139,7 +143,7 @@ class Looker:
             compare=self._link(bad, good),
             waiver=waiver,
             note="" if waiver is not None else self._note(known.scenario, judged),
-            pace=pace([self._timed(names, every) for names in self._names], self._held, column),
+            pace=pace([self._timed(names, every) for names in self._names], self._held, column, level=self._level),
         )
 
     def _judged(self, column: int, scenario: str, every: Sequence[Cell]) -> Judged:
@@ -226,8 +230,7 @@ class Looker:
 
     def _link(self, bad: Cell | None, good: Cell | None) -> str:
         first, last = (self._commit(cell) if cell is not None else "" for cell in (bad, good))
-        usable = self._compare.startswith(("https://", "http://")) and first.isalnum() and last.isalnum()
-        return self._compare.replace("{last}", last).replace("{first}", first) if usable else ""
+        return compare_link(self._compare, last, first)
 
 
 def _since(told: Cell, line: Sequence[Cell]) -> tuple[Cell, Cell | None, int]:

@@ -153,10 +153,17 @@ class Outbox:
         self.now: Final = now
 
     def newest(self, count: int) -> tuple[Told, ...]:
-        """What was decided last, newest first."""
+        """What was decided last, newest first, and behind it what is not settled, however old: else nobody would see it.
+        At most ``count`` of each.
+        """
         query = sa.select(t.outbox).order_by(t.outbox.c.position.desc(), t.outbox.c.key.desc()).limit(count)
+        given_up = t.outbox.c.receipt.contains(f'"did":"{DROPPED}"', autoescape=True)
+        unsettled = t.outbox.c.state.in_(OPEN) | ((t.outbox.c.state == "dead") & ~given_up)
         with self.database.reading() as connection:
-            return tuple(told_of(row) for row in connection.execute(query).mappings())
+            newest = connection.execute(query).mappings().all()
+            seen = {row["key"] for row in newest}
+            older = [row for row in connection.execute(query.where(unsettled)).mappings() if row["key"] not in seen]
+            return tuple(told_of(row) for row in (*newest, *older))
 
     def entries(self, *, states: Collection[State] = (), keys: Collection[str] = ()) -> tuple[Entry, ...]:
         """Rows, in the order of deciding; of these states and keys, where any are given."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from meshkit_chaos.gate.overrides import is_glob
 from meshkit_chaos.gate.policy import Policy, Requirement
 from meshkit_chaos.gate.schedule import expected
 from meshkit_chaos.gate.selecting import selected, surely_in_class
@@ -188,7 +189,7 @@ def _exercised(reader: HistoryReader, policy: Policy, known: tuple[PastScenario,
 def _last_seen(reader: HistoryReader, scenarios: tuple[str, ...], wanted: str, *, before: int) -> int | None:
     """Where a class is wanted and none of the newest results of a scenario is of it, it counts as not exercised."""
     newest = EXERCISED_BY_CLASS if wanted else 1
-    exact = "" if any(sign in wanted for sign in "*?[") else wanted
+    exact = "" if is_glob(wanted) else wanted
     ask = Ask(scenarios=scenarios, environment_class=exact, verdicts=("pass", "fail"), before=before, newest=newest)
     decided = reader.results(ask)
     return max((one.at for one in decided if surely_in_class(wanted, one)), default=None)

@@ -44,6 +44,7 @@ class Database:
         self._only_read = False
         self._asking = threading.Lock()
         self._watch: Connection | None = None
+        self._watches = 0
 
     @property
     def is_sqlite(self) -> bool:
@@ -87,11 +88,13 @@ class Database:
                 return self._state()
 
     def _state(self) -> str:
-        """In a transaction of its own: a longer one would see the same for ever."""
-        options = {} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
-        self._watch = self._watch or self._engine.connect().execution_options(**options)
+        """In a transaction of its own: a longer one would see the same for ever. SQLite counts for each connection anew."""
+        if self._watch is None:
+            options = {} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+            self._watch = self._engine.connect().execution_options(**options)
+            self._watches += 1
         with self._watch.begin():
-            return str(self._watch.exec_driver_sql(_STATE[self._engine.dialect.name]).scalar())
+            return f"{self._watches}:{self._watch.exec_driver_sql(_STATE[self._engine.dialect.name]).scalar()}"
 
     def _look_away(self) -> None:
         if self._watch is not None:

@@ -39,6 +39,7 @@ _NAME: Final = re.compile(rf"runs/[a-z0-9][a-z0-9-]{{0,63}}/[0-9]{{3,6}}/logs/{_
 _LONGEST: Final = 190  # bytes of a name that fits into a tar's header wherever its parts end
 _LEAK: Final = (b"", "a secret leaked into the record of this run")
 _COLLECTED: Final = b'"kind":"log.collected"'
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _LEAKED: Final = b'"kind":"secret.leaked"'
 
 
@@ -123,7 +124,7 @@ def _told(name: str, data: bytes) -> Iterator[tuple[str, _Told]]:
             continue
         try:
             one = decode(line, _Line).event
-        except (msgspec.MsgspecError, UnicodeError):
+        except _UNREADABLE:
             continue  # the record's reader tells of damage
         yield f"{name.removesuffix(f'/{JOURNAL}')}/logs/{one.path.removeprefix('logs/')}", one
 
@@ -164,7 +165,7 @@ def unpack_logs(name: str, data: bytes) -> Logs:
         raise HistoryProblem(f"{name} holds more than its files: it was not written by this program", hint=_HINT)
     try:
         about = decode(files.pop(_ABOUT, b""), About)
-    except (msgspec.MsgspecError, UnicodeError) as error:
+    except _UNREADABLE as error:
         raise HistoryProblem(f"{name} does not say what it holds: {error}", hint=_HINT) from error
     if about.version != 1 or {one.name: one.kept for one in about.files if not one.why} != {
         inside: len(kept) for inside, kept in files.items()

@@ -39,8 +39,8 @@ def old_logs(history: History, keep: Duration) -> tuple[str, ...]:
 
 
 def forget_logs(history: History, old: Iterable[str]) -> int:
-    """Remove them; how many files went. Nothing names logs, so no writer is kept waiting."""
-    going = tuple(old)
+    """Remove those that are still there; how many files went. Nothing names logs, so no writer is kept waiting."""
+    going = history.store.names() & set(old)
     for name in going:
         history.store.remove(name)
     return len(going)

@@ -1,8 +1,9 @@
 "use strict";
 // A link to a journal event opens what hides it; paper shows everything; a pointer reads the time across all plots of a run.
 (function () {
+  function decoded(name) { try { return decodeURIComponent(name); } catch { return name; } } // a link may say anything
   function reveal() {
-    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = location.hash && document.getElementById(decoded(location.hash.slice(1)));
     for (let box = target && target.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
     if (target) target.scrollIntoView({ block: "center" });
   }

@@ -137,11 +137,13 @@
       const [a, b] = [done.at, event.clientX].map(function (x) { return from + span * Math.min(Math.max((x - done.box.left) / done.box.width, 0), 1); });
       show(Math.min(a, b), Math.max(a, b));
     });
+    addEventListener("pointercancel", function () { if (drag) drag.mark.remove(); drag = null; });
     course.addEventListener("dblclick", function (event) { if (event.target.closest(WHOLE)) show(start, end); });
     // An event of the journal, and a link to one, move the window there.
     for (const row of events) row.addEventListener("click", function () { around(Number(row.dataset.at)); });
     addEventListener("hashchange", function () { const row = target(); if (row) { around(Number(row.dataset.at)); row.scrollIntoView({ block: "center" }); } });
-    function target() { return location.hash && events.find(function (row) { return row.id === decodeURIComponent(location.hash.slice(1)); }); }
+    // The names are encoded, since what a link says may not be decodable.
+    function target() { return events.find(function (row) { return [row.id, encodeURIComponent(row.id)].includes(location.hash.slice(1)); }); }
     course.addEventListener("around", function (event) { around(event.detail); });
     if (target()) around(Number(target().dataset.at)); else show(start, end);
   });
