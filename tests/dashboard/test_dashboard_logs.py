@@ -236,7 +236,7 @@ def test_a_lane_without_lines_is_drawn_empty() -> None:
 
 @given(st.integers(-50, 50), st.lists(st.integers(-40, 40), max_size=6))
 def test_the_nearest_instant_is_found_without_looking_at_all(quarter: int, instants: list[int]) -> None:
-    """As if each were looked at, which for a hundred thousand lines round hundreds of faults took a page a quarter of a minute."""
+    """As if each were looked at, which took a page a quarter of a minute for very many lines."""
     at, every = quarter * QUARTER, sorted(one * QUARTER for one in instants)
     after = [at - one for one in every]
     near = any(-4 * QUARTER <= one <= 20 * QUARTER for one in after)
