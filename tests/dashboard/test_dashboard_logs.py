@@ -12,6 +12,8 @@ from pathlib import Path
 
 from gate_worlds import NOW
 from history_builder import START, evidence_of, opened, variant, written
+from hypothesis import given
+from hypothesis import strategies as st
 from log_builder import logged
 from test_dashboard_xss import CORPUS, Shape
 
@@ -19,6 +21,7 @@ from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.dashboard.downloads import download
 from meshkit_chaos.dashboard.export import export
 from meshkit_chaos.dashboard.loglanes import MOST_LANES, Lane, lanes
+from meshkit_chaos.dashboard.runlogs import _from_nearest
 from meshkit_chaos.dashboard.site import Site
 from meshkit_chaos.dashboard.sources import Settings, Sources
 from meshkit_chaos.dashboard.taken_along import evidence_files
@@ -31,6 +34,7 @@ from meshkit_chaos.report.axis import TimeAxis
 from meshkit_chaos.slo.codec import encode
 
 LARGEST = 300_000
+QUARTER = 10**9 // 4
 BEGAN = datetime.fromtimestamp(START // 10**9 + 1000, tz=UTC)
 """When the simulated run began, in wall time."""
 
@@ -228,3 +232,12 @@ def test_a_lane_without_lines_is_drawn_empty() -> None:
     """A member that said nothing is there and says so."""
     drawn = str(lanes([Lane(member="a", lines=())], axis=TimeAxis(start=0, end=1, zero=0), windows=()))
     assert "a · 0 lines" in drawn
+
+
+@given(st.integers(-50, 50), st.lists(st.integers(-40, 40), max_size=6))
+def test_the_nearest_instant_is_found_without_looking_at_all(quarter: int, instants: list[int]) -> None:
+    """As if each were looked at, which took a page a quarter of a minute for very many lines."""
+    at, every = quarter * QUARTER, sorted(one * QUARTER for one in instants)
+    after = [at - one for one in every]
+    near = any(-4 * QUARTER <= one <= 20 * QUARTER for one in after)
+    assert _from_nearest(at, every) == (min(map(abs, after), default=0), near)

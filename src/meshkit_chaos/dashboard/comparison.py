@@ -13,7 +13,7 @@ from meshkit_chaos.dashboard.suspects import build_name
 from meshkit_chaos.dashboard.wording import minute
 from meshkit_chaos.history.comparing import Compared, Side, compare
 from meshkit_chaos.history.model import PastInvocation, PastRun, PastScenario
-from meshkit_chaos.judge.phrases import at_least, say_between
+from meshkit_chaos.judge.phrases import say_time
 from meshkit_chaos.judge.verdict import VerdictName
 from meshkit_chaos.report.view import RunView
 
@@ -181,7 +181,7 @@ def _side(side: Side | None) -> SideView | None:
         return None
     if side.lo is None:
         return SideView(verdict=side.verdict, took="")
-    took = f"more than {at_least(side.lo)}" if side.hi is None else say_between(side.lo, side.hi)
+    took = say_time(side.lo, side.hi)
     return SideView(verdict=side.verdict, took=took)
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.wording import minute
 from meshkit_chaos.history.model import PastInvocation, PastObjective, PastRun, PastScenario
-from meshkit_chaos.judge.phrases import at_least, say, say_between
+from meshkit_chaos.judge.phrases import say, say_time
 from meshkit_chaos.judge.verdict import VerdictName
 from meshkit_chaos.report.wording import ENVIRONMENT, URGENCY
 
@@ -130,6 +130,6 @@ def _run(run: PastRun, *, here: str) -> RunLine:
 def _objective(one: PastObjective) -> ObjectiveLine:
     took = ""
     if one.lo is not None:
-        took = f"more than {at_least(one.lo)}" if one.hi is None else say_between(one.lo, one.hi)
+        took = say_time(one.lo, one.hi)
         took += f" of {say(one.limit)}" if one.limit is not None else ""
     return ObjectiveLine(name=one.name, verdict=one.verdict, sentence=one.sentence, took=took, informational=one.informational)

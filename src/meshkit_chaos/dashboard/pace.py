@@ -16,7 +16,7 @@ from meshkit_chaos.dashboard.changes import chance_of_slower
 from meshkit_chaos.dashboard.releases import Release
 from meshkit_chaos.gate.exact_tests import Span, median
 from meshkit_chaos.history.model import Cell
-from meshkit_chaos.judge.phrases import at_least, counted, say_between
+from meshkit_chaos.judge.phrases import counted, say_time
 
 
 class Median(Struct, frozen=True, kw_only=True):
@@ -29,7 +29,7 @@ class Median(Struct, frozen=True, kw_only=True):
 
     @property
     def words(self) -> str:
-        return f"more than {at_least(self.lo)}" if self.hi is None else say_between(self.lo, self.hi)
+        return say_time(self.lo, self.hi)
 
     @property
     def counted(self) -> str:

@@ -17,9 +17,10 @@ from meshkit_chaos.dashboard.changes import chance_of_slower
 from meshkit_chaos.dashboard.comparison import CompareRow, Contrast, SideView
 from meshkit_chaos.dashboard.releases import Release
 from meshkit_chaos.dashboard.strips import fails_told
-from meshkit_chaos.gate.exact_tests import Span, fisher, median, sure_wins
+from meshkit_chaos.dashboard.wording import usual_time
+from meshkit_chaos.gate.exact_tests import Span, fisher, sure_wins
 from meshkit_chaos.history.model import Cell
-from meshkit_chaos.judge.phrases import at_least, say_between, say_share
+from meshkit_chaos.judge.phrases import say_share
 
 ERROR: Final = 0.01
 """So often at most a table of two releases that are alike tells any difference. Drift is not in it: see the gate's rates."""
@@ -115,8 +116,7 @@ def _side(cells: Sequence[Cell], spans: Sequence[Span]) -> SideView | None:
 def _usual(spans: Sequence[Span]) -> str:
     if not spans:
         return "no time measured"
-    low, high = median(spans, upper=False), median(spans, upper=True)
-    return "median " + (f"more than {at_least(int(low))}" if high == float("inf") else say_between(int(low), int(high)))
+    return f"median {usual_time(spans)}"
 
 
 def _failed(cells: Iterable[Cell]) -> int:

@@ -7,6 +7,7 @@ is placed.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -100,12 +101,14 @@ def run_logs(record: Record, logs: Logs, *, folder: str) -> RunLogs | None:
 
 
 def _instants(record: Record) -> tuple[int, ...]:
-    """When something was done to the mesh."""
+    """When something was done to the mesh, in order."""
     return tuple(
-        at
-        for window in fault_windows(record)
-        for at in (window.intended, window.injected, window.revert_intended, window.reverted)
-        if at is not None
+        sorted(
+            at
+            for window in fault_windows(record)
+            for at in (window.intended, window.injected, window.revert_intended, window.reverted)
+            if at is not None
+        )
     )
 
 
@@ -113,9 +116,8 @@ def _chosen(said: Sequence[_Said], instants: Sequence[int]) -> list[_Said]:
     """As many as the page holds: bad news first, and what was said while something was done to the mesh."""
 
     def worth(one: _Said) -> tuple[int, int]:
-        after = [one.at - at for at in instants]
-        near = any(_NEAR[0] <= ns <= _NEAR[1] for ns in after)
-        return -(_WORTH[one.line.level] + 2 * near), min((abs(ns) for ns in after), default=0)
+        distance, near = _from_nearest(one.at, instants)
+        return -(_WORTH[one.line.level] + 2 * near), distance
 
     chosen: list[_Said] = []
     left = MOST_BYTES
@@ -125,6 +127,14 @@ def _chosen(said: Sequence[_Said], instants: Sequence[int]) -> list[_Said]:
             break
         chosen.append(one)
     return chosen
+
+
+def _from_nearest(at: int, instants: Sequence[int]) -> tuple[int, bool]:
+    """How far it is to the nearest instant, and whether one is near. ``instants``: in order; there may be as many as lines."""
+    place = bisect_left(instants, at)
+    distance = min((abs(at - one) for one in instants[max(0, place - 1) : place + 1]), default=0)
+    before = bisect_right(instants, at - _NEAR[0]) - 1
+    return distance, before >= 0 and at - instants[before] <= _NEAR[1]
 
 
 def _rows(chosen: Iterable[_Said], axis: TimeAxis) -> list[tuple[tuple[int, int], LogRow]]:

@@ -13,7 +13,7 @@ from meshkit_chaos.dashboard.suspects import build_name
 from meshkit_chaos.dashboard.wording import day, minute
 from meshkit_chaos.history.cells import cell_of
 from meshkit_chaos.history.model import Cell, PastScenario
-from meshkit_chaos.judge.phrases import at_least, counted, say_between
+from meshkit_chaos.judge.phrases import counted, say_time
 from meshkit_chaos.judge.verdict import VerdictName
 
 LINKED: Final = 4
@@ -114,7 +114,7 @@ def _beside(one: PastScenario, passed: str, *, here: str) -> str:
 def _time(cell: Cell) -> str:
     if cell.lo is None:
         return ""
-    return f"more than {at_least(cell.lo)}" if cell.hi is None else say_between(cell.lo, cell.hi)
+    return say_time(cell.lo, cell.hi)
 
 
 def repeats(results: Sequence[PastScenario]) -> str:

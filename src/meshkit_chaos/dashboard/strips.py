@@ -15,11 +15,11 @@ from msgspec import Struct
 from meshkit_chaos.campaign.sequential import interval
 from meshkit_chaos.dashboard.suspects import Lived
 from meshkit_chaos.dashboard.trend import Timed
-from meshkit_chaos.dashboard.wording import day
+from meshkit_chaos.dashboard.wording import day, usual_time
 from meshkit_chaos.gate.exact_tests import Span, median
 from meshkit_chaos.gate.policy import Policy
 from meshkit_chaos.history.model import PastScenario
-from meshkit_chaos.judge.phrases import at_least, say, say_between
+from meshkit_chaos.judge.phrases import say, say_time
 from meshkit_chaos.report import svg
 from meshkit_chaos.report.axis import ValueAxis, nice_step, nice_ticks, tick_label, value_axis
 
@@ -126,15 +126,14 @@ def _middle(spans: Sequence[Span]) -> tuple[float, float]:
 def _median(spans: Sequence[Span]) -> str:
     if not spans:
         return "none measured"
-    low, high = _middle(spans)
-    return f"more than {at_least(int(low))}" if high == float("inf") else say_between(int(low), int(high))
+    return usual_time(spans)
 
 
 def _worst(spans: Sequence[Span]) -> str:
     if not spans:
         return "none measured"
     slowest = max(spans, key=lambda one: (one.hi is None, one.lo if one.hi is None else one.hi))
-    return f"more than {at_least(slowest.lo)}" if slowest.hi is None else say_between(slowest.lo, slowest.hi)
+    return say_time(slowest.lo, slowest.hi)
 
 
 def _drawing(name: str, ones: Sequence[Timed], spans: Sequence[Span], axis: ValueAxis) -> Markup:

@@ -15,10 +15,10 @@ from typing import Final, Literal, NamedTuple
 from msgspec import Struct
 
 from meshkit_chaos.dashboard.changes import FALSE_ALARMS, LEAST_SIDE, Change, changes_of_failures, changes_of_times
-from meshkit_chaos.dashboard.wording import day, minute
+from meshkit_chaos.dashboard.wording import day, minute, usual_time
 from meshkit_chaos.gate.exact_tests import Span, median
 from meshkit_chaos.history.model import PastRun, PastScenario
-from meshkit_chaos.judge.phrases import counted, listed, say_between
+from meshkit_chaos.judge.phrases import counted, listed
 
 _NEWS: Final = 0.05
 """A smaller change of the median is true and no news."""
@@ -118,13 +118,13 @@ def _of_times(told: Sequence[Lived], name: str, *, level: float, compare: str) -
         row = list(group)
         for several in [row] if len(row) >= _CREEP else [[one] for one in row]:
             first, last = several[0], several[-1]
-            before, after = _usual(spans[first.start : first.at]), _usual(spans[last.at : last.end])
+            before, after = usual_time(spans[first.start : first.at]), usual_time(spans[last.at : last.end])
             since = day(ones[first.at].result.at)
             if len(several) > 1:
                 said = f"creeps {'up' if up else 'down'} in {len(several)} steps since {since}: from {before} to {after}"
             else:
                 said = f"takes {after} since {since}, before {before}"
-            marks = tuple((ones[one.at].run.run, _usual(spans[one.at : one.end])) for one in several)
+            marks = tuple((ones[one.at].run.run, usual_time(spans[one.at : one.end])) for one in several)
             yield _shift(several, ones, objective=name, sentence=f"{name} {said}", marks=marks, compare=compare)
 
 
@@ -149,10 +149,6 @@ def _is_news(before: Sequence[Span], after: Sequence[Span]) -> bool:
 
 def _middle(spans: Sequence[Span]) -> float:
     return (median(spans, upper=False) + median(spans, upper=True)) / 2
-
-
-def _usual(spans: Sequence[Span]) -> str:
-    return say_between(int(median(spans, upper=False)), int(median(spans, upper=True)))
 
 
 def _share(failed: Sequence[bool]) -> str:

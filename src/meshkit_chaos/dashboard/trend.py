@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from meshkit_chaos.dashboard.suspects import Lived
 from meshkit_chaos.dashboard.wording import day
-from meshkit_chaos.judge.phrases import at_least, say, say_between
+from meshkit_chaos.judge.phrases import say, say_between, say_time
 from meshkit_chaos.judge.verdict import VerdictName
 from meshkit_chaos.report import svg
 from meshkit_chaos.report.axis import ValueAxis, nice_step, nice_ticks, tick_label, value_axis
@@ -46,10 +46,7 @@ class Timed(Struct, frozen=True, kw_only=True):
 
     @property
     def words(self) -> str:
-        if self.lo is None:
-            took = "no time was measured"
-        else:
-            took = f"more than {at_least(self.lo)}" if self.hi is None else say_between(self.lo, self.hi)
+        took = "no time was measured" if self.lo is None else say_time(self.lo, self.hi)
         aside = "" if self.counts else ", set aside"
         of = f" ({self.build})" if self.build else ""
         return f"{day(self.at)}{of}: {took}, {self.verdict}{aside}"

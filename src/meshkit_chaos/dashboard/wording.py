@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import inf
 
 from meshkit_chaos.clock import iso
+from meshkit_chaos.gate.exact_tests import Span, median
 from meshkit_chaos.history.model import Cell
-from meshkit_chaos.judge.phrases import at_least, at_most, say, say_between
+from meshkit_chaos.judge.phrases import at_least, at_most, say, say_time
 
 _COMMIT_LETTERS = 7
 
@@ -41,8 +43,14 @@ def time_text(cell: Cell) -> str:
     return f">{at_least(cell.lo)}" if cell.hi is None else f"≤{at_most(cell.hi)}"
 
 
+def usual_time(spans: Sequence[Span]) -> str:
+    """The median of times, at least one: an interval, because each time is one."""
+    low, high = median(spans, upper=False), median(spans, upper=True)
+    return say_time(int(low), None if high == inf else int(high))
+
+
 def told_time(cell: Cell) -> str:
     if cell.lo is None:
         return ""
-    took = f"more than {at_least(cell.lo)}" if cell.hi is None else say_between(cell.lo, cell.hi)
+    took = say_time(cell.lo, cell.hi)
     return f"; {cell.slowest} took {took}" + (f" of {say(cell.limit)}" if cell.limit is not None else "")

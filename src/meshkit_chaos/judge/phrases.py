@@ -43,6 +43,11 @@ def say_between(lo: int, hi: int) -> str:
     return f"{low}–{high} {unit}"
 
 
+def say_time(lo: int, hi: int | None) -> str:
+    """Write a measured time: an interval, or ``more than 3.2 s`` where it had no end."""
+    return f"more than {at_least(lo)}" if hi is None else say_between(lo, hi)
+
+
 def say_share(share: float) -> str:
     """Write ``1.2 %``."""
     return f"{_three_digits(Decimal(share * 100))} %"
