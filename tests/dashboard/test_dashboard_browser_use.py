@@ -157,6 +157,8 @@ def test_what_if_answers(mode: str, world: BrowserWorld, browser: Any, homes: di
         asked = shown.locator("[data-what-if] input").first
         said = shown.locator("[data-said]").first
         assert said.inner_text() == "would fail"
+        asked.fill("-1")
+        assert said.inner_text() == ""
         asked.fill("2")
         assert said.inner_text() == "would pass, if it was watched for 2 s"
         assert said.get_attribute("class") == "word inconclusive"

@@ -149,6 +149,18 @@ def test_an_export_has_the_badges_and_takes_old_ones_away(tmp_path: Path) -> Non
     assert found == {f"badge/{name}.svg" for name in ("release", f"release/{release}", "module/m", "scenario/new")}
 
 
+def test_the_badge_of_a_release_is_green_only_over_an_open_gate() -> None:
+    """Every scenario passed, and a night that was due did not come: the gate is closed, and the badge says so."""
+    good = result("pass", modules=("m",), hours=2, subject={"version": "1", "branch": "main", "commit": "c0ffee"})
+    assert ": ready" not in (feeds(history(good), nightly=True, now=NOW + 30 * HOUR).badge("release.svg") or "")
+    late = history(result("pass", modules=("m",), hours=30, subject={"version": "1", "branch": "main", "commit": "c0ffee"}))
+    closed = feeds(late, nightly=True)
+    for path in ("release.svg", "release/1.svg"):
+        assert "the gate is not open" in (closed.badge(path) or "")
+    assert "the gate is not open" in dict(closed.badges())["badge/release.svg"]
+    assert "ready" in (feeds(history(good)).badge("release.svg") or "")
+
+
 def test_the_dashboard_of_grafana_is_whole() -> None:
     """Panels lie beside each other; each has a query and a source asked for at import; none is green without data."""
     assert json.loads(files()[DASHBOARD]) == dashboard()

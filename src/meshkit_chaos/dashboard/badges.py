@@ -61,8 +61,8 @@ def _standing(cell: ReadinessCell) -> str:
     return WORDS[cell.standing].lower()
 
 
-def release_badge(readiness: Readiness, release: str = "") -> str:
-    """Whether a release is ready: the newest where none is named."""
+def release_badge(readiness: Readiness, release: str = "", *, closed: bool = False) -> str:
+    """Whether a release is ready: the newest where none is named. ``closed``: the gate does not let the newest one through."""
     names = [name for name, _ in readiness.releases]
     wanted = release or (names[0] if names else "")
     if wanted not in names or not readiness.rows:
@@ -74,6 +74,8 @@ def release_badge(readiness: Readiness, release: str = "") -> str:
         return badge(wanted, f"{counted(bad, 'scenario')} not good", "fail")
     if readiness.untested:
         return badge(wanted, f"{counted(len(readiness.untested), 'module')} untested", "not-run")
+    if closed and wanted == names[0]:
+        return badge(wanted, "the gate is not open", "inconclusive")
     waived = sum(standing == "waived" for standing in told.values())
     return badge(wanted, f"ready, {waived} waived", "inconclusive") if waived else badge(wanted, "ready", "pass")
 

@@ -52,15 +52,20 @@ class Feeds:
             return None
         match folder:
             case "":
-                return release_badge(self._sources.ready()) if name == "release" else None
+                return release_badge(self._sources.ready(), closed=self._closed()) if name == "release" else None
             case "release":
-                return release_badge(self._sources.ready(), unquoted(name))
+                return release_badge(self._sources.ready(), unquoted(name), closed=self._closed())
             case "module":
                 return module_badge(self._sources.ready(), unquoted(name))
             case "scenario":
                 return self._scenario_badge(unquoted(name))
             case _:
                 return None
+
+    def _closed(self) -> bool:
+        """Where there is a policy, only a decision opens."""
+        decision = self._sources.decision()
+        return self._sources.settings.policy is not None and (decision is None or not decision.open)
 
     def _scenario_badge(self, name: str) -> str:
         one = next((one for one in self.standings() if one.scenario == name), None)
@@ -69,9 +74,10 @@ class Feeds:
     def badges(self) -> Iterator[tuple[str, str]]:
         """The path and the text of every badge there is, for files."""
         ready, now, fresh = self._sources.ready(), self._sources.clock.wall_ns(), self._sources.fresh()
-        yield "badge/release.svg", release_badge(ready)
+        closed = self._closed()
+        yield "badge/release.svg", release_badge(ready, closed=closed)
         for release, _ in ready.releases:
-            yield f"badge/release/{plain(release)}.svg", release_badge(ready, release)
+            yield f"badge/release/{plain(release)}.svg", release_badge(ready, release, closed=closed)
         for row in ready.rows:
             yield f"badge/module/{plain(row.module)}.svg", module_badge(ready, row.module)
         for one in self.standings():

@@ -19,6 +19,8 @@ from meshkit_chaos.judge.verdict import VerdictName
 from meshkit_chaos.report.escape import one_line
 from meshkit_chaos.report.gate_words import headline, name, ordered, released, story
 
+SEES: Final = 0.8
+"""With less power than this, what was not found may be there all the same."""
 MOST_ITEMS: Final = 90
 
 
@@ -132,12 +134,13 @@ def _item(item: Item, *, here: str, known: AbstractSet[str]) -> ItemLine:
 
 
 def _comparison(one: Comparison) -> ComparisonLine:
+    seen = one.power >= SEES
     return ComparisonLine(
         objective=one_line(one.objective),
         kind=one.kind,
         release=one_line(one.release),
-        result="worse" if one.worse else "cannot tell" if one.blind else "not worse",
-        tone="fail" if one.worse else "inconclusive" if one.blind else "pass",
+        result="worse" if one.worse else "cannot tell" if one.blind else "not worse" if seen else "not seen to be worse",
+        tone="fail" if one.worse else "pass" if seen and not one.blind else "inconclusive",
         sentence=one_line(one.sentence),
         p=f"{one.p:.2g}",
         needs=f"{one.level:.2g}",

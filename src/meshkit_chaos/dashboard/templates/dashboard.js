@@ -14,7 +14,8 @@ for (const input of document.querySelectorAll("[data-filter]")) {
       shown += row.hidden ? 0 : 1;
     });
     for (const group of groups) group.hidden = !group.querySelector("[data-search]:not([hidden])");
-    const noun = input.dataset.noun || "scenarios";
+    const nouns = input.dataset.noun || "scenarios";
+    const noun = rows.length === 1 ? nouns.replace(/ies$/, "y").replace(/s$/, "") : nouns;
     if (count) count.textContent = shown === rows.length ? `${shown} ${noun}` : `${shown} of ${rows.length} ${noun}`;
   };
   const first = () => rows.find((row) => !row.hidden)?.querySelector("a");
@@ -57,7 +58,7 @@ document.addEventListener("keydown", (event) => {
 for (const input of document.querySelectorAll("[data-what-if] input")) {
   const said = input.closest("p").querySelector("[data-said]");
   const apply = () => {
-    const limit = input.valueAsNumber;
+    const limit = input.valueAsNumber > 0 ? input.valueAsNumber : NaN; // no time is shorter than none
     const lo = Number(input.dataset.lo);
     const hi = input.dataset.hi === "" ? Infinity : Number(input.dataset.hi);
     const watched = limit <= Number(input.defaultValue);
