@@ -12,8 +12,11 @@ import pytest
 from meshkit_chaos.cli.app import run
 from meshkit_chaos.cli.dashboard import sources
 from meshkit_chaos.cli.demo_nights import ACCEPTED, NIGHTS, RELEASE_NIGHTS, commit
+from meshkit_chaos.cli.demo_telling import Receivers
 from meshkit_chaos.cli.histories import open_history
+from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.deliver.outbox import Outbox
+from meshkit_chaos.errors import CannotRun
 from meshkit_chaos.gate.log import GateLog, verify
 
 NEWEST = NIGHTS - ACCEPTED
@@ -67,3 +70,14 @@ def test_what_means_nothing_is_refused(words: tuple[str, ...], tmp_path: Path) -
     """Options of the history without it, and more nights than there are."""
     assert run(["demo", *words, "--out", str(tmp_path / "out")]) == 4
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_machine_on_which_nobody_may_listen_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo ends with a sentence, and does not wait for receivers that never came."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(1, "not permitted")
+
+    monkeypatch.setattr("meshkit_chaos.measure.loopback.serving", refused)
+    with pytest.raises(CannotRun, match="cannot listen on loopback"), Receivers(ManualClock()).listening():
+        raise AssertionError

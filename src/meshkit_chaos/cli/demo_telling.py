@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from meshkit_chaos.clock import ManualClock
+from meshkit_chaos.errors import CannotRun
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -56,9 +57,22 @@ class Receivers:
                 ready.set()
                 await over.wait()
 
-        thread = threading.Thread(target=lambda: asyncio.run(serve()), name="receivers", daemon=True)
+        broke: list[OSError] = []
+
+        def listen() -> None:
+            try:
+                asyncio.run(serve())
+            except OSError as error:
+                broke.append(error)
+            finally:
+                ready.set()  # nobody waits for what broke
+
+        thread = threading.Thread(target=listen, name="receivers", daemon=True)
         thread.start()
         ready.wait()
+        if not found:
+            told = f"the receivers of the demo cannot listen on loopback: {broke}"
+            raise CannotRun(told, hint="allow this process to listen on 127.0.0.1")
         url, loop = found[0]
         try:
             yield url
