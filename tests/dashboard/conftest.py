@@ -19,7 +19,9 @@ for neighbour in ("gate", "history", "run"):
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def browser(world: BrowserWorld) -> Iterator[Any]:
+    """After the world, whose runs have an event loop of their own: no other can run while a browser is driven."""
+    del world
     from browser import chromium  # noqa: PLC0415  # found only beside this file
 
     with chromium() as one:
