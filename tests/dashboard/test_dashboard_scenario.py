@@ -325,5 +325,25 @@ def test_what_lies_between_is_of_one_branch() -> None:
     between = result("pass", hours=24 * 10 + 12, invocation="O", subject=elsewhere, runs=(one_run("pass", prefix="O"),))
     (found,) = shifts(lived([*held[:10], between, *held[10:]]), compare=COMPARE).shifts
     assert found.compare == "https://forge/c/c029aaaa...c030aaaa"
-    assert found.where.startswith("last run before on main: ")
+    assert found.sentence.endswith(", on main")
     assert "01daaaa" not in found.where
+    assert all("01daaaa" not in build for build in found.builds)
+
+
+def test_a_branch_that_begins_to_be_tested_is_no_change() -> None:
+    """A release branch that always was four times as slow joins the nights of main: neither of them changed."""
+    held = nights([1.0, 1.1, 1.2] * 20)
+    old = {"version": "0.9", "commit": "01daaaa", "branch": "release/0.9"}
+    slow = [
+        result(
+            "pass",
+            hours=24 * night + 12,
+            invocation=f"O{night}",
+            subject=old,
+            runs=(one_run("pass", prefix=f"O{night}", time=(4 * SECOND, 4 * SECOND + 200_000_000)),),
+        )
+        for night in range(20)
+    ]
+    both = sorted([*held, *slow], key=lambda one: -one.at)
+    assert shifts(lived(both)).shifts == ()
+    assert "no lasting change in 80 runs" in shifts(lived(both)).quiet

@@ -70,15 +70,31 @@ def lived(results: Sequence[PastScenario]) -> tuple[Lived, ...]:
 
 
 def shifts(runs: Sequence[Lived], *, compare: str = "") -> Shifts:
-    """``compare``: an address with ``{last}`` and ``{first}`` in it, for two commits; empty: no link."""
+    """``compare``: an address with ``{last}`` and ``{first}`` in it, for two commits; empty: no link.
+
+    Each branch is a series of its own: runs of another one among them would be taken for a change, or hide one.
+    """
     told = [one for one in runs if one.run.verdict in ("pass", "fail") and not one.run.invalidated]
-    names = tuple(dict.fromkeys(objective.name for one in told for objective in one.run.objectives if objective.lo is not None))
-    level = FALSE_ALARMS / (len(names) + 1)
-    found = [_shift for name in names for _shift in _of_times(told, name, level=level, compare=compare)]
-    found += _of_failures(told, level=level, compare=compare)
+    branches: dict[str, list[Lived]] = {}
+    for one in told:
+        branches.setdefault(one.result.subject.get("branch", ""), []).append(one)
+    series = [(name if len(branches) > 1 else "", ones) for name, ones in branches.items()]
+    names = [_timed_objectives(ones) for _, ones in series]
+    level = FALSE_ALARMS / max(1, sum(len(several) + 1 for several in names))
+    found: list[Shift] = []
+    for (branch, ones), objectives in zip(series, names, strict=True):
+        for name in objectives:
+            found += _of_times(ones, name, branch=branch, level=level, compare=compare)
+        found += _of_failures(ones, branch=branch, level=level, compare=compare)
     return Shifts(
-        shifts=tuple(sorted(found, key=lambda one: (one.since, one.objective), reverse=True)), quiet=_quiet(told, level)
+        shifts=tuple(sorted(found, key=lambda one: (one.since, one.objective), reverse=True)),
+        quiet=_quiet(told, max(branches.values(), key=len, default=[]), level),
     )
+
+
+def _timed_objectives(ones: Sequence[Lived]) -> tuple[str, ...]:
+    """The objectives that were ever timed in them."""
+    return tuple(dict.fromkeys(told.name for one in ones for told in one.run.objectives if told.lo is not None))
 
 
 def build_name(subject: Mapping[str, str]) -> str:
@@ -93,15 +109,15 @@ def compare_link(template: str, last: str, first: str) -> str:
     return template.replace("{last}", last).replace("{first}", first) if usable else ""
 
 
-def _quiet(told: Sequence[Lived], level: float) -> str:
-    sides = len(told) // 2
-    places = max(1, len(told) - 2 * LEAST_SIDE + 1)
-    if len(told) < 2 * LEAST_SIDE or 2 * places / comb(len(told), sides) > level / 2:
+def _quiet(told: Sequence[Lived], longest: Sequence[Lived], level: float) -> str:
+    """``longest``: the series of the branch with the most runs."""
+    places = max(1, len(longest) - 2 * LEAST_SIDE + 1)
+    if len(longest) < 2 * LEAST_SIDE or 2 * places / comb(len(longest), len(longest) // 2) > level / 2:
         return f"{counted(len(told), 'run')} with evidence: too few to show a change, however large"
     return f"no lasting change in {counted(len(told), 'run')}, of its times or of how often it fails"
 
 
-def _of_times(told: Sequence[Lived], name: str, *, level: float, compare: str) -> Iterator[Shift]:
+def _of_times(told: Sequence[Lived], name: str, *, branch: str, level: float, compare: str) -> Iterator[Shift]:
     timed = [
         (one, Span(objective.lo, objective.hi))
         for one in told
@@ -125,16 +141,21 @@ def _of_times(told: Sequence[Lived], name: str, *, level: float, compare: str) -
             else:
                 said = f"takes {after} since {since}, before {before}"
             marks = tuple((ones[one.at].run.run, usual_time(spans[one.at : one.end])) for one in several)
-            yield _shift(several, ones, objective=name, sentence=f"{name} {said}", marks=marks, compare=compare)
+            yield _shift(several, ones, objective=name, sentence=f"{name} {said}{_on(branch)}", marks=marks, compare=compare)
 
 
-def _of_failures(told: Sequence[Lived], *, level: float, compare: str) -> Iterator[Shift]:
+def _of_failures(told: Sequence[Lived], *, branch: str, level: float, compare: str) -> Iterator[Shift]:
     failed = [one.run.verdict == "fail" for one in told]
     for change in changes_of_failures(failed, places=_places(told), level=level):
         before, after = failed[change.start : change.at], failed[change.at : change.end]
-        said = f"fails {_share(after)} since {day(told[change.at].result.at)}, before {_share(before)}"
+        said = f"fails {_share(after)} since {day(told[change.at].result.at)}, before {_share(before)}{_on(branch)}"
         marks = ((told[change.at].run.run, f"fails {_share(after)}"),)
         yield _shift([change], told, objective="", sentence=said, marks=marks, compare=compare)
+
+
+def _on(branch: str) -> str:
+    """``branch`` empty: there is no other."""
+    return f", on {branch}" if branch else ""
 
 
 def _places(ones: Sequence[Lived]) -> list[int]:
@@ -166,14 +187,14 @@ def _shift(
 ) -> Shift:
     first, last = several[0], several[-1]
     after = ones[last.latest].result
-    before, line = _before(ones[: first.earliest], after)
+    before = ones[first.earliest - 1].result
     creeps = len(several) > 1
     suspected = () if creeps else tuple(dict.fromkeys(_build(one) for one in ones[first.earliest : first.latest + 1]))
     return Shift(
         objective=objective,
         up=first.up,
         sentence=sentence,
-        where=f"last run before{line}: {_place(before)}; first run after: {_place(after)}",
+        where=f"last run before: {_place(before)}; first run after: {_place(after)}",
         last=_place(before),
         first=_place(after),
         builds=suspected,
@@ -181,16 +202,6 @@ def _shift(
         since=day(ones[first.at].result.at),
         marks=marks,
     )
-
-
-def _before(earlier: Sequence[Lived], after: PastScenario) -> tuple[PastScenario, str]:
-    """The last result before a change, on the branch of the first one after it if there is any, and that it is of that branch.
-
-    What lies between two commits of different branches is not what came in between.
-    """
-    last, branch = earlier[-1].result, after.subject.get("branch", "")
-    own = next((one.result for one in reversed(earlier) if one.result.subject.get("branch", "") == branch), last)
-    return own, "" if own is last else f" on {branch}"
 
 
 def _build(one: Lived) -> str:
