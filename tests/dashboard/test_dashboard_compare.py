@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from gate_worlds import NOW, SECOND, history, one_run, result
 from history_builder import TWO, evidence_of, opened, variant, written
+from msgspec import structs
 
 from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.dashboard import paths
@@ -74,6 +75,25 @@ def test_the_newest_night_stands_beside_the_last_that_passed() -> None:
     assert "c39" in section
     assert "pass became fail" in section
     assert "none of the newest 2 invocations passed" in text_of(history(*bad))
+
+
+def test_unasked_it_stays_on_one_branch() -> None:
+    """A night of a release branch between those of main is neither the build before the newest nor the last that passed."""
+    main = [_on(night(number, "1.1", 1 if number < 3 else 7, "pass" if number < 3 else "fail"), "main") for number in range(6)]
+    other = _on(night(7, "1.0", 1), "release/1.0")
+    shown = text_of(history(*main, other, _on(night(8, "1.1", 7, "fail"), "main")))
+    build, good = shown.partition("the last one that passed")[::2]
+    assert "c5" in build
+    assert "c2" in good
+    assert "c7" not in build.partition("The newest build")[2]
+    only = history(_on(night(1, "1.1", 7, "fail"), "main"), other, _on(night(8, "1.1", 7, "fail"), "main"))
+    assert "none of the newest 2 invocations of main passed" in text_of(only)
+    twice = history(_on(night(1, "1.1", 1), "main"), _on(night(8, "1.1", 7, "fail"), "main"))
+    assert "is the one before it: see above" in text_of(twice)
+
+
+def _on(one: PastScenario, branch: str) -> PastScenario:
+    return structs.replace(one, subject={**one.subject, "branch": branch})
 
 
 def test_the_best_release_is_compared_with_where_it_is_another() -> None:

@@ -63,10 +63,12 @@ def compare_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> 
 
 
 def _usual(sources: Sources, here: str, held: Sequence[PastInvocation], known: Sequence[Release]) -> tuple[Contrast, ...]:
+    """What lies between two branches is not what changed: those of the newest one are compared."""
     newest = held[0] if held else None
-    other = next((one for one in held if newest and one.at < newest.at and one.subject != newest.subject), None)
+    line = [one for one in held if newest is not None and one.subject.get("branch") == newest.subject.get("branch")]
+    other = next((one for one in line if newest and one.at < newest.at and one.subject != newest.subject), None)
     first = invocations_compared("The newest build and the one before it", *_pair(sources, other, newest), here=here)
-    return (first, *_since_it_was_good(sources, here, held), *_newest_releases(sources, here, known))
+    return (first, *_since_it_was_good(sources, here, line, shown=other), *_newest_releases(sources, here, known))
 
 
 def _pair(sources: Sources, before: PastInvocation | None, after: PastInvocation | None) -> tuple[Whole | None, Whole | None]:
@@ -74,8 +76,10 @@ def _pair(sources: Sources, before: PastInvocation | None, after: PastInvocation
     return old, new
 
 
-def _since_it_was_good(sources: Sources, here: str, held: Sequence[PastInvocation]) -> tuple[Contrast, ...]:
-    """The newest night beside the last one that passed, where it did not pass itself."""
+def _since_it_was_good(
+    sources: Sources, here: str, held: Sequence[PastInvocation], *, shown: PastInvocation | None
+) -> tuple[Contrast, ...]:
+    """The newest night beside the last one that passed, unless it passed itself or that one is ``shown`` already."""
     title = "The newest night and the last one that passed"
     if not held:
         return ()
@@ -83,7 +87,11 @@ def _since_it_was_good(sources: Sources, here: str, held: Sequence[PastInvocatio
         return (Contrast(title=title, sentence="the newest night passed, so there is nothing to look for"),)
     good = next((one for one in held if one.verdict == "pass"), None)
     if good is None:
-        return (Contrast(title=title, sentence=f"none of the newest {len(held)} invocations passed"),)
+        branch = held[0].subject.get("branch", "")
+        of = f" of {branch}" if branch else ""
+        return (Contrast(title=title, sentence=f"none of the newest {len(held)} invocations{of} passed"),)
+    if shown is not None and good.invocation == shown.invocation:
+        return (Contrast(title=title, sentence="the last one that passed is the one before it: see above"),)
     return (only_changed(invocations_compared(title, *_pair(sources, good, held[0]), here=here)),)
 
 
