@@ -83,6 +83,16 @@ def test_what_blocks_names_both_commits_and_their_days() -> None:
     assert (one.last_good.build, one.last_good.day, one.nights) == ("aaaaaaa", "2026-11-23", 2)
 
 
+def test_a_lucky_pass_does_not_hide_how_often_it_fails() -> None:
+    """The streak says since when; that it failed before its last pass, too, is said beside it, of its own branch alone."""
+    verdicts: tuple[VerdictName, ...] = ("fail", "pass", "fail", "fail", "pass", "pass")
+    held = [result(one, hours=2 + 24 * n, subject=of("1.1", f"c{n}")) for n, one in enumerate(verdicts)]
+    elsewhere = result("fail", hours=30, subject=of("1.0", "ee", "release"))
+    made = told([held[0], elsewhere, *held[1:]])
+    assert (made.blocking[0].nights, made.blocking[0].lately) == (1, "3 of its last 6 failed")
+    assert told([held[0], held[1]]).blocking[0].lately == ""
+
+
 def test_another_branch_is_not_where_it_was_good_last() -> None:
     """First bad and last good are looked for on the failure's own branch, as long as it ever passed there."""
     made = told(

@@ -57,6 +57,8 @@ TONES: Final[dict[Standing, VerdictName]] = {
 """How each looks: the signs of verdicts, since people know those."""
 ACCEPTED: Final[frozenset[Standing]] = frozenset({"pass", "waived"})
 """What does not keep a release back."""
+LATELY: Final = 10
+"""So many of its newest results are looked at for how often it failed."""
 _WAIVABLE: Final[frozenset[Standing]] = frozenset({"regressed", "fail", "undecided"})
 
 
@@ -69,7 +71,10 @@ class Sight(Struct, frozen=True, kw_only=True):
 
 
 class ScenarioStanding(Struct, frozen=True, kw_only=True):
-    """One scenario in one release. ``since``: the day on which it began to be so; empty where that is not known."""
+    """One scenario in one release. ``since``: the day on which it began to be so; empty where that is not known.
+
+    ``lately``: how often it failed, where it also failed before it passed last.
+    """
 
     scenario: str
     title: str
@@ -80,6 +85,7 @@ class ScenarioStanding(Struct, frozen=True, kw_only=True):
     severity: str = ""
     since: str = ""
     nights: int = 0
+    lately: str = ""
     first_bad: Sight | None = None
     last_good: Sight | None = None
     compare: str = ""
@@ -138,6 +144,7 @@ class Looker:
             severity=known.severity,
             since=day(bad.at) if bad is not None else "",
             nights=nights,
+            lately=self._lately(every, judged, nights),
             first_bad=self._sight(bad),
             last_good=self._sight(good),
             compare=self._link(bad, good),
@@ -212,6 +219,15 @@ class Looker:
         told = judged.told
         own = _since(told, [cell for cell in counting if self._branch(cell) == branch])
         return own if own[1] is not None or self._branches else _since(told, counting)
+
+    def _lately(self, every: Sequence[Cell], judged: Judged, nights: int) -> str:
+        """A pass between two failures may be luck: what came before it is told."""
+        if judged.told is None or judged.told.verdict != "fail":
+            return ""
+        branch = self._branch(judged.told)
+        line = [cell for cell in every if cell.counts and self._branch(cell) == branch][:LATELY]
+        failed = sum(cell.verdict == "fail" for cell in line)
+        return f"{failed} of its last {len(line)} failed" if failed > nights else ""
 
     def _timed(self, names: AbstractSet[str], every: Sequence[Cell]) -> list[Cell]:
         return [cell for cell in every if cell.counts and cell.lo is not None and cell.invocation in names]
