@@ -1,8 +1,8 @@
-"""Take the pictures of the dashboard that README and docs show, from a history that ``meshkit-chaos demo --history`` made.
+"""Take the picture of the dashboard on a phone, from a history that ``meshkit-chaos demo --history`` made.
 
 ``python tests/dashboard/dashboard_pictures.py FOLDER [OUT]``: FOLDER is where the demo put everything. Writes
-``dashboard-readiness.png``, ``dashboard-grid.png``, ``dashboard-scenario.png`` and ``dashboard-phone.png`` into OUT, else
-``docs/pictures``; what is shown is as new as the history. Needs the program chromium and the package playwright.
+``dashboard-phone.png`` into OUT, else ``docs/pictures``. A window cannot be so narrow, so this needs the package playwright;
+``docs/walk_pictures.py`` takes the others with the program alone.
 """
 
 from __future__ import annotations
@@ -17,9 +17,6 @@ from typing import Final
 from browser import chromium, watched
 
 PICTURES: Final[Mapping[str, tuple[str, int, int, str, float]]] = {
-    "readiness": ("index.html", 1180, 740, "light", 1),
-    "grid": ("grid.html", 1180, 480, "light", 1),
-    "scenario": ("scenario/rebalanced-after-restart.html", 1180, 720, "light", 1),
     "phone": ("grid.html", 390, 700, "dark", 1.5),
 }
 """By name: the page, its width and height, the colours, and how many dots make a pixel."""
