@@ -32,6 +32,8 @@ from meshkit_chaos.environments.state import (
 from meshkit_chaos.errors import EnvironmentBusy
 from meshkit_chaos.run.recovery import read_facts
 
+pytestmark = pytest.mark.slow  # real meshes that stand and are left behind
+
 LAB = "listeners"
 
 

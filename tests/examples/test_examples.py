@@ -12,6 +12,8 @@ from meshkit_chaos.campaign.results import read_results
 from meshkit_chaos.cli.app import run
 from meshkit_chaos.journal import events as ev
 
+pytestmark = pytest.mark.slow  # whole examples are run
+
 ROOT = Path(__file__).parents[2] / "examples"
 EXAMPLES = sorted(path.parent for path in ROOT.glob("*/chaos-scenarios.yaml"))
 TESTS = sorted(ROOT.glob("*/*.test.yaml"))

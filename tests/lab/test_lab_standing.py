@@ -15,6 +15,8 @@ from test_lab_crashes import kill_both
 
 from meshkit_chaos.journal import events as ev
 
+pytestmark = pytest.mark.slow  # real processes that are left standing
+
 ID = "standing-lab"
 
 

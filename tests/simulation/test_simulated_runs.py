@@ -7,6 +7,8 @@ from collections import Counter
 import pytest
 from replay import replayed
 
+pytestmark = pytest.mark.slow  # hundreds of whole runs
+
 BATCH = 50
 QUICK = 100
 MANY = 1500
