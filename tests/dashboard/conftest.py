@@ -18,6 +18,21 @@ for neighbour in ("gate", "history", "run"):
     sys.path.insert(0, str(Path(__file__).parents[1] / neighbour))
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where an empty history is, in either kind of database."""
+    from history_builder import opened  # noqa: PLC0415  # its neighbours are found only by now
+    from postgres_server import server  # noqa: PLC0415  # as above
+
+    if request.param == "postgres":
+        with server() as url:
+            yield url
+    else:
+        with opened(tmp_path / "history"):
+            pass
+        yield str(tmp_path / "history")
+
+
 @pytest.fixture(scope="module")
 def browser(world: BrowserWorld) -> Iterator[Any]:
     """After the world, whose runs have an event loop of their own: no other can run while a browser is driven."""

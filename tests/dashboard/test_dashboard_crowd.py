@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from dashboard_server import Client, serving
-from history_builder import START, TWO, evidence_of, opened, variant, written
-from postgres_server import server
+from history_builder import START, TWO, evidence_of, variant, written
 
 from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.errors import HistoryProblem
@@ -25,18 +23,6 @@ WRITTEN = 20
 PATHS = (
     "/", "/grid.html", "/coverage.html", "/scenario/too-strict.html", "/metrics", "/badge/release.svg", "/api/v1/scenarios",
 )  # fmt: skip
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def location(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A history that is there, in either kind of database."""
-    if request.param == "postgres":
-        with server() as url:
-            yield url
-    else:
-        with opened(tmp_path / "history"):
-            pass
-        yield str(tmp_path / "history")
 
 
 def one(location: str, tmp_path: Path) -> History:

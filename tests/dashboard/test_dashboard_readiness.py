@@ -321,6 +321,7 @@ def test_what_is_no_decision_waives_nothing() -> None:
         {"subject": 1},
         {"subject": {"commit": "c0ffee"}, "items": 3},
         {"subject": {"commit": "c"}, "items": [7]},
+        {"subject": {"commit": "c"}, "items": [{"scenario": "s", "code": "waived", "overrides": 5}]},
     ]
     entries = tuple(LogEntry(seq=0, at=0, kind="decision", body=body, before="") for body in odd)
     assert waivers(Chain(entries=entries, problems=()), None, FILE, now=NOW) == Waivers()

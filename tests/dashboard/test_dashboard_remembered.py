@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from gate_worlds import decided, history, result
 from history_builder import START, TWO, evidence_of, opened, variant, written
-from postgres_server import server
 
 from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.dashboard.deciding import AGAIN, Beside
@@ -23,18 +22,6 @@ from meshkit_chaos.history.places import open_place
 
 PATIENT = 60.0
 DECISION = decided(history(result("pass")))
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
-def location(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Where a history may be, in either kind of database."""
-    if request.param == "postgres":
-        with server() as url:
-            yield url
-    else:
-        with opened(tmp_path / "history"):
-            pass
-        yield str(tmp_path / "history")
 
 
 def test_what_was_taken_in_or_marked_is_shown_at_once(location: str, tmp_path: Path) -> None:
@@ -74,7 +61,7 @@ def test_a_question_is_asked_once_while_nothing_changes(tmp_path: Path) -> None:
         with ThreadPoolExecutor(8) as pool:
             words = set(pool.map(lambda _: held.database.state(), range(50)))
         assert len(words) == 1
-        with sqlite3.connect(tmp_path / "history" / "index.sqlite") as other:
+        with closing(sqlite3.connect(tmp_path / "history" / "index.sqlite")) as other, other:
             other.execute("INSERT INTO pruned VALUES ('I', 1)")
         assert held.database.state() not in words
 
@@ -84,7 +71,7 @@ def test_a_change_is_seen_though_the_connection_that_looked_was_lost(tmp_path: P
     with opened(tmp_path / "history") as held:
         before = held.database.state()
         held.database._look_away()  # as after an error of the database
-        with sqlite3.connect(tmp_path / "history" / "index.sqlite") as other:
+        with closing(sqlite3.connect(tmp_path / "history" / "index.sqlite")) as other, other:
             other.execute("INSERT INTO pruned VALUES ('I', 1)")
         assert held.database.state() != before
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -42,9 +43,8 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     """A database that a newer version wrote is told as such, and not touched."""
     path = tmp_path / "index.sqlite"
     open_sqlite(path).close()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.close()
     with pytest.raises(HistoryProblem, match="has schema 9999; this version knows those up to") as told:
         open_sqlite(path)
     assert "newer meshkit-chaos" in told.value.hint

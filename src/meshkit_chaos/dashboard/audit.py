@@ -152,8 +152,8 @@ def _entry(entry: LogEntry) -> EntryLine:
         tone="not-run" if not decision else "fail" if not opened else "invalid" if _waived(entry) else "pass",
         build=_text(short_build(subject)),
         sentence=_text(body.get("sentence") or body.get("reason") or ""),
-        findings=tuple(map(_finding, [item for item in _mappings(body.get("items")) if not _plain(item)][:_MOST_FINDINGS])),
-        overrides=tuple(map(_use, _mappings(body.get("overrides"))[:_MOST_FINDINGS])),
+        findings=tuple(map(_finding, [item for item in entry.mappings("items") if not _plain(item)][:_MOST_FINDINGS])),
+        overrides=tuple(map(_use, entry.mappings("overrides")[:_MOST_FINDINGS])),
         subject=_text(", ".join(f"{key}={value}" for key, value in subject.items())),
         hash=one_line(entry.hash),
         before=one_line(entry.before),
@@ -181,7 +181,7 @@ def _open(entry: LogEntry) -> bool:
 
 def _waived(entry: LogEntry) -> bool:
     """Whether an override was used, whatever the decision was."""
-    return any(one.get("refusal") == "" for one in _mappings(entry.body.get("overrides")))
+    return any(one.get("refusal") == "" for one in entry.mappings("overrides"))
 
 
 def _possible(at: int) -> bool:
@@ -194,7 +194,3 @@ def _text(value: object) -> str:
 
 def _mapping(value: object) -> dict[Any, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _mappings(several: object) -> list[dict[str, Any]]:
-    return [one for one in several if isinstance(one, dict)] if isinstance(several, list) else []

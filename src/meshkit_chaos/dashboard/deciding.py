@@ -24,7 +24,7 @@ _LEAST_NS: Final = 5 * 10**9
 """And so young it always does, however quickly it was made."""
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class Said(Struct, frozen=True, kw_only=True):
     """``current``: the decision is about what the history holds now; else it is an older one, or none was made yet."""
 
     decision: Decision | None = None
@@ -34,9 +34,9 @@ class Standing(Struct, frozen=True, kw_only=True):
 class Decider:
     """Decides at once, for who can wait."""
 
-    def standing(self, about: object, make: Callable[[], Decision | None]) -> Standing:
+    def standing(self, about: object, make: Callable[[], Decision | None]) -> Said:
         del about
-        return Standing(decision=make())
+        return Said(decision=make())
 
 
 class Beside(Decider):
@@ -48,7 +48,7 @@ class Beside(Decider):
         self._work: Future[None] | None = None
         self._held: _Held | None = None
 
-    def standing(self, about: object, make: Callable[[], Decision | None]) -> Standing:
+    def standing(self, about: object, make: Callable[[], Decision | None]) -> Said:
         """``about``: what it depends on beside the history. Raises what deciding raised."""
         key = (self._state(), about)
         for _ in range(2):  # the first may have to wait for one about an older state
@@ -63,7 +63,7 @@ class Beside(Decider):
         with self._lock:
             held = self._held
         if held is None:
-            return Standing(current=False)
+            return Said(current=False)
         return held.standing(current=held.key == key and self._clock.monotonic_ns() <= held.too_old, again=held.key != key)
 
     def _begun(self, key: Any, make: Callable[[], Decision | None]) -> Future[None]:
@@ -92,8 +92,8 @@ class _Held:
         self.until = ended + AGAIN * (ended - began)
         self.too_old = ended + max(2 * AGAIN * (ended - began), _LEAST_NS)
 
-    def standing(self, *, current: bool, again: bool = False) -> Standing:
+    def standing(self, *, current: bool, again: bool = False) -> Said:
         """``again``: it is about an older state, whose problems are no more of interest."""
         if self._problem is not None and not again:
             raise self._problem
-        return Standing(decision=self._decision, current=current)
+        return Said(decision=self._decision, current=current)

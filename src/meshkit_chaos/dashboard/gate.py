@@ -108,11 +108,11 @@ def waived(entries: Sequence[LogEntry]) -> frozenset[tuple[str, str]]:
     """Commits and scenarios of which a decision accepted what did not pass."""
     found = set()
     for entry in entries:
-        subject, items = entry.body.get("subject"), entry.body.get("items")
+        subject = entry.body.get("subject")
         commit = subject.get("commit", "") if isinstance(subject, dict) else ""
-        for item in items if isinstance(items, list) and entry.kind == "decision" and commit else ():
-            if isinstance(item, dict) and item.get("code") == "waived":
-                found.add((str(commit), str(item.get("scenario", ""))))
+        if entry.kind == "decision" and commit:
+            items = (item for item in entry.mappings("items") if item.get("code") == "waived")
+            found |= {(str(commit), str(item.get("scenario", ""))) for item in items}
     return frozenset(found)
 
 

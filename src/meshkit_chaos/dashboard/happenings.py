@@ -103,8 +103,5 @@ def _decided(entries: Sequence[LogEntry], scenario: str) -> Iterator[Happening]:
 
 def _item(entry: LogEntry, scenario: str) -> Mapping[str, Any] | None:
     """What a decision said of a scenario: of several requirements, the first that it does not meet."""
-    items = entry.body.get("items")
-    found = [
-        one for one in (items if isinstance(items, list) else ()) if isinstance(one, dict) and one.get("scenario") == scenario
-    ]
+    found = [one for one in entry.mappings("items") if one.get("scenario") == scenario]
     return next((one for one in found if one.get("code") not in GOOD), found[0] if found else None)

@@ -16,7 +16,7 @@ from msgspec import Struct
 from meshkit_chaos.campaign.results import Results
 from meshkit_chaos.clock import Clock
 from meshkit_chaos.dashboard import paths
-from meshkit_chaos.dashboard.deciding import Decider, Standing
+from meshkit_chaos.dashboard.deciding import Decider, Said
 from meshkit_chaos.dashboard.following import Underway
 from meshkit_chaos.dashboard.nights import Night, nights
 from meshkit_chaos.dashboard.pages import page
@@ -195,7 +195,7 @@ class Sources:
         standing = self.standing(overrides)
         return standing.decision if standing.current else None
 
-    def standing(self, overrides: Overrides | None = None) -> Standing:
+    def standing(self, overrides: Overrides | None = None) -> Said:
         """The same, and where it has not decided yet, what it said before."""
         accepted = overrides or self.gate_files.overrides()
         return self.decider.standing(accepted, lambda: self._decide(accepted))

@@ -62,7 +62,7 @@ LATELY: Final = 10
 _WAIVABLE: Final[frozenset[Standing]] = frozenset({"regressed", "fail", "undecided"})
 
 
-class Sight(Struct, frozen=True, kw_only=True):
+class Turn(Struct, frozen=True, kw_only=True):
     """A result as a build and a day, with the way to it."""
 
     build: str
@@ -86,8 +86,8 @@ class ScenarioStanding(Struct, frozen=True, kw_only=True):
     since: str = ""
     nights: int = 0
     lately: str = ""
-    first_bad: Sight | None = None
-    last_good: Sight | None = None
+    first_bad: Turn | None = None
+    last_good: Turn | None = None
     compare: str = ""
     waiver: Waiver | None = None
     note: str = ""
@@ -232,11 +232,11 @@ class Looker:
     def _timed(self, names: AbstractSet[str], every: Sequence[Cell]) -> list[Cell]:
         return [cell for cell in every if cell.counts and cell.lo is not None and cell.invocation in names]
 
-    def _sight(self, cell: Cell | None) -> Sight | None:
+    def _sight(self, cell: Cell | None) -> Turn | None:
         if cell is None:
             return None
         href = paths.relative(paths.invocation(cell.invocation), here=self._here) + "#" + paths.anchor(cell.scenario)
-        return Sight(build=short_build(self._subjects.get(cell.invocation, {})), day=day(cell.at), href=href)
+        return Turn(build=short_build(self._subjects.get(cell.invocation, {})), day=day(cell.at), href=href)
 
     def _commit(self, cell: Cell) -> str:
         return self._subjects.get(cell.invocation, {}).get("commit", "")

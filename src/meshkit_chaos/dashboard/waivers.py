@@ -8,7 +8,7 @@ everything in a log that was changed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
@@ -94,11 +94,16 @@ def _in_log(entries: Iterable[LogEntry]) -> dict[Of, _Used]:
 
 def _used_in(entry: LogEntry) -> Iterator[tuple[str, _Used]]:
     items = [
-        (str(item.get("scenario", "")), item.get("code"), tuple(map(str, item.get("overrides") or ())))
-        for item in _mappings(entry.body.get("items"))
+        (str(item.get("scenario", "")), item.get("code"), _names(item.get("overrides")))
+        for item in entry.mappings("items")
     ]
-    uses = [one for one in _mappings(entry.body.get("overrides")) if one.get("refusal") == ""]
+    uses = [one for one in entry.mappings("overrides") if one.get("refusal") == ""]
     return _used(items, {str(one.get("id")): str(one.get("digest")) for one in uses}, at=entry.at)
+
+
+def _names(several: object) -> tuple[str, ...]:
+    """Of overrides; none where a log says anything else than a list."""
+    return tuple(map(str, several)) if isinstance(several, list | tuple) else ()
 
 
 def _used(items: Iterable[_Item], digests: Mapping[str, str], *, at: int) -> Iterator[tuple[str, _Used]]:
@@ -110,10 +115,6 @@ def _used(items: Iterable[_Item], digests: Mapping[str, str], *, at: int) -> Ite
         names = [name for _, code, several in ones if code == "waived" for name in several]
         if scenario and names and all(code in GOOD for _, code, _ in ones) and all(name in digests for name in names):
             yield scenario, _Used(digests={name: digests[name] for name in names}, decided=at)
-
-
-def _mappings(several: object) -> list[dict[str, Any]]:
-    return [one for one in several if isinstance(one, dict)] if isinstance(several, list) else []
 
 
 def _waiver(entry: Override, used: _Used) -> Waiver:

@@ -36,6 +36,11 @@ class LogEntry(Struct, frozen=True, kw_only=True):
     torn: int = 0
     hash: str = ""
 
+    def mappings(self, key: str) -> list[dict[str, Any]]:
+        """The mappings in a list of the body. A log may hold anything: what is none is left out."""
+        several = self.body.get(key)
+        return [one for one in several if isinstance(one, dict)] if isinstance(several, list) else []
+
 
 class Chain(Struct, frozen=True, kw_only=True):
     """A log that was read: its entries, and what is wrong with it, first things first."""
