@@ -94,8 +94,7 @@ def _in_log(entries: Iterable[LogEntry]) -> dict[Of, _Used]:
 
 def _used_in(entry: LogEntry) -> Iterator[tuple[str, _Used]]:
     items = [
-        (str(item.get("scenario", "")), item.get("code"), _names(item.get("overrides")))
-        for item in entry.mappings("items")
+        (str(item.get("scenario", "")), item.get("code"), _names(item.get("overrides"))) for item in entry.mappings("items")
     ]
     uses = [one for one in entry.mappings("overrides") if one.get("refusal") == ""]
     return _used(items, {str(one.get("id")): str(one.get("digest")) for one in uses}, at=entry.at)
