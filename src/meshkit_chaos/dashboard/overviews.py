@@ -16,6 +16,7 @@ from meshkit_chaos.dashboard.grid_pages import grid_text
 from meshkit_chaos.dashboard.search import search_page
 from meshkit_chaos.dashboard.sources import DELIVERIES, INVOCATIONS, Sources
 from meshkit_chaos.dashboard.standing import MEANINGS, TONES, WORDS, WORST_FIRST
+from meshkit_chaos.dashboard.unclean import unclean
 from meshkit_chaos.faults import CATALOGUE
 from meshkit_chaos.gate.overrides import is_glob
 from meshkit_chaos.gate.selecting import surely_in_class
@@ -50,6 +51,7 @@ def readiness_text(sources: Sources, here: str, parameters: Mapping[str, str]) -
         title="Readiness",
         readiness=sources.ready(here, by=known[here]),
         distrust=sources.distrust(),
+        unclean=unclean(sources, here),
         views=[(paths.relative(path, here=here), key, path == here) for path, key in known.items()],
         gate=headline(decision) if decision is not None else "",
         gate_open=decision is not None and decision.open,
