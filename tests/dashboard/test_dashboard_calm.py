@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from gate_worlds import HOUR, NOW, history, one_run, result
+from gate_worlds import HOUR, NOW, history, one_run, policy, result
 
 from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.dashboard import paths
@@ -117,3 +117,36 @@ def test_yesterday_is_not_called_today() -> None:
     assert "today" not in shown(sources(proof), paths.COVERAGE)
     assert "1 d ago" in shown(sources(proof), paths.COVERAGE)
     assert "today" in shown(sources(proof, now=NOW - 8 * HOUR - 1), paths.COVERAGE)
+
+
+def test_a_comparison_says_of_which_run_a_time_is() -> None:
+    """A flaky pass is no pass that took more than its limit: the slowest run did not pass, and that stands beside its time."""
+    runs = (one_run("fail", 1), one_run("pass", 2), one_run("pass", 3))
+    flaky = result("pass", hours=26, runs=runs, flaky=True, commit="c1", invocation="I1")
+    page = shown(sources(result("pass", hours=2, commit="c2", invocation="I2"), flaky), paths.COMPARE)
+    assert "Pass 7.8–8 s flaky: this run did not pass (fail)" in page
+    assert page.count("did not pass") == 1
+
+
+def test_what_people_set_aside_is_compared_with_nothing() -> None:
+    """Its time is not shown, and its verdict is said not to count."""
+    aside = result("pass", hours=26, runs=(one_run("pass", invalidated="wrong build"),), commit="c1", invocation="I1")
+    page = shown(sources(result("fail", hours=2, commit="c2", invocation="I2"), aside), paths.COMPARE)
+    first = page.partition("The newest build and the one before it")[2].partition("The newest")[0]
+    assert "1–1.2 s" not in first
+    assert first.count("does not count: people set a run aside") == 2
+    assert "slower" not in first
+
+
+@pytest.mark.parametrize(
+    ("results", "rules", "said"),
+    [
+        ([], True, "nothing was decided: there is no result yet No result yet"),
+        ([], False, "nothing was decided: no policy was given No result yet"),
+        ([result("pass", subject={})], True, "nothing was decided: the newest result does not say of which commit it is"),
+        ([result("pass", subject={})], True, "No result names a version"),
+    ],
+)
+def test_why_nothing_was_decided_is_one_reason(results: list[PastScenario], rules: bool, said: str) -> None:
+    """On the first day the page does not ask for what was given already."""
+    assert said in shown(sources(*results, rules=policy() if rules else None), paths.READINESS)
