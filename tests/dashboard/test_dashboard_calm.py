@@ -150,3 +150,9 @@ def test_what_people_set_aside_is_compared_with_nothing() -> None:
 def test_why_nothing_was_decided_is_one_reason(results: list[PastScenario], rules: bool, said: str) -> None:
     """On the first day the page does not ask for what was given already."""
     assert said in shown(sources(*results, rules=policy() if rules else None), paths.READINESS)
+
+
+def test_a_median_is_not_told_as_the_time_of_the_pass() -> None:
+    """Where most results of a release failed, the pass beside them did not take longer than its limit allows."""
+    page = shown(sources(*nights("pass", "fail", "fail")), paths.READINESS)
+    assert "1 scenario passed; median 7.8–8 s" in page

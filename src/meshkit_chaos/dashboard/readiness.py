@@ -189,7 +189,7 @@ def _unsteady(one: ScenarioStanding) -> bool:
 def _passed(told: Sequence[ScenarioStanding]) -> str:
     flaky = sum(one.sentence.endswith("flaky") for one in told)
     said = f"{counted(len(told), 'scenario')} passed" + (f", {flaky} flaky" if flaky else "")
-    return f"{said}, {told[0].pace.own.words}" if len(told) == 1 and told[0].pace is not None else said
+    return f"{said}; median {told[0].pace.own.words}" if len(told) == 1 and told[0].pace is not None else said
 
 
 def _why(worst: ScenarioStanding, alike: int) -> str:
