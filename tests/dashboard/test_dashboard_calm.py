@@ -156,3 +156,10 @@ def test_a_median_is_not_told_as_the_time_of_the_pass() -> None:
     """Where most results of a release failed, the pass beside them did not take longer than its limit allows."""
     page = shown(sources(*nights("pass", "fail", "fail")), paths.READINESS)
     assert "1 scenario passed; median 7.8–8 s" in page
+
+
+def test_a_cell_that_does_not_count_says_so_in_a_word() -> None:
+    """A pass that people set aside is not only paler than others: colour alone tells nobody anything."""
+    aside = result("pass", runs=(one_run("pass", invalidated="wrong build"),), invocation="I2")
+    page = shown(sources(aside, result("pass", hours=26, invocation="I1")), paths.GRID)
+    assert page.count(" aside") == 2  # its cell, and the legend
