@@ -163,3 +163,25 @@ def test_a_cell_that_does_not_count_says_so_in_a_word() -> None:
     aside = result("pass", runs=(one_run("pass", invalidated="wrong build"),), invocation="I2")
     page = shown(sources(aside, result("pass", hours=26, invocation="I1")), paths.GRID)
     assert page.count(" aside") == 2  # its cell, and the legend
+
+
+def test_an_invocation_leads_to_each_of_its_runs() -> None:
+    """Whoever clicks on a cell of the grid comes to the invocation, and from there to the drawings of what failed."""
+    runs = tuple(one_run("fail", number) for number in (1, 2, 3))
+    made = sources(result("fail", runs=runs, invocation="I2"), result("pass", scenario="other", invocation="I2"))
+    page = Site(made).page(paths.invocation("I2")) or ""
+    for run in ("R1", "R2", "R3"):
+        assert f'href="../{paths.run(run)}"' in page
+    assert "the run closely" in shown(made, paths.invocation("I2"))
+
+
+def test_an_invocation_says_what_was_set_aside() -> None:
+    """Beside the verdict of the scenario, and not only in the small print of a run."""
+    made = sources(result("pass", runs=(one_run("pass", invalidated="wrong build"),), invocation="I2"))
+    assert "About leader-killed set aside" in shown(made, paths.invocation("I2"))
+
+
+def test_a_night_that_passed_long_ago_is_named_with_its_day() -> None:
+    """That the newest night passed sounds like last night; it may be the last one that came."""
+    page = shown(sources(result("pass", hours=24 * 60), result("pass", hours=24 * 61)), paths.COMPARE)
+    assert "the newest night, 2026-09-26 08:00 UTC, passed" in page
