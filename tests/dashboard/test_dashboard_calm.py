@@ -185,3 +185,20 @@ def test_a_night_that_passed_long_ago_is_named_with_its_day() -> None:
     """That the newest night passed sounds like last night; it may be the last one that came."""
     page = shown(sources(result("pass", hours=24 * 60), result("pass", hours=24 * 61)), paths.COMPARE)
     assert "the newest night, 2026-09-26 08:00 UTC, passed" in page
+
+
+NIGHTLY = b"""version: 1
+match: commit
+requirements: [{id: all, scenarios: ["*"]}]
+nightly: {cron: "0 2 * * *", grace: 1h}
+"""
+
+
+def test_weeks_without_a_night_are_one_gap() -> None:
+    """Results are not pushed out of sight by what is not there; how many nights are missing is said, and three stay apart."""
+    rules = policy(NIGHTLY)
+    old = [result("pass", hours=6 + 24 * night, invocation=f"I{night}") for night in (40, 44)]
+    page = shown(sources(*old, rules=rules), paths.GRID)
+    assert "40 nights did not run" in page
+    assert page.count("did not run") == 1 + 3 + 1  # the long gap, the short one, and the legend
+    assert "meshkit_chaos_nights_missed 43" in Feeds(sources(*old, rules=rules)).metrics()
