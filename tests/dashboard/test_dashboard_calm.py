@@ -202,3 +202,31 @@ def test_weeks_without_a_night_are_one_gap() -> None:
     assert "40 nights did not run" in page
     assert page.count("did not run") == 1 + 3 + 1  # the long gap, the short one, and the legend
     assert "meshkit_chaos_nights_missed 43" in Feeds(sources(*old, rules=rules)).metrics()
+
+
+def on(branch: str, verdict: VerdictName, hours: float) -> PastScenario:
+    """A result of version 1.4 on a branch, of a build of its own."""
+    subject = {"version": "1.4", "branch": branch, "commit": f"{branch}{hours}"}
+    return result(verdict, hours=hours, subject=subject, modules=("m",), invocation=f"I{branch}{hours}")
+
+
+@pytest.mark.parametrize(("verdict", "said"), [("fail", "failed on 2026-11-25"), ("inconclusive", "is inconclusive")])
+def test_a_pass_of_one_branch_does_not_make_up_for_another(verdict: VerdictName, said: str) -> None:
+    """A branch of somebody that passes at noon does not hide what the nightly of main said of the same version."""
+    made = sources(on("topic", "pass", 1), on("main", verdict, 6))
+    page = shown(made, paths.READINESS)
+    assert "1.4 is not ready" in page
+    assert f"{said}" in page
+    assert ", on main" in page
+    assert "not good" in badge(made, "release.svg")
+
+
+def test_a_branch_that_is_quiet_does_not_keep_a_release_back_for_ever() -> None:
+    """What was tried on a branch some days ago, and given up, is no more than history."""
+    assert "1.4 is ready" in shown(sources(on("main", "pass", 6), on("topic", "fail", 60)), paths.READINESS)
+
+
+def test_a_branch_that_runs_a_part_takes_nothing_from_the_others() -> None:
+    """It has no result of a scenario that it did not announce, and that is not a lost one."""
+    part = result("pass", hours=1, scenario="other", invocation="It", subject={"version": "1.4", "branch": "topic"})
+    assert "1.4 is ready" in shown(sources(on("main", "pass", 6), part), paths.READINESS)
