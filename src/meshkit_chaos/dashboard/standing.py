@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import islice
 from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
@@ -182,8 +183,8 @@ class Looker:
         worst = self._judged_by(column, scenario, every, self._whole[column])
         for branch, line in self._lines[column].items():
             one = self._judged_by(column, scenario, every, line)
-            said = one.told is not None or self._lost(line, scenario, every) is not None
-            if said and WORST_FIRST.index(one.standing) < WORST_FIRST.index(worst.standing):
+            worse = WORST_FIRST.index(one.standing) < WORST_FIRST.index(worst.standing)
+            if worse and (one.told is not None or self._lost(line, scenario, every) is not None):
                 worst = one._replace(sentence=f"{one.sentence}, on {branch or 'no branch'}")
         return worst
 
@@ -264,7 +265,8 @@ class Looker:
         if told is None or told.verdict not in ("pass", "fail"):
             return ""
         branch = self._branch(told)
-        line = [cell for cell in every if cell.counts and cell.at <= told.at and self._branch(cell) == branch][:LATELY]
+        own = (cell for cell in every if cell.counts and cell.at <= told.at and self._branch(cell) == branch)
+        line = list(islice(own, LATELY))
         failed = sum(cell.verdict == "fail" for cell in line)
         least = UNSTEADY if told.verdict == "pass" else nights + 1
         return f"{failed} of its last {len(line)} failed" if failed >= least else ""
