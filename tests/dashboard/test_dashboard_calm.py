@@ -230,3 +230,12 @@ def test_a_branch_that_runs_a_part_takes_nothing_from_the_others() -> None:
     """It has no result of a scenario that it did not announce, and that is not a lost one."""
     part = result("pass", hours=1, scenario="other", invocation="It", subject={"version": "1.4", "branch": "topic"})
     assert "1.4 is ready" in shown(sources(on("main", "pass", 6), part), paths.READINESS)
+
+
+def test_dirt_is_told_however_much_ran_elsewhere() -> None:
+    """Fifty invocations in another environment clean nothing in this one: page and metrics both tell it still."""
+    dirty = result("inconclusive", hours=90, environment="dirty", scenario="once", invocation="I0", environment_class="lab-2")
+    busy = [result("pass", hours=2 + number, invocation=f"B{number}") for number in range(50)]
+    made = sources(*busy, dirty)
+    assert "The environment lab-2 was left dirty" in shown(made, paths.READINESS)
+    assert 'environment_state{environment_class="lab-2",state="dirty"} 1' in Feeds(made).metrics()

@@ -36,7 +36,7 @@ class Feeds:
                 version=__version__,
                 newest=held[0].at if held else None,
                 scenarios=latest(self._sources.reader, held),
-                environments=environments(cells),
+                environments=environments(cells, self._sources.reader.known()),
                 readiness=self._sources.ready(),
                 nights=self._sources.nights(held) if policy is not None and policy.nightly is not None else None,
                 gate_open=decision.open if decision is not None else None,

@@ -41,6 +41,6 @@ def unclean(sources: Sources, here: str) -> tuple[Unclean, ...]:
             href=paths.relative(paths.invocation(one.invocation), here=here),
             remedy=_SENTENCES[one.state][1],
         )
-        for one in environments(cells)
+        for one in environments(cells, sources.reader.known())
         if one.state in _SENTENCES
     )
