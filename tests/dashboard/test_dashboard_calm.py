@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -9,6 +10,7 @@ from gate_worlds import HOUR, NOW, history, one_run, policy, result
 
 from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.dashboard import paths
+from meshkit_chaos.dashboard.deciding import Decider, Said
 from meshkit_chaos.dashboard.feeds import Feeds
 from meshkit_chaos.dashboard.site import Site
 from meshkit_chaos.dashboard.sources import Settings, Sources
@@ -239,3 +241,25 @@ def test_dirt_is_told_however_much_ran_elsewhere() -> None:
     made = sources(*busy, dirty)
     assert "The environment lab-2 was left dirty" in shown(made, paths.READINESS)
     assert 'environment_state{environment_class="lab-2",state="dirty"} 1' in Feeds(made).metrics()
+
+
+class Thinking(Decider):
+    """The gate, which takes its time."""
+
+    def standing(self, about: object, make: object) -> Said:
+        del about, make
+        return Said(current=False)
+
+
+def test_a_gate_that_has_not_decided_is_not_open() -> None:
+    """Where there is a policy, the first page is as little green as the badge until the gate has said that it is open."""
+    fine = result("pass", modules=("m",))
+    made = dataclasses.replace(sources(fine, rules=policy()), decider=Thinking())
+    assert "but the gate is still deciding" in shown(made, paths.READINESS)
+    assert badge(made, "release.svg") == "1.4.2: ? the gate is not open"
+    unnamed = sources(result("pass", subject={"version": "1.4.2"}, modules=("m",)), rules=policy())
+    assert "but the gate decided nothing" in shown(unnamed, paths.READINESS)
+    assert badge(unnamed, "release.svg") == "1.4.2: ? the gate is not open"
+    for one in (made, unnamed):
+        assert "#sign-pass" not in (Site(one).page(paths.READINESS) or "").partition("<h1>")[2].partition("</h1>")[0]
+    assert "is ready" in shown(sources(fine, rules=policy()), paths.READINESS)

@@ -56,6 +56,7 @@ def readiness_text(sources: Sources, here: str, parameters: Mapping[str, str]) -
         views=[(paths.relative(path, here=here), key, path == here) for path, key in known.items()],
         gate=headline(decision) if decision is not None else "",
         gate_open=decision is not None and decision.open,
+        not_open=sources.settings.policy is not None and (decision is None or not decision.open),
         deciding=not standing.current,
         undecided=_undecided(sources.settings.policy, newest),
         results=bool(newest),
