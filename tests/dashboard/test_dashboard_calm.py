@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable
 
 import pytest
 from gate_worlds import HOUR, NOW, history, one_run, policy, result
@@ -14,6 +15,7 @@ from meshkit_chaos.dashboard.deciding import Decider, Said
 from meshkit_chaos.dashboard.feeds import Feeds
 from meshkit_chaos.dashboard.site import Site
 from meshkit_chaos.dashboard.sources import Settings, Sources
+from meshkit_chaos.gate.decision import Decision
 from meshkit_chaos.gate.policy import Policy
 from meshkit_chaos.history.memory import MemoryHistory
 from meshkit_chaos.history.model import PastScenario
@@ -263,3 +265,20 @@ def test_a_gate_that_has_not_decided_is_not_open() -> None:
     for one in (made, unnamed):
         assert "#sign-pass" not in (Site(one).page(paths.READINESS) or "").partition("<h1>")[2].partition("</h1>")[0]
     assert "is ready" in shown(sources(fine, rules=policy()), paths.READINESS)
+
+
+class Remembering(Decider):
+    """The gate, which decides anew and says meanwhile what it said before."""
+
+    def standing(self, about: object, make: Callable[[], Decision | None]) -> Said:
+        del about
+        return Said(decision=make(), current=False)
+
+
+def test_what_the_gate_said_before_has_no_green_sign() -> None:
+    """It opened for what was there then; about the newest results it has said nothing yet."""
+    made = dataclasses.replace(sources(result("pass", modules=("m",)), rules=policy()), decider=Remembering())
+    top = (Site(made).page(paths.GATE) or "").partition("<h1>")[2].partition("</h1>")[0]
+    assert "#sign-inconclusive" in top
+    assert "#sign-pass" not in top
+    assert "What stands here is what it said before" in shown(made, paths.GATE)
