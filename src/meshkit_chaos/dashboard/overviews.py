@@ -107,7 +107,16 @@ def search_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> s
     question = parameters.get("q", "")
     newest = sources.reader.results(Ask(newest=1, invalidated=True))
     held = sources.reader.newest(BUILDS)
-    made = search_page(sources.reader.known(), held, newest, sources.told(DELIVERIES), question=question, here=here)
+    made = search_page(
+        sources.reader.known(),
+        held,
+        newest,
+        sources.told(DELIVERIES),
+        question=question,
+        here=here,
+        overrides=sources.gate_files.overrides().entries,
+        log=sources.decided(),
+    )
     return sources.page("search.html.j2", here=here, title="Search", search=made, served=sources.settings.served)
 
 

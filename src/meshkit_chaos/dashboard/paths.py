@@ -95,6 +95,16 @@ def anchor(scenario_name: str) -> str:
     return "scenario-" + plain(scenario_name)
 
 
+def override_anchor(digest: str) -> str:
+    """The place of an override on the page of the gate."""
+    return f"override-{digest[:12]}"
+
+
+def entry_anchor(seq: int) -> str:
+    """The place of a line of the gate's log there."""
+    return f"entry-{seq}"
+
+
 def named(file: str) -> str:
     """The name that ``plain`` wrote; what it cannot have written comes back as something that nothing is called."""
     return unquoted(file)
