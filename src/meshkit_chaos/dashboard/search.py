@@ -105,5 +105,5 @@ def _message(one: Told, *, here: str) -> Entry:
     url = one.receipt.url if one.receipt is not None else ""
     href = url if url.startswith(("https://", "http://")) else paths.relative(paths.DELIVERIES, here=here)
     did = one.receipt.did if one.receipt is not None else ""
-    more = (one.action.channel, one.action.occasion, one.state, did)
+    more = (one.action.channel, one.action.occasion, one.became, did)
     return Entry(title=shortened(one.action.message.title), href=href, detail=joined(more))
