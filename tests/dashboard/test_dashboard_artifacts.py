@@ -99,6 +99,12 @@ def test_one_that_died_still_needs_somebody_beside_one_that_was_dropped() -> Non
     assert [one.state for one in page.lines] == ["dead", "dropped"]
 
 
+def test_what_is_settled_raises_no_alarm() -> None:
+    """That a later message says it, or that it was refused before a person dropped it, is told quietly; an error is not."""
+    page = deliveries([dropped(), told("superseded", error="said by another"), told("dead", error="refused")])
+    assert {one.state: one.settled for one in page.lines} == {"dropped": True, "superseded": True, "dead": False}
+
+
 def test_metrics_tell_dropped_from_dead() -> None:
     """The alert that comes with the tool asks for dead ones: a person's decision must not wake anybody."""
     clock = ManualClock(wall_ns=NOW)

@@ -10,8 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from markupsafe import escape
 from msgspec import Struct
 
+from meshkit_chaos.dashboard.paging import PAGE_BYTES, parts
 from meshkit_chaos.dashboard.wording import minute
 from meshkit_chaos.deliver.action import OPEN, Became, Receipt, Told
 from meshkit_chaos.judge.phrases import counted
@@ -37,6 +39,9 @@ MEANINGS: Final[dict[Became, str]] = {
     "dropped": "a person gave it up: it need not arrive any more",
 }
 """In the order in which they need somebody."""
+ROWS: Final = 40
+"""So many stand on a page at most; fewer where they are long."""
+_MARKUP: Final = 700
 _NEEDS_SOMEBODY: Final[frozenset[Became]] = frozenset({"dead", "ambiguous"})
 
 
@@ -57,6 +62,17 @@ class DeliveryLine(Struct, frozen=True, kw_only=True):
     key: str = ""
 
     @property
+    def settled(self) -> bool:
+        """Nothing more is to come of it, so what went wrong on the way is no alarm."""
+        return self.state in ("delivered", "superseded", "dropped")
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of a page it takes."""
+        texts = (self.title, self.search, self.reason, self.error, self.href, self.key)
+        return _MARKUP + sum(len(escape(one).encode("utf-8", "replace")) for one in texts)
+
+    @property
     def search(self) -> str:
         return " ".join((self.channel, self.occasion, self.title, self.state, self.did, self.when)).lower()
 
@@ -71,24 +87,28 @@ class ChannelLine(Struct, frozen=True, kw_only=True):
 
 
 class DeliveriesPage(Struct, frozen=True, kw_only=True):
-    """``states``: what those that occur mean, and how each looks."""
+    """``lines``: of one part of ``parts``. ``states``: what those that occur mean, and how each looks."""
 
     sentence: str
     tone: VerdictName
     lines: tuple[DeliveryLine, ...]
+    parts: int = 1
     channels: tuple[ChannelLine, ...] = ()
     states: tuple[tuple[Became, VerdictName, str], ...] = ()
 
 
-def deliveries(told: Sequence[Told]) -> DeliveriesPage:
-    """``told``: newest first."""
+def deliveries(told: Sequence[Told], *, part: int = 1) -> DeliveriesPage:
+    """``told``: newest first. Of the lines only those of one part; everything else is said of all of them."""
     if not told:
         return DeliveriesPage(sentence="nothing was sent, and nothing waits", tone="not-run", lines=())
     held = {one.became for one in told}
+    every = lines(sorted(told, key=_urgency))
+    slices = parts([max(one.size, PAGE_BYTES // ROWS) for one in every])
     return DeliveriesPage(
         sentence=_sentence(told),
         tone=_tone(told),
-        lines=lines(sorted(told, key=_urgency)),
+        lines=every[slices[part - 1]] if part <= len(slices) else (),
+        parts=len(slices),
         channels=_channels(told),
         states=tuple((state, _TONES[state], meaning) for state, meaning in MEANINGS.items() if state in held),
     )

@@ -9,7 +9,7 @@ from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.binaries import binaries
 from meshkit_chaos.dashboard.contrasts import compare_text
 from meshkit_chaos.dashboard.coverage import coverage
-from meshkit_chaos.dashboard.deliveries import deliveries
+from meshkit_chaos.dashboard.deliveries_pages import deliveries_text
 from meshkit_chaos.dashboard.following import Underway
 from meshkit_chaos.dashboard.gate import gate_page
 from meshkit_chaos.dashboard.grid_pages import grid_text
@@ -94,12 +94,6 @@ def binaries_text(sources: Sources, here: str, parameters: Mapping[str, str]) ->
     del parameters
     built = sources.reader.built([one.invocation for one in sources.reader.newest(INVOCATIONS)])
     return sources.page("binaries.html.j2", here=here, title="Binaries", binaries=binaries(built, here=here))
-
-
-def deliveries_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str:
-    del parameters
-    made = deliveries(sources.told(DELIVERIES))
-    return sources.page("deliveries.html.j2", here=here, title="Deliveries", deliveries=made)
 
 
 def search_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str:
