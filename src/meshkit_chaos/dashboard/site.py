@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from meshkit_chaos.dashboard import details, grid_pages, older, overviews, paths
+from meshkit_chaos.dashboard import deliveries_pages, details, grid_pages, older, overviews, paths
 from meshkit_chaos.dashboard.sources import Sources
 
 NOTHING: Final[Mapping[str, str]] = {}
@@ -45,6 +45,7 @@ class Site:
         for path in (*overviews.PAGES, *(paths.scenario(known.scenario) for known in reader.known())):
             if (text := self.page(path)) is not None:
                 yield path, text
+        yield from deliveries_pages.every_other(self._sources)
         for known in reader.known():
             yield from older.every_older(self._sources, known.scenario, room=details.RESULTS)
         left = drawn
