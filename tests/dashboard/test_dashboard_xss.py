@@ -90,7 +90,8 @@ def world(attacks: Iterator[str] | None) -> Iterator[tuple[str, str]]:
 
     binary = BinaryFacts(path="p", name="node", digest="d", size=10, format="elf", binary_class="native")
     runs = (one_run("fail", 1, executables=(binary,), faults=("kill",)), one_run("pass", 2, invalidated="wrong build"))
-    one = put(result("fail", runs=runs, modules=("m",), tags=("t",), owner="o", invocation="I2"))
+    left = {"environment": "dirty", "runs": runs}
+    one = put(result("fail", modules=("m",), tags=("t",), owner="o", invocation="I2", **left))
     older = put(
         result("pass", modules=("m",), hours=30, invocation="I1", commit="bbb", subject={"version": "1", "commit": "bbb"})
     )

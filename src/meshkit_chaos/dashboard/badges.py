@@ -13,6 +13,7 @@ from meshkit_chaos.dashboard.latest import Latest, Shown
 from meshkit_chaos.dashboard.readiness import Readiness, ReadinessCell
 from meshkit_chaos.dashboard.standing import ACCEPTED, TONES, WORDS
 from meshkit_chaos.dashboard.wording import day
+from meshkit_chaos.gate.evidence import SLACK
 from meshkit_chaos.judge.phrases import at_least, at_most, counted
 from meshkit_chaos.judge.verdict import VerdictName
 from meshkit_chaos.report.escape import clipped, one_line
@@ -34,12 +35,12 @@ _LONGEST: Final = 60
 
 
 def scenario_badge(one: Latest | None, *, name: str, now: int, fresh: Duration) -> str:
-    """The newest result; a pass that is too old is said to be stale, and is not green."""
+    """The newest result; a pass that is too old, or of an instant still to come, is said to be stale, and is not green."""
     if one is None:
         return badge(name, UNKNOWN, "not-run")
     if one.verdict == "missing":
         return badge(one.scenario, "missing", "not-run")
-    if one.verdict == "pass" and (one.at is None or now - one.at > fresh.ns):
+    if one.verdict == "pass" and (one.at is None or not -SLACK.ns <= now - one.at <= fresh.ns):
         return badge(one.scenario, f"stale, passed {day(one.at or 0)}", "inconclusive")
     return badge(one.scenario, WORD[one.verdict].lower() + _time(one), one.verdict)
 

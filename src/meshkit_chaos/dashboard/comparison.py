@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.suspects import build_name
 from meshkit_chaos.dashboard.wording import minute
-from meshkit_chaos.history.comparing import Compared, Side, compare
+from meshkit_chaos.history.comparing import SET_ASIDE, Compared, Side, compare
 from meshkit_chaos.history.model import PastInvocation, PastRun, PastScenario
 from meshkit_chaos.judge.phrases import say_time
 from meshkit_chaos.judge.verdict import VerdictName
@@ -27,7 +27,7 @@ _ROW_BYTES: Final = 590
 
 
 class SideView(Struct, frozen=True, kw_only=True):
-    """``verdict`` None: several results, of which ``more`` tells."""
+    """``verdict`` None: several results, of which ``more`` tells; else ``more`` is why the verdict is not the whole of it."""
 
     verdict: VerdictName | None
     took: str
@@ -140,7 +140,7 @@ def _of_run(one: Compared, before: Single, after: Single) -> Compared:
     sides = []
     for side, (_, run) in ((one.before, before), (one.after, after)):
         own = next((told.verdict for told in run.objectives if told.name == one.objective), None)
-        sides.append(structs.replace(side, verdict=own) if side is not None and own is not None else side)
+        sides.append(structs.replace(side, verdict=own, note=run.invalidated and SET_ASIDE) if side and own else side)
     changed = sides[0] is not None and sides[1] is not None and sides[0].verdict != sides[1].verdict
     told = f"{sides[0].verdict} became {sides[1].verdict}" if changed and sides[0] and sides[1] else ""
     times = [part for part in one.difference.split(", ") if part and "became" not in part]
@@ -179,10 +179,8 @@ def _href(whole: Whole | None, *, here: str) -> str:
 def _side(side: Side | None) -> SideView | None:
     if side is None:
         return None
-    if side.lo is None:
-        return SideView(verdict=side.verdict, took="")
-    took = say_time(side.lo, side.hi)
-    return SideView(verdict=side.verdict, took=took)
+    took = say_time(side.lo, side.hi) if side.lo is not None else ""
+    return SideView(verdict=side.verdict, took=took, more=side.note)
 
 
 def choices(held: Sequence[PastInvocation], *, before: str, after: str) -> tuple[Choice, ...]:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.readiness import NO_MODULE
 from meshkit_chaos.dashboard.wording import day
+from meshkit_chaos.gate.evidence import SLACK
 from meshkit_chaos.history.model import PastScenario
 from meshkit_chaos.judge.phrases import counted
 from meshkit_chaos.report.escape import one_line
@@ -28,7 +29,7 @@ Age = Literal["new", "ageing", "old", "never"]
 
 
 class Proof(Struct, frozen=True, kw_only=True):
-    """``day`` empty: never. ``days``: how many ago. ``kind``: of fault."""
+    """``day`` empty: never. ``days``: how many ago, as a calendar in UTC counts them. ``kind``: of fault."""
 
     kind: str
     age: Age = "never"
@@ -77,7 +78,9 @@ def coverage(
     within: Mapping[str, Duration] | None = None,
     environment_class: str = "",
 ) -> Coverage:
-    """``results``: lately passed or failed, of every scenario. ``known``: every scenario, for its modules.
+    """``results``: lately passed or failed, of every scenario; what is still to come proves nothing.
+
+    ``known``: every scenario, for its modules.
 
     ``kinds``: every kind of fault that there is. ``within``: how old a proof of a module may be, as the policy says it; the
     modules that it names have a row though no scenario tests them. ``environment_class``: that of all these results, where the
@@ -85,7 +88,7 @@ def coverage(
     """
     limits = within or {}
     newest: dict[tuple[str, str], PastScenario] = {}
-    for one in sorted(results, key=lambda one: one.at):
+    for one in sorted((one for one in results if one.at - now <= SLACK.ns), key=lambda one: one.at):
         bit = {kind for run in one.runs if not run.invalidated and run.verdict in ("pass", "fail") for kind in run.faults}
         newest |= {(module, kind): one for module in one.modules or (NO_MODULE,) for kind in bit}
     every = tuple(dict.fromkeys((*kinds, *sorted({kind for _, kind in newest}))))
@@ -139,7 +142,7 @@ def _proof(kind: str, one: PastScenario | None, *, now: int, here: str, within: 
         kind=kind,
         age="old" if past > within.ns else "ageing" if past > LATE.ns else "new",
         day=day(one.at),
-        days=max(0, past // _DAY),
+        days=max(0, now // _DAY - one.at // _DAY),
         verdict=one.verdict,
         scenario=one.scenario,
         href=paths.relative(paths.scenario(one.scenario), here=here),

@@ -2,11 +2,14 @@
 
 Writes into a folder that is new, empty or an earlier export of ours; what is not in the history any more is taken away.
 Who reads a page meanwhile sees the old one or the new one, never half of it. Refuses, as UsageError, a folder that holds
-anything else, one that cannot be written, and one below which a folder is a link: nothing is written elsewhere.
+anything else, one that another export is writing, one that cannot be written, and one below which a folder is a link: nothing
+is written elsewhere.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -35,18 +38,34 @@ def export(
     """
     _refuse_others(folder)
     _make(folder, below=folder)
-    _put(folder / MARK, "made by meshkit-chaos dashboard export\n")
-    written, folders = {folder / MARK}, {folder}
-    for count, (path, text) in enumerate(chain(site.every(drawn=drawn), more), start=1):
-        file = folder / path
-        if file.parent not in folders:
-            _make(file.parent, below=folder)
-            folders.add(file.parent)
-        _put(file, text)
-        written.add(file)
-        progress(count)
-    _remove_others(folder, written)
+    with _alone(folder):
+        _put(folder / MARK, "made by meshkit-chaos dashboard export\n")
+        written, folders = {folder / MARK}, {folder}
+        for count, (path, text) in enumerate(chain(site.every(drawn=drawn), more), start=1):
+            file = folder / path
+            if file.parent not in folders:
+                _make(file.parent, below=folder)
+                folders.add(file.parent)
+            _put(file, text)
+            written.add(file)
+            progress(count)
+        _remove_others(folder, written)
     return len(written) - 1
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """The folder is ours as long as we write: two exports would take each other's pages away. Whoever dies lets go of it."""
+    with _told(folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"another export is writing into {folder}", hint="wait for it, or name another folder") from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _make(place: Path, *, below: Path) -> None:

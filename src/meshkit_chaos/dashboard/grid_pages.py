@@ -18,6 +18,7 @@ from meshkit_chaos.dashboard.gate import waived
 from meshkit_chaos.dashboard.grid import Grid, grid
 from meshkit_chaos.dashboard.paging import Span, befores, span
 from meshkit_chaos.dashboard.sources import COLUMNS, Sources
+from meshkit_chaos.dashboard.unclean import unclean
 from meshkit_chaos.dashboard.wording import day
 
 MOST_WORDS: Final = 200
@@ -78,6 +79,7 @@ def _text(sources: Sources, here: str, before: int | None, part: int, words: str
         before=before,
         sought=words,
         distrust=sources.distrust(),
+        unclean=unclean(sources, here) if before is None else (),
         elsewhere=_elsewhere(here_span, made, here=here, before=before, words=words),
     )
 

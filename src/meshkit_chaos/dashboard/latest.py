@@ -45,11 +45,12 @@ class Latest(Struct, frozen=True, kw_only=True):
 
 
 class Environment(Struct, frozen=True, kw_only=True):
-    """How a class of environments was left by the newest run that touched it, and when that began."""
+    """How a class of environments was left by the newest run that touched it, when that began, and in which invocation."""
 
     environment_class: str
     state: EnvironmentName
     at: int
+    invocation: str
 
 
 def latest(reader: OverviewReader, held: Sequence[PastInvocation]) -> tuple[Latest, ...]:
@@ -108,5 +109,6 @@ def environments(cells: Sequence[Cell]) -> tuple[Environment, ...]:
         if cell.environment != "untouched" and cell.environment_class:
             newest[cell.environment_class] = cell
     return tuple(
-        Environment(environment_class=name, state=cell.environment, at=cell.at) for name, cell in sorted(newest.items())
+        Environment(environment_class=name, state=cell.environment, at=cell.at, invocation=cell.invocation)
+        for name, cell in sorted(newest.items())
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from meshkit_chaos.dashboard import paths
@@ -16,10 +16,12 @@ from meshkit_chaos.dashboard.grid_pages import grid_text
 from meshkit_chaos.dashboard.search import search_page
 from meshkit_chaos.dashboard.sources import DELIVERIES, INVOCATIONS, Sources
 from meshkit_chaos.dashboard.standing import MEANINGS, TONES, WORDS, WORST_FIRST
+from meshkit_chaos.dashboard.unclean import unclean
 from meshkit_chaos.faults import CATALOGUE
 from meshkit_chaos.gate.overrides import is_glob
+from meshkit_chaos.gate.policy import Policy
 from meshkit_chaos.gate.selecting import surely_in_class
-from meshkit_chaos.history.model import Ask
+from meshkit_chaos.history.model import Ask, PastInvocation
 from meshkit_chaos.report.gate_words import headline
 
 READINESS_VIEWS: Final = {paths.BY_VERSION: "version", paths.BY_BRANCH: "branch"}
@@ -50,10 +52,13 @@ def readiness_text(sources: Sources, here: str, parameters: Mapping[str, str]) -
         title="Readiness",
         readiness=sources.ready(here, by=known[here]),
         distrust=sources.distrust(),
+        unclean=unclean(sources, here),
         views=[(paths.relative(path, here=here), key, path == here) for path, key in known.items()],
         gate=headline(decision) if decision is not None else "",
         gate_open=decision is not None and decision.open,
         deciding=not standing.current,
+        undecided=_undecided(sources.settings.policy, newest),
+        results=bool(newest),
         gate_link=paths.relative(paths.GATE, here=here),
         grid_link=paths.relative(paths.GRID, here=here),
         tones=TONES,
@@ -61,6 +66,13 @@ def readiness_text(sources: Sources, here: str, parameters: Mapping[str, str]) -
         standing_meanings=MEANINGS,
         worst_first=WORST_FIRST,
     )
+
+
+def _undecided(policy: Policy | None, newest: Sequence[PastInvocation]) -> str:
+    """Why the gate was not asked."""
+    if policy is None:
+        return "no policy was given"
+    return f"the newest result does not say of which {policy.match} it is" if newest else "there is no result yet"
 
 
 def coverage_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str:

@@ -34,13 +34,17 @@ CELLS: Final = 250
 
 
 class ReadinessCell(Struct, frozen=True, kw_only=True):
-    """``sentence``: why. ``short``: the same where there is little room. ``slower``: how many are surely slower than before."""
+    """``sentence``: why. ``short``: the same where there is little room. ``slower``: how many are surely slower than before.
+
+    ``unsteady``: that scenarios pass now and failed lately, in words; empty where none did.
+    """
 
     standing: Standing
     sentence: str
     short: str
     scenarios: tuple[ScenarioStanding, ...]
     slower: int = 0
+    unsteady: str = ""
 
     @property
     def tone(self) -> VerdictName:
@@ -167,19 +171,25 @@ def _cell(ones: Sequence[ScenarioStanding]) -> ReadinessCell:
     worst = told[0]
     alike = sum(one.standing == worst.standing for one in told)
     slower = sum(one.pace is not None and one.pace.slower for one in told)
+    unsteady = [one.lately for one in told if _unsteady(one)]
     return ReadinessCell(
         standing=worst.standing,
         sentence=_passed(told) if worst.standing == "pass" else _why(worst, alike),
         short=f"{alike} of {len(told)}",
         scenarios=tuple(told),
         slower=slower,
+        unsteady=(f"unsteady: {unsteady[0]}" if len(told) == 1 else f"{len(unsteady)} unsteady") if unsteady else "",
     )
+
+
+def _unsteady(one: ScenarioStanding) -> bool:
+    return one.standing == "pass" and bool(one.lately)
 
 
 def _passed(told: Sequence[ScenarioStanding]) -> str:
     flaky = sum(one.sentence.endswith("flaky") for one in told)
     said = f"{counted(len(told), 'scenario')} passed" + (f", {flaky} flaky" if flaky else "")
-    return f"{said}, {told[0].pace.own.words}" if len(told) == 1 and told[0].pace is not None else said
+    return f"{said}; median {told[0].pace.own.words}" if len(told) == 1 and told[0].pace is not None else said
 
 
 def _why(worst: ScenarioStanding, alike: int) -> str:

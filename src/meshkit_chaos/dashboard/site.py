@@ -36,11 +36,13 @@ class Site:
         return all_of_it(self._sources, path, parameters) if all_of_it is not None else None
 
     def every(self, *, drawn: int | None = None) -> Iterator[tuple[str, str]]:
-        """The path and the text of every page that there is.
+        """The path and the text of every page that there is: those that look over all come after what they lead to.
 
-        ``drawn``: so many of the newest runs are drawn from their evidence; the others tell what the index knows. None: all.
+        So whoever is stopped on the way has written no first page that leads nowhere. ``drawn``: so many of the newest runs are
+        drawn from their evidence; the others tell what the index knows. None: all.
         """
         reader = self._sources.reader
+<<<<<<< HEAD
         yield from grid_pages.every_other(self._sources)
         for path in (*overviews.PAGES, *(paths.scenario(known.scenario) for known in reader.known())):
             if (text := self.page(path)) is not None:
@@ -48,13 +50,22 @@ class Site:
         yield from deliveries_pages.every_other(self._sources)
         for known in reader.known():
             yield from older.every_older(self._sources, known.scenario, room=details.RESULTS)
+=======
+>>>>>>> d9critic
         left = drawn
         for invocation in reader.invocations():
             found = reader.invocation(invocation.invocation)
             if found is None:
                 continue  # pruned meanwhile
+            yield from details.run_texts(self._sources, found, drawn=left is None or left > 0)
             path = paths.invocation(invocation.invocation)
             yield path, details.invocation_page_text(self._sources, path, found)
             runs = sum(len(one.runs) for one in found[1])
-            yield from details.run_texts(self._sources, found, drawn=left is None or left > 0)
             left = None if left is None else left - runs
+        for known in reader.known():
+            yield from older.every_older(self._sources, known.scenario, room=details.RESULTS)
+        yield from grid_pages.every_other(self._sources)
+        overviews_last = sorted(overviews.PAGES, key=lambda path: path == paths.READINESS)
+        for path in (*(paths.scenario(known.scenario) for known in reader.known()), *overviews_last):
+            if (text := self.page(path)) is not None:
+                yield path, text

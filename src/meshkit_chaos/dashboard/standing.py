@@ -21,6 +21,7 @@ from meshkit_chaos.dashboard.releases import Release
 from meshkit_chaos.dashboard.suspects import compare_link
 from meshkit_chaos.dashboard.waivers import NO_WAIVERS, Waiver, Waivers
 from meshkit_chaos.dashboard.wording import day, short_build, told_time
+from meshkit_chaos.gate.evidence import SLACK
 from meshkit_chaos.history.model import Cell, PastInvocation, PastScenario
 from meshkit_chaos.judge.verdict import VerdictName
 from meshkit_chaos.slo import Duration
@@ -41,7 +42,7 @@ MEANINGS: Final[dict[Standing, str]] = {
     "fail": "fails, and is not known to have passed before",
     "undecided": "ran, and the evidence says neither pass nor fail",
     "missing": "no result that counts",
-    "stale": "passed, but too long ago to speak for what is built now",
+    "stale": "passed, but not lately enough to speak for what is built now",
     "waived": "did not pass, and the gate accepted that for this build, until a day",
     "pass": "passed, with evidence; in the newest release also lately",
 }
@@ -59,6 +60,8 @@ ACCEPTED: Final[frozenset[Standing]] = frozenset({"pass", "waived"})
 """What does not keep a release back."""
 LATELY: Final = 10
 """So many of its newest results are looked at for how often it failed."""
+UNSTEADY: Final = 2
+"""What passes now is said to be unsteady where so many of those failed: a single failure may be a bad night."""
 _WAIVABLE: Final[frozenset[Standing]] = frozenset({"regressed", "fail", "undecided"})
 
 
@@ -73,7 +76,7 @@ class Turn(Struct, frozen=True, kw_only=True):
 class ScenarioStanding(Struct, frozen=True, kw_only=True):
     """One scenario in one release. ``since``: the day on which it began to be so; empty where that is not known.
 
-    ``lately``: how often it failed, where it also failed before it passed last.
+    ``lately``: how often it failed, where it also failed before it passed last, or passes now and is unsteady.
     """
 
     scenario: str
@@ -167,6 +170,8 @@ class Looker:
         newest = mine[0]
         if newest.verdict != "pass":
             return Judged("undecided", f"the newest result is {newest.verdict}", newest)
+        if newest.at - self._now > SLACK.ns:
+            return Judged("stale", f"its pass is of {day(newest.at)}, which is still to come: a clock is wrong", newest)
         if self._now - newest.at > self._fresh.ns and (column == 0 or self._branches):
             return Judged("stale", f"passed last on {day(newest.at)}", newest)
         return Judged("pass", f"passed on {day(newest.at)}" + (", flaky" if newest.flaky else ""), newest)
@@ -222,12 +227,14 @@ class Looker:
 
     def _lately(self, every: Sequence[Cell], judged: Judged, nights: int) -> str:
         """A pass between two failures may be luck: what came before it is told."""
-        if judged.told is None or judged.told.verdict != "fail":
+        told = judged.told
+        if told is None or told.verdict not in ("pass", "fail"):
             return ""
-        branch = self._branch(judged.told)
-        line = [cell for cell in every if cell.counts and self._branch(cell) == branch][:LATELY]
+        branch = self._branch(told)
+        line = [cell for cell in every if cell.counts and cell.at <= told.at and self._branch(cell) == branch][:LATELY]
         failed = sum(cell.verdict == "fail" for cell in line)
-        return f"{failed} of its last {len(line)} failed" if failed > nights else ""
+        least = UNSTEADY if told.verdict == "pass" else nights + 1
+        return f"{failed} of its last {len(line)} failed" if failed >= least else ""
 
     def _timed(self, names: AbstractSet[str], every: Sequence[Cell]) -> list[Cell]:
         return [cell for cell in every if cell.counts and cell.lo is not None and cell.invocation in names]

@@ -1,12 +1,14 @@
 """Two sets of results beside each other, scenario by scenario and objective by objective. Pure.
 
 Times are intervals, so a difference is only told where they do not overlap, and as what it is at least. Where a side has
-several runs, its slowest one speaks: a comparison does not hide the worst.
+several runs, its slowest one speaks: a comparison does not hide the worst, and says so where the others made it a pass. Runs
+that people set aside have no time, and a side made of them says that it does not count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -14,13 +16,16 @@ from meshkit_chaos.history.model import PastObjective, PastScenario
 from meshkit_chaos.judge.phrases import at_least
 from meshkit_chaos.judge.verdict import VerdictName, worst
 
+SET_ASIDE: Final = "does not count: people set a run aside"
+
 
 class Side(Struct, frozen=True, kw_only=True):
-    """What one side says of an objective, or (without a time) of the scenario."""
+    """What one side says of an objective, or (without a time) of the scenario. ``note``: why that is not the whole of it."""
 
     verdict: VerdictName
     lo: int | None = None
     hi: int | None = None
+    note: str = ""
 
 
 class Compared(Struct, frozen=True, kw_only=True):
@@ -46,7 +51,7 @@ def compare(before: Sequence[PastScenario], after: Sequence[PastScenario]) -> tu
 
 
 def _whole(one: PastScenario | None) -> Side | None:
-    return None if one is None else Side(verdict=one.verdict)
+    return None if one is None else Side(verdict=one.verdict, note="" if one.counts else SET_ASIDE)
 
 
 def _slowest(past: PastScenario | None, name: str) -> Side | None:
@@ -54,8 +59,11 @@ def _slowest(past: PastScenario | None, name: str) -> Side | None:
     if past is None or not told:
         return None
     verdict = past.objectives.get(name) or worst(one.verdict for one in told)
-    slowest = max((one for one in told if one.lo is not None), key=_reach, default=None)
-    return Side(verdict=verdict, lo=slowest.lo if slowest else None, hi=slowest.hi if slowest else None)
+    counting = [one for run in past.runs if not run.invalidated for one in run.objectives if one.name == name]
+    slowest = max((one for one in counting if one.lo is not None), key=_reach, default=None)
+    flaky = verdict == "pass" and slowest is not None and slowest.verdict != "pass"
+    note = SET_ASIDE if not past.counts else f"flaky: this run did not pass ({slowest.verdict})" if flaky and slowest else ""
+    return Side(verdict=verdict, lo=slowest.lo if slowest else None, hi=slowest.hi if slowest else None, note=note)
 
 
 def _reach(one: PastObjective) -> tuple[bool, int]:

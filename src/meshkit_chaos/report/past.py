@@ -158,4 +158,5 @@ def compared_lines(compared: Sequence[Compared], *, names: tuple[str, str]) -> l
 def _side(side: Side | None) -> str:
     if side is None:
         return "not there"
-    return f"{SYMBOL[side.verdict]} {side.verdict}" + (f" {time_text(side.lo, side.hi)}" if side.lo is not None else "")
+    took = f" {time_text(side.lo, side.hi)}" if side.lo is not None else ""
+    return f"{SYMBOL[side.verdict]} {side.verdict}{took}" + (f" ({side.note})" if side.note else "")

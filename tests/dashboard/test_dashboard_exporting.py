@@ -1,0 +1,67 @@
+"""Exports that meet each other, or end on the way: nobody finds half a dashboard that looks whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from gate_worlds import NOW, history, result
+
+from meshkit_chaos.clock import ManualClock
+from meshkit_chaos.dashboard import paths
+from meshkit_chaos.dashboard.export import export
+from meshkit_chaos.dashboard.site import Site
+from meshkit_chaos.dashboard.sources import Settings, Sources
+from meshkit_chaos.errors import UsageError
+
+
+class Stopped(Exception):
+    """Somebody ended the export."""
+
+
+def site() -> Site:
+    held = history(*(result("pass", hours=2 + 24 * night, invocation=f"I{night}") for night in range(3)))
+    return Site(Sources(reader=held, settings=Settings(project="mesh"), clock=ManualClock(wall_ns=NOW)))
+
+
+def quietly(count: int) -> None:
+    del count
+
+
+def test_two_exports_into_one_folder_do_not_take_turns(tmp_path: Path) -> None:
+    """The second is refused and says why; the first is whole, and the folder is free again afterwards."""
+    out, said = tmp_path / "out", []
+
+    def meddling(count: int) -> None:
+        if count == 1:
+            with pytest.raises(UsageError, match="another export is writing") as refused:
+                export(site(), out, progress=quietly)
+            said.append(refused.value.message)
+
+    pages = export(site(), out, progress=meddling)
+    assert len(said) == 1
+    assert len(list(out.rglob("*.html"))) == pages
+    assert export(site(), out, progress=quietly) == pages
+
+
+def test_the_first_page_comes_last(tmp_path: Path) -> None:
+    """An export that is stopped just before its end has no first page; one that has it leads nowhere into the void."""
+    out = tmp_path / "out"
+    pages = export(site(), out, progress=quietly)
+
+    def stop(count: int) -> None:
+        if count == pages - 1:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        export(site(), tmp_path / "stopped", progress=stop)
+    assert not (tmp_path / "stopped" / paths.READINESS).exists()
+    assert (out / paths.READINESS).is_file()
+
+
+def test_pages_that_look_over_all_are_written_after_what_they_lead_to() -> None:
+    """Runs and invocations come first, then scenarios, then the pages at the top, and the very first page at the end."""
+    order = [path for path, _ in site().every()]
+    kinds = list(dict.fromkeys(path.partition("/")[0] if "/" in path else "top" for path in order))
+    assert kinds == ["run", "invocation", "scenario", "top"]
+    assert order[-1] == paths.READINESS
