@@ -42,16 +42,6 @@ class Site:
         drawn from their evidence; the others tell what the index knows. None: all.
         """
         reader = self._sources.reader
-<<<<<<< HEAD
-        yield from grid_pages.every_other(self._sources)
-        for path in (*overviews.PAGES, *(paths.scenario(known.scenario) for known in reader.known())):
-            if (text := self.page(path)) is not None:
-                yield path, text
-        yield from deliveries_pages.every_other(self._sources)
-        for known in reader.known():
-            yield from older.every_older(self._sources, known.scenario, room=details.RESULTS)
-=======
->>>>>>> d9critic
         left = drawn
         for invocation in reader.invocations():
             found = reader.invocation(invocation.invocation)
@@ -65,6 +55,7 @@ class Site:
         for known in reader.known():
             yield from older.every_older(self._sources, known.scenario, room=details.RESULTS)
         yield from grid_pages.every_other(self._sources)
+        yield from deliveries_pages.every_other(self._sources)
         overviews_last = sorted(overviews.PAGES, key=lambda path: path == paths.READINESS)
         for path in (*(paths.scenario(known.scenario) for known in reader.known()), *overviews_last):
             if (text := self.page(path)) is not None:
