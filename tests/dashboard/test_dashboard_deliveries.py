@@ -39,7 +39,9 @@ def site(held: Sequence[Told]) -> Site:
 
 
 def exported(held: Sequence[Told]) -> dict[str, str]:
-    return {path: text for path, text in site(held).every() if path.startswith("deliveries")}
+    """The parts in the order of their numbers: an export writes the first page last."""
+    pages = {path: text for path, text in site(held).every() if path.startswith("deliveries")}
+    return {path: pages[path] for path in sorted(pages, key=lambda path: int(path.partition("/")[2].partition(".")[0] or 1))}
 
 
 def titles(page: str) -> list[str]:
