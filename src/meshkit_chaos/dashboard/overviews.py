@@ -9,7 +9,7 @@ from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.binaries import binaries
 from meshkit_chaos.dashboard.contrasts import compare_text
 from meshkit_chaos.dashboard.coverage import coverage
-from meshkit_chaos.dashboard.deliveries_pages import deliveries_text
+from meshkit_chaos.dashboard.deliveries_pages import KEPT, deliveries_text
 from meshkit_chaos.dashboard.following import Underway
 from meshkit_chaos.dashboard.gate import gate_page
 from meshkit_chaos.dashboard.grid_pages import grid_text
@@ -117,7 +117,7 @@ def search_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> s
         sources.reader.known(),
         held,
         newest,
-        sources.told(DELIVERIES),
+        sources.told(KEPT if question else DELIVERIES),
         question=question,
         here=here,
         overrides=sources.gate_files.overrides().entries,

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from meshkit_chaos.dashboard import paths
-from meshkit_chaos.dashboard.branches import Branch, branch_of, branch_words, by_branch, told
+from meshkit_chaos.dashboard.branches import Branch, branch_words, by_branch, told
 from meshkit_chaos.dashboard.happenings import Happening, happenings
 from meshkit_chaos.dashboard.seeing import Sight, sight
 from meshkit_chaos.dashboard.stretches import Stretch, repeats, result_link, stretches
@@ -26,8 +26,8 @@ from meshkit_chaos.judge.verdict import VerdictName
 
 DRAWN: Final = 200
 """So many runs are drawn, the newest: a drawing of more would be heavier than what it shows. All of them are looked at."""
-BRANCHES: Final = 3
-"""So many other branches have a row of times."""
+BRANCHES: Final = 4
+"""So many other branches are in sight, and have a row of times."""
 
 
 class Around(Struct, frozen=True, kw_only=True):
@@ -79,8 +79,9 @@ class Drawn(Struct, frozen=True, kw_only=True):
 class ScenarioPage(Struct, frozen=True, kw_only=True):
     """``quiet``: what is said where nothing changed.
 
-    ``branch``: what the numbers and the drawings are of, empty where there is only one; ``others``: those that did not pass
-    first. ``newest_branch``: of the newest result, which ``verdict`` and ``sentence`` are of.
+    ``branch``: what the numbers and the drawings are of, empty where there is only one. ``others``: those that did not pass
+    first; ``folded``: the others of them, and ``fold`` what is said of those. ``newest_branch``: of the newest result, which
+    ``verdict`` and ``sentence`` are of.
     """
 
     scenario: str
@@ -94,6 +95,8 @@ class ScenarioPage(Struct, frozen=True, kw_only=True):
     branch: str
     newest_branch: str
     others: tuple[OtherBranch, ...]
+    folded: tuple[OtherBranch, ...]
+    fold: str
     failing: str
     repeats: str
     changes: tuple[ChangeLine, ...]
@@ -106,7 +109,8 @@ class ScenarioPage(Struct, frozen=True, kw_only=True):
 def scenario_page(results: Sequence[PastScenario], *, here: str, around: Around) -> ScenarioPage:
     """``results``: of one scenario, newest first, those set aside included; at least one."""
     newest = results[0]
-    shown, *rest = by_branch(results)
+    shown, *several = by_branch(results)
+    rest = sorted(several, key=lambda one: (one.results[0].verdict == "pass", -one.results[0].at))
     branch = shown.words if rest else ""
     found = shifts(lived(results), compare=around.compare)
     beside = happenings(newest.scenario, told=around.told, overrides=around.overrides, entries=around.entries)
@@ -121,12 +125,14 @@ def scenario_page(results: Sequence[PastScenario], *, here: str, around: Around)
         sentence=newest.sentence,
         branch=branch,
         newest_branch=branch_words(newest.subject) if rest else "",
-        others=_others(rest, here=here),
+        others=tuple(_other(one, here=here) for one in rest[:BRANCHES]),
+        folded=tuple(_other(one, here=here) for one in rest[BRANCHES:]),
+        fold=_fold(rest[BRANCHES:]),
         failing=how_often(shown.results),
         repeats=repeats(shown.results),
         changes=tuple(_line(one) for one in found.shifts),
         quiet="" if found.shifts else found.quiet,
-        drawings=_drawings(results, shown, found.shifts, beside, here=here, around=around),
+        drawings=_drawings(results, (shown, *rest), found.shifts, beside, here=here, around=around),
         beside=beside,
         stretches=stretches(results, here=here, branch=branch),
     )
@@ -140,19 +146,24 @@ def how_often(results: Sequence[PastScenario]) -> str:
     return fails_told(sum(failed), len(failed))
 
 
-def _others(rest: Sequence[Branch], *, here: str) -> tuple[OtherBranch, ...]:
-    newest_first = sorted(rest, key=lambda one: -one.results[0].at)
-    made = (
-        OtherBranch(
-            branch=one.words,
-            verdict=one.results[0].verdict,
-            when=minute(one.results[0].at),
-            href=result_link(one.results[0], here=here),
-            failing=how_often(one.results),
-        )
-        for one in newest_first
+def _other(branch: Branch, *, here: str) -> OtherBranch:
+    newest = branch.results[0]
+    return OtherBranch(
+        branch=branch.words,
+        verdict=newest.verdict,
+        when=minute(newest.at),
+        href=result_link(newest, here=here),
+        failing=how_often(branch.results),
     )
-    return tuple(sorted(made, key=lambda one: one.verdict == "pass"))
+
+
+def _fold(rest: Sequence[Branch]) -> str:
+    """A fold hides no failure."""
+    bad = sum(one.results[0].verdict != "pass" for one in rest)
+    if not rest:
+        return ""
+    more = f"{len(rest)} more {'branch' if len(rest) == 1 else 'branches'}"
+    return f"{more}; the newest results of {bad} are no pass" if bad else f"{more}, each with a pass as its newest"
 
 
 def _line(shift: Shift) -> ChangeLine:
@@ -167,22 +178,22 @@ def _line(shift: Shift) -> ChangeLine:
 
 def _drawings(
     results: Sequence[PastScenario],
-    shown: Branch,
+    branches: Sequence[Branch],
     found: Sequence[Shift],
     beside: Sequence[Happening],
     *,
     here: str,
     around: Around,
 ) -> tuple[Drawn, ...]:
-    """Of one branch; the others have rows of their own on its scale."""
+    """Of the first branch; some of the others have a row of their own on its scale."""
+    shown, *others = branches
     runs = lived(shown.results)
-    others = lived([one for one in results if branch_of(one.subject) != branch_of(shown.results[0].subject)])
     names = release_names(runs, release_key(shown.results, around.policy))
-    elsewhere = {result.invocation: branch_words(result.subject) for result, _ in others}
     drawn = []
     for name in objectives(runs):
         times = _timed(runs, name, names, here=here)
-        rest = _timed(others, name, elsewhere, here=here)
+        rest = [_timed(lived(one.results), name, _named(one), here=here) for one in others[:BRANCHES]]
+        every = [*times, *(one for ones in rest for one in ones)]
         changes = [mark for shift in found if shift.objective in ("", name) for mark in shift.marks]
         newest = times[-DRAWN:]
         numbered = [Beside(at=one.at, number=one.number, words=one.words) for one in beside if one.at >= newest[0].at]
@@ -194,13 +205,18 @@ def _drawings(
                 objective=name,
                 note=f"the newest {len(newest)} of {len(times)} runs" if len(times) > len(newest) else "",
                 drawing=trend(newest, label=name, changes=changes, beside=numbered),
-                strips=strips(times, along=rest),
-                elsewhere=strips(rest, along=times, most=BRANCHES),
-                scale=scale((*times, *rest)),
+                strips=strips(times, along=every),
+                elsewhere=tuple(strip for ones in rest for strip in strips(ones, along=every)),
+                scale=scale(every),
                 sight=sees,
             )
         )
     return tuple(drawn)
+
+
+def _named(branch: Branch) -> dict[str, str]:
+    """A branch stands in place of a release."""
+    return {one.invocation: branch.words for one in branch.results}
 
 
 def _timed(runs: Sequence[Lived], objective: str, releases: Mapping[str, str], *, here: str) -> tuple[Timed, ...]:
