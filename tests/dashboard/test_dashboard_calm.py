@@ -156,3 +156,77 @@ def test_a_median_is_not_told_as_the_time_of_the_pass() -> None:
     """Where most results of a release failed, the pass beside them did not take longer than its limit allows."""
     page = shown(sources(*nights("pass", "fail", "fail")), paths.READINESS)
     assert "1 scenario passed; median 7.8–8 s" in page
+
+
+def test_a_cell_that_does_not_count_says_so_in_a_word() -> None:
+    """A pass that people set aside is not only paler than others: colour alone tells nobody anything."""
+    aside = result("pass", runs=(one_run("pass", invalidated="wrong build"),), invocation="I2")
+    page = shown(sources(aside, result("pass", hours=26, invocation="I1")), paths.GRID)
+    assert page.count(" aside") == 2  # its cell, and the legend
+
+
+def test_an_invocation_leads_to_each_of_its_runs() -> None:
+    """Whoever clicks on a cell of the grid comes to the invocation, and from there to the drawings of what failed."""
+    runs = tuple(one_run("fail", number) for number in (1, 2, 3))
+    made = sources(result("fail", runs=runs, invocation="I2"), result("pass", scenario="other", invocation="I2"))
+    page = Site(made).page(paths.invocation("I2")) or ""
+    for run in ("R1", "R2", "R3"):
+        assert f'href="../{paths.run(run)}"' in page
+    assert "the run closely" in shown(made, paths.invocation("I2"))
+
+
+def test_an_invocation_says_what_was_set_aside() -> None:
+    """Beside the verdict of the scenario, and not only in the small print of a run."""
+    made = sources(result("pass", runs=(one_run("pass", invalidated="wrong build"),), invocation="I2"))
+    assert "About leader-killed set aside" in shown(made, paths.invocation("I2"))
+
+
+def test_a_night_that_passed_long_ago_is_named_with_its_day() -> None:
+    """That the newest night passed sounds like last night; it may be the last one that came."""
+    page = shown(sources(result("pass", hours=24 * 60), result("pass", hours=24 * 61)), paths.COMPARE)
+    assert "the newest night, 2026-09-26 08:00 UTC, passed" in page
+
+
+NIGHTLY = b"""version: 1
+match: commit
+requirements: [{id: all, scenarios: ["*"]}]
+nightly: {cron: "0 2 * * *", grace: 1h}
+"""
+
+
+def test_weeks_without_a_night_are_one_gap() -> None:
+    """Results are not pushed out of sight by what is not there; how many nights are missing is said, and three stay apart."""
+    rules = policy(NIGHTLY)
+    old = [result("pass", hours=6 + 24 * night, invocation=f"I{night}") for night in (40, 44)]
+    page = shown(sources(*old, rules=rules), paths.GRID)
+    assert "40 nights did not run" in page
+    assert page.count("did not run") == 1 + 3 + 1  # the long gap, the short one, and the legend
+    assert "meshkit_chaos_nights_missed 43" in Feeds(sources(*old, rules=rules)).metrics()
+
+
+def on(branch: str, verdict: VerdictName, hours: float) -> PastScenario:
+    """A result of version 1.4 on a branch, of a build of its own."""
+    subject = {"version": "1.4", "branch": branch, "commit": f"{branch}{hours}"}
+    return result(verdict, hours=hours, subject=subject, modules=("m",), invocation=f"I{branch}{hours}")
+
+
+@pytest.mark.parametrize(("verdict", "said"), [("fail", "failed on 2026-11-25"), ("inconclusive", "is inconclusive")])
+def test_a_pass_of_one_branch_does_not_make_up_for_another(verdict: VerdictName, said: str) -> None:
+    """A branch of somebody that passes at noon does not hide what the nightly of main said of the same version."""
+    made = sources(on("topic", "pass", 1), on("main", verdict, 6))
+    page = shown(made, paths.READINESS)
+    assert "1.4 is not ready" in page
+    assert f"{said}" in page
+    assert ", on main" in page
+    assert "not good" in badge(made, "release.svg")
+
+
+def test_a_branch_that_is_quiet_does_not_keep_a_release_back_for_ever() -> None:
+    """What was tried on a branch some days ago, and given up, is no more than history."""
+    assert "1.4 is ready" in shown(sources(on("main", "pass", 6), on("topic", "fail", 60)), paths.READINESS)
+
+
+def test_a_branch_that_runs_a_part_takes_nothing_from_the_others() -> None:
+    """It has no result of a scenario that it did not announce, and that is not a lost one."""
+    part = result("pass", hours=1, scenario="other", invocation="It", subject={"version": "1.4", "branch": "topic"})
+    assert "1.4 is ready" in shown(sources(on("main", "pass", 6), part), paths.READINESS)

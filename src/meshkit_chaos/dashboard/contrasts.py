@@ -26,6 +26,7 @@ from meshkit_chaos.dashboard.releases import Release, releases
 from meshkit_chaos.dashboard.releases_compared import Of, best_of, releases_compared
 from meshkit_chaos.dashboard.run import run_page
 from meshkit_chaos.dashboard.sources import INVOCATIONS, Sources
+from meshkit_chaos.dashboard.wording import minute
 from meshkit_chaos.history.model import PastInvocation
 
 RELEASE: Final = "release:"
@@ -84,7 +85,9 @@ def _since_it_was_good(
     if not held:
         return ()
     if held[0].verdict == "pass":
-        return (Contrast(title=title, sentence="the newest night passed, so there is nothing to look for"),)
+        return (
+            Contrast(title=title, sentence=f"the newest night, {minute(held[0].at)}, passed: there is none to put beside it"),
+        )
     good = next((one for one in held if one.verdict == "pass"), None)
     if good is None:
         branch = held[0].subject.get("branch", "")
