@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 OUT    ?= chaos-results/demo-$(shell date +%Y%m%d-%H%M%S)
 WORKERS ?= 2
+# the slow tests wait for real meshes more than they compute
+SLOW_WORKERS ?= 3
 BIN := $(VENV)/bin
 
 .PHONY: demo test ci lint check bench docs lock clean
@@ -15,7 +17,7 @@ test: $(VENV)/.dev check  ## Everything that is fast, and every rule of the hous
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
 
 ci: $(VENV)/.ci check  ## The slow proofs too.
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(SLOW_WORKERS) --dist worksteal
 
 check: $(VENV)/.dev  ## Formatting, lint, types, import contract.
 	$(BIN)/ruff format --check .

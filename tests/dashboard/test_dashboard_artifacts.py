@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from gate_worlds import HOUR, NOW
+from gate_worlds import HOUR, NOW, history, result
 
+from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.dashboard.binaries import binaries
 from meshkit_chaos.dashboard.deliveries import MEANINGS, deliveries
+from meshkit_chaos.dashboard.feeds import Feeds
 from meshkit_chaos.dashboard.sizes import readable
-from meshkit_chaos.deliver.action import Action, State, Told
+from meshkit_chaos.dashboard.sources import Settings, Sources
+from meshkit_chaos.deliver.action import DROPPED, Action, Receipt, State, Told
 from meshkit_chaos.deliver.message import Message
 from meshkit_chaos.history.model import Built
 
@@ -61,6 +64,58 @@ def test_what_did_not_arrive_is_not_green(state: State) -> None:
     assert page.lines[0].tone == "not-run"
     assert page.channels[0].tone == "not-run"
     assert page.tone == "not-run"
+
+
+def dropped(by: str = "ann", **changes: Any) -> Told:
+    receipt = Receipt(did=DROPPED, note=f"{by} gave it up" if by else "")
+    return told("dead", settled_at=NOW - HOUR, error="no such channel", receipt=receipt, **changes)
+
+
+def test_what_a_person_dropped_needs_nobody_and_was_not_delivered() -> None:
+    """It is an end: who dropped it, and when, is told; no command is offered, and nothing of it is green or red."""
+    page = deliveries([told("delivered"), dropped()])
+    assert page.sentence == "all in order, 2 in all, 1 of them dropped by a person"
+    assert page.tone == "pass"
+    line = next(one for one in page.lines if one.state == "dropped")
+    assert (line.tone, line.key, line.did, line.when) == ("not-run", "", "ann gave it up", "2026-11-25 07:00 UTC")
+    assert [(state, count) for state, _, count in page.channels[0].counts] == [("delivered", 1), ("dropped", 1)]
+    assert page.channels[0].tone == "pass"
+    assert {state for state, _, _ in page.states} == {"delivered", "dropped"}
+
+
+def test_what_was_only_dropped_is_no_good_sign() -> None:
+    """Where nothing arrived, nothing is green; who dropped it may be unknown."""
+    page = deliveries([dropped(by="")])
+    assert page.tone == "not-run"
+    assert page.channels[0].tone == "not-run"
+    assert page.lines[0].did == "a person gave it up"
+
+
+def test_one_that_died_still_needs_somebody_beside_one_that_was_dropped() -> None:
+    """Dropping one settles no other."""
+    page = deliveries([dropped(), told("dead")])
+    assert page.sentence == "1 delivery needs somebody"
+    assert page.tone == "fail"
+    assert [one.state for one in page.lines] == ["dead", "dropped"]
+
+
+def test_what_is_settled_raises_no_alarm() -> None:
+    """That a later message says it, or that it was refused before a person dropped it, is told quietly; an error is not."""
+    page = deliveries([dropped(), told("superseded", error="said by another"), told("dead", error="refused")])
+    assert {one.state: one.settled for one in page.lines} == {"dropped": True, "superseded": True, "dead": False}
+
+
+def test_metrics_tell_dropped_from_dead() -> None:
+    """The alert that comes with the tool asks for dead ones: a person's decision must not wake anybody."""
+    clock = ManualClock(wall_ns=NOW)
+    held = (dropped(), told("dead"), told("delivered"))
+    feeds = Feeds(
+        Sources(reader=history(result("pass")), settings=Settings(project="m"), clock=clock, told=lambda count: held[:count])
+    )
+    said = feeds.metrics()
+    assert 'meshkit_chaos_deliveries_recent{state="dead"} 1' in said
+    assert 'meshkit_chaos_deliveries_recent{state="dropped"} 1' in said
+    assert 'meshkit_chaos_deliveries_recent{state="delivered"} 1' in said
 
 
 def test_nothing_sent_is_no_good_sign() -> None:

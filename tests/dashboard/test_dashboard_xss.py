@@ -130,10 +130,13 @@ def world(attacks: Iterator[str] | None) -> Iterator[tuple[str, str]]:
 
 
 def changed(put: Any) -> list[PastScenario]:
-    """Many nights of one scenario, whose times doubled and which began to fail: so that its page says all that it can."""
+    """Many nights of one scenario, whose times doubled and which began to fail: so that its page says all that it can.
+
+    Before those came ten of eight other branches.
+    """
     names = {name: put(name) for name in ("changed", "title", "objective", "1", "2")}
     found = []
-    for number in range(40):
+    for number in range(50):
         late = number < 20
         time = (4 * SECOND, 4 * SECOND + number) if late else (SECOND, SECOND + number)
         run = one_run("fail" if late and number % 2 else "pass", prefix=f"E{number}x", time=time)
@@ -143,7 +146,8 @@ def changed(put: Any) -> list[PastScenario]:
             scenario=names["changed"],
             hours=40 + number,
             invocation=f"E{number}",
-            subject={"version": names["2" if late else "1"], "commit": put("c")},
+            subject={"version": names["2" if late else "1"], "commit": put("c")}
+            | ({"branch": put(f"topic-{number % 8}")} if number >= 40 else {}),
             runs=(msgspec.structs.replace(run, objectives=told),),
         )
         found.append(msgspec.structs.replace(past, title=names["title"]))
@@ -166,7 +170,18 @@ def logged(body: dict[str, Any], *, kind: str = "decision") -> bytes:
 def test_the_harmless_world_shows_every_part_of_a_scenario() -> None:
     """What is compared with has changes, suspects, releases and a time line: else nothing of them would be attacked."""
     page = next(text for path, text in world(None) if path == "scenario/changed.html")
-    for part in ("suspected: ", 'class="change-label"', 'class="happened"', 'class="strips"', "<details", 'class="release"'):
+    for part in (
+        "suspected: ",
+        'class="change-label"',
+        'class="happened"',
+        'class="strips"',
+        "<details",
+        'class="release"',
+        'class="branches"',
+        'class="elsewhere"',
+        "more branches",
+        "on other branches",
+    ):
         assert part in page, part
 
 

@@ -23,6 +23,9 @@ from meshkit_chaos.environments.resolving import lab_folder
 
 RUNNABLE = [page for page in pages() if any(block.language == "console" and not block.slow for block in page.blocks())]
 REAL = [page for page in RUNNABLE if any(block.lab for block in page.blocks())]
+FIRST = {"README.md", "docs/tutorial.md", "docs/howto/run-in-ci.md"}
+"""What a newcomer reads first is typed in every run of the tests; the other pages, a second a command, in the slow one."""
+
 SIGN = "@@next@@"
 
 
@@ -80,7 +83,10 @@ def shell(commands: list[str], folder: Path, *, timeout: int = 110) -> list[str]
     return done.stdout.split(SIGN)[: len(commands)]
 
 
-@pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, id=page.name, marks=() if page.name in FIRST else pytest.mark.slow) for page in RUNNABLE],
+)
 def test_what_a_reader_types_does_what_the_page_says(page: Page, tmp_path: Path) -> None:
     """Every console block that needs no real mesh prints what the page shows."""
     play(page, tmp_path, lab=False)
@@ -97,9 +103,7 @@ def test_what_a_reader_types_on_a_real_mesh_does_what_the_page_says(page: Page, 
 
 def test_the_tutorial_is_run() -> None:
     """The pages with something to type are found; an empty list would prove nothing."""
-    assert {"docs/tutorial.md", "docs/howto/run-in-ci.md", "docs/howto/standing-environment.md"} <= {
-        page.name for page in RUNNABLE
-    }
+    assert {*FIRST, "docs/howto/standing-environment.md"} <= {page.name for page in RUNNABLE}
 
 
 def test_a_wrong_page_is_noticed(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ MOMENTS = (
     Moment("kill-intended", "leader-killed", ev.FaultIntended, 0.004, slow=True),
     Moment("pause-held", "leader-paused", ev.FaultInjected, 1.2),
     Moment("resuming", "leader-paused", ev.RevertIntended, 0.004, slow=True),
-    Moment("restarting", "leader-killed", ev.RevertIntended, 0.3),
+    Moment("restarting", "leader-killed", ev.RevertIntended, 0.3, slow=True),
     Moment("settling", "leader-killed", ev.PhaseEntered, 0.5, phase="settle", slow=True),
     Moment("verifying", "leader-paused", ev.EnvironmentVerified, 0.003, slow=True),
     Moment("tearing-down", "leader-paused", ev.TeardownIntended, 0.03, slow=True),

@@ -24,7 +24,8 @@ def disk(corner: Corner) -> Iterator[SmallDisk]:
         small.close()
 
 
-@pytest.mark.parametrize("scenario", ["leader-paused-long", pytest.param("leader-killed-long", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", ["leader-paused-long", "leader-killed-long"])
 def test_a_disk_that_fills_up_during_a_fault_ends_the_run_undone(corner: Corner, disk: SmallDisk, scenario: str) -> None:
     """The run is rolled back as soon as its record cannot be written, and says which disk is full."""
     run = disk.run(corner, scenario)

@@ -28,6 +28,7 @@ from meshkit_chaos.journal import events as ev
 from meshkit_chaos.journal.store import JOURNAL
 
 
+@pytest.mark.slow
 def test_standard_output_is_one_json_document_and_talk_goes_elsewhere(corner: Corner) -> None:
     """With --format json a machine reads stdout whole; people read stderr; neither has a colour code where none is wanted."""
     corner.extra = {"NO_COLOR": "1", "TERM": "xterm-256color"}
@@ -41,6 +42,7 @@ def test_standard_output_is_one_json_document_and_talk_goes_elsewhere(corner: Co
     assert not corner.left()
 
 
+@pytest.mark.slow
 def test_modules_in_the_folder_of_the_user_shadow_nothing(corner: Corner) -> None:
     """A file named yaml.py or msgspec.py where the user stands is not run, neither by the command nor by the watchdog."""
     here = corner.folder / "here"
@@ -56,6 +58,7 @@ def test_modules_in_the_folder_of_the_user_shadow_nothing(corner: Corner) -> Non
     assert not (corner.folder / "was-run").exists()
 
 
+@pytest.mark.slow
 def test_a_reader_that_closes_its_pipe_does_not_keep_a_run_from_its_rollback(corner: Corner) -> None:
     """Nobody listens to stderr or stdout any more: everything is undone all the same."""
     file, out = corner.folder / "chaos-scenarios.yaml", corner.folder / "out"

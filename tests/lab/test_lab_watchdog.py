@@ -120,6 +120,7 @@ def test_a_watchdog_that_comes_too_late_changes_nothing(corner: Corner) -> None:
     assert len(run.entries()) == lines
 
 
+@pytest.mark.slow
 def test_a_runner_that_hangs_while_it_undoes_is_killed_soon(corner: Corner) -> None:
     """What counts then is the deadline of the revert, not that of the fault, which may be far away."""
     scenarios = corner.folder / "chaos-scenarios.yaml"

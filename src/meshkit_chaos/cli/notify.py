@@ -79,7 +79,7 @@ def _lines(entries: list[Entry]) -> list[str]:
     rows = [
         (
             when(one.told.action.at),
-            "held" if one.held else one.told.state,
+            "held" if one.held else one.told.became,
             one.told.action.channel,
             one.told.action.occasion,
             str(one.told.attempts),

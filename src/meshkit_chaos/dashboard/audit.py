@@ -85,7 +85,7 @@ def audit(chain: Chain | None) -> Audit:
         torn=chain.torn,
         rate=override_rate(chain.entries),
         months=months(chain.entries),
-        entries=tuple(_entry(entry) for entry in reversed(shown)),
+        entries=tuple(entry_line(entry) for entry in reversed(shown)),
         left=len(chain.entries) - len(shown),
     )
 
@@ -140,7 +140,8 @@ def _chain(chain: Chain) -> str:
     return f"{counted(len(chain.entries), 'line')}, each follows on the one before"
 
 
-def _entry(entry: LogEntry) -> EntryLine:
+def entry_line(entry: LogEntry) -> EntryLine:
+    """A line of the log as pages show it. Whatever stands in its body, it becomes words and never an error."""
     body = entry.body
     decision = entry.kind == "decision"
     opened = _open(entry)

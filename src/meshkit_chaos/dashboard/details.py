@@ -11,6 +11,7 @@ from typing import Final
 from meshkit_chaos.campaign.results import Results
 from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.comparison import Whole
+from meshkit_chaos.dashboard.deliveries_pages import deliveries_part_text
 from meshkit_chaos.dashboard.grid_pages import grid_part_text
 from meshkit_chaos.dashboard.invocation import invocation_page
 from meshkit_chaos.dashboard.keeping import kept_of
@@ -104,6 +105,7 @@ def run_texts(sources: Sources, found: Whole, *, drawn: bool) -> Iterator[tuple[
 
 
 FOLDERS: Final[Mapping[str, Callable[[Sources, str, str, Mapping[str, str]], str | None]]] = {
+    "deliveries": deliveries_part_text,
     "grid": grid_part_text,
     "older": older_text,
     "scenario": scenario_text,

@@ -40,7 +40,7 @@ class Feeds:
                 readiness=self._sources.ready(),
                 nights=self._sources.nights(held) if policy is not None and policy.nightly is not None else None,
                 gate_open=decision.open if decision is not None else None,
-                deliveries=dict(Counter(one.state for one in self._sources.told(DELIVERIES))),
+                deliveries=dict(Counter(one.became for one in self._sources.told(DELIVERIES))),
             )
         )
 

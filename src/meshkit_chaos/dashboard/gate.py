@@ -66,6 +66,7 @@ class OverrideLine(Struct, frozen=True, kw_only=True):
     expires: str
     state: str
     use: str
+    anchor: str
 
 
 class GatePage(Struct, frozen=True, kw_only=True):
@@ -168,4 +169,5 @@ def _override(one: Override, uses: Mapping[str, OverrideUse], *, now: int) -> Ov
         expires=minute(one.expires),
         state="ended" if one.expires <= now else "not ended" if one.created <= now else "not yet",
         use=_use(use) if use is not None else "",
+        anchor=paths.override_anchor(one.digest),
     )

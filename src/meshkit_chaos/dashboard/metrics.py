@@ -15,7 +15,7 @@ from meshkit_chaos.dashboard.latest import Environment, Latest
 from meshkit_chaos.dashboard.nights import Night
 from meshkit_chaos.dashboard.readiness import Readiness
 from meshkit_chaos.dashboard.standing import WORST_FIRST
-from meshkit_chaos.deliver.action import State
+from meshkit_chaos.deliver.action import Became
 from meshkit_chaos.judge.verdict import EnvironmentName, VerdictName
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -34,7 +34,7 @@ class Known(Struct, frozen=True, kw_only=True):
     readiness: Readiness
     nights: tuple[Night, ...] | None = None
     gate_open: bool | None = None
-    deliveries: dict[State, int] = {}
+    deliveries: dict[Became, int] = {}
 
 
 def exposition(known: Known) -> str:
@@ -78,7 +78,7 @@ def _families(known: Known) -> Iterable[_Family]:
     yield (
         "deliveries_recent",
         "The newest messages and tickets by what became of them.",
-        [({"state": state}, known.deliveries.get(state, 0)) for state in get_args(State)] if known.deliveries else [],
+        [({"state": state}, known.deliveries.get(state, 0)) for state in get_args(Became)] if known.deliveries else [],
     )
 
 

@@ -9,7 +9,7 @@ from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.binaries import binaries
 from meshkit_chaos.dashboard.contrasts import compare_text
 from meshkit_chaos.dashboard.coverage import coverage
-from meshkit_chaos.dashboard.deliveries import deliveries
+from meshkit_chaos.dashboard.deliveries_pages import KEPT, deliveries_text
 from meshkit_chaos.dashboard.following import Underway
 from meshkit_chaos.dashboard.gate import gate_page
 from meshkit_chaos.dashboard.grid_pages import grid_text
@@ -109,18 +109,21 @@ def binaries_text(sources: Sources, here: str, parameters: Mapping[str, str]) ->
     return sources.page("binaries.html.j2", here=here, title="Binaries", binaries=binaries(built, here=here))
 
 
-def deliveries_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str:
-    del parameters
-    made = deliveries(sources.told(DELIVERIES))
-    return sources.page("deliveries.html.j2", here=here, title="Deliveries", deliveries=made)
-
-
 def search_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> str:
     """What is asked for in the address, found by the server; else an index that the page itself looks through."""
     question = parameters.get("q", "")
     newest = sources.reader.results(Ask(newest=1, invalidated=True))
     held = sources.reader.newest(BUILDS)
-    made = search_page(sources.reader.known(), held, newest, sources.told(DELIVERIES), question=question, here=here)
+    made = search_page(
+        sources.reader.known(),
+        held,
+        newest,
+        sources.told(KEPT if question else DELIVERIES),
+        question=question,
+        here=here,
+        overrides=sources.gate_files.overrides().entries,
+        log=sources.decided(),
+    )
     return sources.page("search.html.j2", here=here, title="Search", search=made, served=sources.settings.served)
 
 

@@ -43,6 +43,17 @@ def _small_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= len(str(LAST))
 
 
+def deliveries(part: int = 1) -> str:
+    """What needs somebody and the newest ones, or a later part."""
+    return DELIVERIES if part == 1 else f"deliveries/{part}.html"
+
+
+def part_of_deliveries(file: str) -> int | None:
+    """The part that ``deliveries`` wrote into a name; None where it did not write it."""
+    part = int(file) if _small_number(file) else 1
+    return part if part > 1 and deliveries(part) == f"deliveries/{file}.html" else None
+
+
 def scenario(name: str) -> str:
     return f"scenario/{plain(name)}.html"
 
@@ -93,6 +104,16 @@ def relative(there: str, *, here: str) -> str:
 def anchor(scenario_name: str) -> str:
     """The place of a scenario on the page of an invocation."""
     return "scenario-" + plain(scenario_name)
+
+
+def override_anchor(digest: str) -> str:
+    """The place of an override on the page of the gate."""
+    return f"override-{digest[:12]}"
+
+
+def entry_anchor(seq: int) -> str:
+    """The place of a line of the gate's log there."""
+    return f"entry-{seq}"
 
 
 def named(file: str) -> str:

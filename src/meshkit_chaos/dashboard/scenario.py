@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from markupsafe import Markup
 from msgspec import Struct
 
 from meshkit_chaos.dashboard import paths
+from meshkit_chaos.dashboard.branches import Branch, branch_words, by_branch, told
 from meshkit_chaos.dashboard.happenings import Happening, happenings
 from meshkit_chaos.dashboard.seeing import Sight, sight
-from meshkit_chaos.dashboard.stretches import Stretch, repeats, stretches
+from meshkit_chaos.dashboard.stretches import Stretch, repeats, result_link, stretches
 from meshkit_chaos.dashboard.strips import Strip, fails_told, release_key, release_names, scale, strips
 from meshkit_chaos.dashboard.suspects import Lived, Shift, build_name, lived, shifts, suspicion
-from meshkit_chaos.dashboard.trend import Beside, objectives, timed, trend
+from meshkit_chaos.dashboard.trend import Beside, Timed, objectives, timed, trend
+from meshkit_chaos.dashboard.wording import minute
 from meshkit_chaos.deliver.action import Told
 from meshkit_chaos.gate.log import LogEntry
 from meshkit_chaos.gate.overrides import Override
@@ -24,6 +26,8 @@ from meshkit_chaos.judge.verdict import VerdictName
 
 DRAWN: Final = 200
 """So many runs are drawn, the newest: a drawing of more would be heavier than what it shows. All of them are looked at."""
+BRANCHES: Final = 4
+"""So many other branches are in sight, and have a row of times."""
 
 
 class Around(Struct, frozen=True, kw_only=True):
@@ -47,19 +51,38 @@ class ChangeLine(Struct, frozen=True, kw_only=True):
     tone: VerdictName
 
 
+class OtherBranch(Struct, frozen=True, kw_only=True):
+    """What the results of another branch say, by themselves. ``verdict``, ``when``, ``href``: of its newest one."""
+
+    branch: str
+    verdict: VerdictName
+    when: str
+    href: str
+    failing: str
+
+
 class Drawn(Struct, frozen=True, kw_only=True):
-    """One objective: its course, its releases on one scale, and what the gate can see of it. ``note``: what is left out."""
+    """One objective: its course, its releases on one scale, and what the gate can see of it. ``note``: what is left out.
+
+    ``elsewhere``: other branches, on the same scale.
+    """
 
     objective: str
     note: str
     drawing: Markup
     strips: tuple[Strip, ...]
+    elsewhere: tuple[Strip, ...]
     scale: Markup
     sight: Sight
 
 
 class ScenarioPage(Struct, frozen=True, kw_only=True):
-    """``quiet``: what is said where nothing changed."""
+    """``quiet``: what is said where nothing changed.
+
+    ``branch``: what the numbers and the drawings are of, empty where there is only one. ``others``: those that did not pass
+    first; ``folded``: the others of them, and ``fold`` what is said of those. ``newest_branch``: of the newest result, which
+    ``verdict`` and ``sentence`` are of.
+    """
 
     scenario: str
     title: str
@@ -69,6 +92,11 @@ class ScenarioPage(Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...]
     verdict: VerdictName
     sentence: str
+    branch: str
+    newest_branch: str
+    others: tuple[OtherBranch, ...]
+    folded: tuple[OtherBranch, ...]
+    fold: str
     failing: str
     repeats: str
     changes: tuple[ChangeLine, ...]
@@ -81,8 +109,10 @@ class ScenarioPage(Struct, frozen=True, kw_only=True):
 def scenario_page(results: Sequence[PastScenario], *, here: str, around: Around) -> ScenarioPage:
     """``results``: of one scenario, newest first, those set aside included; at least one."""
     newest = results[0]
-    runs = lived(results)
-    found = shifts(runs, compare=around.compare)
+    shown, *several = by_branch(results)
+    rest = sorted(several, key=lambda one: (one.results[0].verdict == "pass", -one.results[0].at))
+    branch = shown.words if rest else ""
+    found = shifts(lived(results), compare=around.compare)
     beside = happenings(newest.scenario, told=around.told, overrides=around.overrides, entries=around.entries)
     return ScenarioPage(
         scenario=newest.scenario,
@@ -93,22 +123,47 @@ def scenario_page(results: Sequence[PastScenario], *, here: str, around: Around)
         tags=newest.tags,
         verdict=newest.verdict,
         sentence=newest.sentence,
-        failing=how_often(results),
-        repeats=repeats(results),
+        branch=branch,
+        newest_branch=branch_words(newest.subject) if rest else "",
+        others=tuple(_other(one, here=here) for one in rest[:BRANCHES]),
+        folded=tuple(_other(one, here=here) for one in rest[BRANCHES:]),
+        fold=_fold(rest[BRANCHES:]),
+        failing=how_often(shown.results),
+        repeats=repeats(shown.results),
         changes=tuple(_line(one) for one in found.shifts),
         quiet="" if found.shifts else found.quiet,
-        drawings=_drawings(results, runs, found.shifts, beside, here=here, around=around),
+        drawings=_drawings(results, (shown, *rest), found.shifts, beside, here=here, around=around),
         beside=beside,
-        stretches=stretches(results, here=here),
+        stretches=stretches(results, here=here, branch=branch),
     )
 
 
 def how_often(results: Sequence[PastScenario]) -> str:
     """How often runs of it fail, with what so few can say. Runs without evidence count neither way."""
-    told = [run.verdict for one in results for run in one.runs if not run.invalidated and run.verdict in ("pass", "fail")]
-    if not told:
-        return "no run of it passed or failed, so nothing can be said of how often it does"
-    return fails_told(told.count("fail"), len(told))
+    failed = told(results)
+    if not failed:
+        return "never passed or failed, so nothing can be said of how often it does"
+    return fails_told(sum(failed), len(failed))
+
+
+def _other(branch: Branch, *, here: str) -> OtherBranch:
+    newest = branch.results[0]
+    return OtherBranch(
+        branch=branch.words,
+        verdict=newest.verdict,
+        when=minute(newest.at),
+        href=result_link(newest, here=here),
+        failing=how_often(branch.results),
+    )
+
+
+def _fold(rest: Sequence[Branch]) -> str:
+    """A fold hides no failure."""
+    bad = sum(one.results[0].verdict != "pass" for one in rest)
+    if not rest:
+        return ""
+    more = f"{len(rest)} more {'branch' if len(rest) == 1 else 'branches'}"
+    return f"{more}; the newest results of {bad} are no pass" if bad else f"{more}, each with a pass as its newest"
 
 
 def _line(shift: Shift) -> ChangeLine:
@@ -123,30 +178,48 @@ def _line(shift: Shift) -> ChangeLine:
 
 def _drawings(
     results: Sequence[PastScenario],
-    runs: Sequence[Lived],
+    branches: Sequence[Branch],
     found: Sequence[Shift],
     beside: Sequence[Happening],
     *,
     here: str,
     around: Around,
 ) -> tuple[Drawn, ...]:
-    href = {run.run: paths.relative(paths.run(run.run), here=here) for _, run in runs}
-    builds = {result.invocation: build_name(result.subject) for result, _ in runs}
-    names = release_names(runs, release_key(results, around.policy))
+    """Of the first branch; some of the others have a row of their own on its scale."""
+    shown, *others = branches
+    runs = lived(shown.results)
+    names = release_names(runs, release_key(shown.results, around.policy))
     drawn = []
     for name in objectives(runs):
-        times = timed(runs, name, href=href, builds=builds, releases=names)
+        times = _timed(runs, name, names, here=here)
+        rest = [_timed(lived(one.results), name, _named(one), here=here) for one in others[:BRANCHES]]
+        every = [*times, *(one for ones in rest for one in ones)]
         changes = [mark for shift in found if shift.objective in ("", name) for mark in shift.marks]
-        shown = times[-DRAWN:]
-        numbered = [Beside(at=one.at, number=one.number, words=one.words) for one in beside if one.at >= shown[0].at]
+        newest = times[-DRAWN:]
+        numbered = [Beside(at=one.at, number=one.number, words=one.words) for one in beside if one.at >= newest[0].at]
+        sees = sight(
+            results, name, policy=around.policy, now=around.now, newest=shown.results[0], branch=shown.words if others else ""
+        )
         drawn.append(
             Drawn(
                 objective=name,
-                note=f"the newest {len(shown)} of {len(times)} runs" if len(times) > len(shown) else "",
-                drawing=trend(shown, label=name, changes=changes, beside=numbered),
-                strips=strips(times),
-                scale=scale(times),
-                sight=sight(results, name, policy=around.policy, now=around.now),
+                note=f"the newest {len(newest)} of {len(times)} runs" if len(times) > len(newest) else "",
+                drawing=trend(newest, label=name, changes=changes, beside=numbered),
+                strips=strips(times, along=every),
+                elsewhere=tuple(strip for ones in rest for strip in strips(ones, along=every)),
+                scale=scale(every),
+                sight=sees,
             )
         )
     return tuple(drawn)
+
+
+def _named(branch: Branch) -> dict[str, str]:
+    """A branch stands in place of a release."""
+    return {one.invocation: branch.words for one in branch.results}
+
+
+def _timed(runs: Sequence[Lived], objective: str, releases: Mapping[str, str], *, here: str) -> tuple[Timed, ...]:
+    href = {run.run: paths.relative(paths.run(run.run), here=here) for _, run in runs}
+    builds = {result.invocation: build_name(result.subject) for result, _ in runs}
+    return timed(runs, objective, href=href, builds=builds, releases=releases)

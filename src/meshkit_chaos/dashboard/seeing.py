@@ -44,15 +44,27 @@ class Sight(Struct, frozen=True, kw_only=True):
     seen: tuple[Seen, ...] = ()
 
 
-def sight(results: Sequence[PastScenario], objective: str, *, policy: Policy | None, now: int) -> Sight:
-    """What is seen in one objective. ``results``: of one scenario, newest first, with those that people set aside."""
+def sight(
+    results: Sequence[PastScenario],
+    objective: str,
+    *,
+    policy: Policy | None,
+    now: int,
+    newest: PastScenario | None = None,
+    branch: str = "",
+) -> Sight:
+    """What is seen in one objective. ``results``: of one scenario, newest first, with those that people set aside.
+
+    ``newest``: of the build that the gate is asked about; None: the first. ``branch``: its name, where there are others. The
+    earlier ones are those that the policy compares with, whatever branch they are of.
+    """
     if policy is None:
         return Sight(sentence="No policy is known here, so what the gate can see is not known either (--policy names it).")
-    if not results or not _compared(policy, results[0]):
+    newest = newest or next(iter(results), None)
+    if newest is None or not _compared(policy, newest):
         return Sight(sentence="The policy compares this scenario with no earlier release: only its limit is asked.")
     rules = policy.regression
     assert rules is not None, "load refuses a requirement that compares without saying how"
-    newest = results[0]
     told = [one for one in results if one.counts]
     own = [one for one in told if _build(one) == _build(newest)]
     runs = sum(objective_of(run, objective) is not None for one in own for run in one.runs)
@@ -62,9 +74,10 @@ def sight(results: Sequence[PastScenario], objective: str, *, policy: Policy | N
     if not samples:
         needed = counted(rules.baseline.at_least, "run")
         return Sight(sentence=f"No earlier release has the {needed} that a comparison needs: only the limit is asked.")
+    on = f" on {branch}" if branch else ""
     held = " and ".join(f"{old.runs} ({name})" for name, old in samples)
     return Sight(
-        sentence=f"The newest build has {counted(runs, 'run')} to be compared with earlier ones: {held}.",
+        sentence=f"The newest build{on} has {counted(runs, 'run')} to be compared with earlier ones: {held}.",
         seen=tuple(_seen(objective, runs, samples, rules)),
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from meshkit_chaos.dashboard import details, grid_pages, older, overviews, paths
+from meshkit_chaos.dashboard import deliveries_pages, details, grid_pages, older, overviews, paths
 from meshkit_chaos.dashboard.sources import Sources
 
 NOTHING: Final[Mapping[str, str]] = {}
@@ -66,6 +66,7 @@ class Site:
         for known in reader.known():
             yield from older.every_older(self._sources, known.scenario, room=details.RESULTS)
         yield from grid_pages.every_other(self._sources)
+        yield from deliveries_pages.every_other(self._sources)
         overviews_last = sorted(overviews.PAGES, key=lambda path: path == paths.READINESS)
         for path in (*(paths.scenario(known.scenario) for known in reader.known()), *overviews_last):
             if (text := self.page(path)) is not None:

@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from meshkit_chaos.dashboard import paths
+from meshkit_chaos.dashboard.branches import branch_of, branch_words
 from meshkit_chaos.dashboard.suspects import build_name
 from meshkit_chaos.dashboard.wording import day, minute
 from meshkit_chaos.history.cells import cell_of
@@ -30,7 +31,7 @@ class RunLink(Struct, frozen=True, kw_only=True):
 
 class ResultRow(Struct, frozen=True, kw_only=True):
     """``beside``: where a server shows a failed run of it and the last one that passed before, side by side; may be
-    empty. ``further``: so many runs have no link here.
+    empty. ``further``: so many runs have no link here. ``branch``: where the page is about another one.
     """
 
     when: str
@@ -44,6 +45,7 @@ class ResultRow(Struct, frozen=True, kw_only=True):
     runs: tuple[RunLink, ...]
     further: int = 0
     beside: str = ""
+    branch: str = ""
 
 
 class Stretch(Struct, frozen=True, kw_only=True):
@@ -53,15 +55,15 @@ class Stretch(Struct, frozen=True, kw_only=True):
     folded: str = ""
 
 
-def stretches(results: Sequence[PastScenario], *, here: str) -> tuple[Stretch, ...]:
-    """``results``: newest first, those that people set aside included."""
+def stretches(results: Sequence[PastScenario], *, here: str, branch: str = "") -> tuple[Stretch, ...]:
+    """``results``: newest first, those that people set aside included. ``branch``: in words; rows of others name theirs."""
     found: list[Stretch] = []
     passed = _last_passes(results)
     for plain, group in groupby(results, key=is_plain):
         ones = list(group)
-        rows = tuple(_row(one, passed.get(one.invocation, ""), here=here) for one in ones)
+        rows = tuple(_row(one, passed.get(one.invocation, ""), here=here, branch=branch) for one in ones)
         if plain and len(ones) >= LEAST_FOLDED:
-            found.append(Stretch(rows=rows, folded=f"{len(ones)} passes, {day(ones[-1].at)} to {day(ones[0].at)}"))
+            found.append(Stretch(rows=rows, folded=f"{_passes(rows)}, {day(ones[-1].at)} to {day(ones[0].at)}"))
         elif found and not found[-1].folded:
             found[-1] = Stretch(rows=(*found[-1].rows, *rows))
         else:
@@ -75,14 +77,25 @@ def is_plain(one: PastScenario) -> bool:
     return good and one.counts and all(run.verdict == "pass" for run in one.runs)
 
 
-def _row(one: PastScenario, passed: str, *, here: str) -> ResultRow:
+def _passes(rows: Sequence[ResultRow]) -> str:
+    others = sum(bool(one.branch) for one in rows)
+    return f"{len(rows)} passes" + (f" ({others} of them on other branches)" if others else "")
+
+
+def result_link(one: PastScenario, *, here: str) -> str:
+    """Where it stands in the page of its invocation."""
+    return paths.relative(paths.invocation(one.invocation), here=here) + "#" + paths.anchor(one.scenario)
+
+
+def _row(one: PastScenario, passed: str, *, here: str, branch: str) -> ResultRow:
+    own = branch_words(one.subject)
     return ResultRow(
         when=minute(one.at),
         verdict=one.verdict,
         sentence=one.sentence,
         build=build_name(one.subject),
         time=_time(cell_of(one)),
-        href=paths.relative(paths.invocation(one.invocation), here=here) + "#" + paths.anchor(one.scenario),
+        href=result_link(one, here=here),
         flaky=one.flaky,
         set_aside=not one.counts,
         runs=tuple(
@@ -91,16 +104,19 @@ def _row(one: PastScenario, passed: str, *, here: str) -> ResultRow:
         ),
         further=max(0, len(one.runs) - LINKED),
         beside=_beside(one, passed, here=here),
+        branch=own if branch and own != branch else "",
     )
 
 
 def _last_passes(results: Sequence[PastScenario]) -> dict[str, str]:
-    """For each invocation, the newest run that passed in an earlier one."""
+    """For each invocation, the newest run that passed in an earlier one of its branch."""
     found: dict[str, str] = {}
-    passed = ""
+    passed: dict[str, str] = {}
     for one in reversed(results):
-        found[one.invocation] = passed
-        passed = next((run.run for run in one.runs if run.verdict == "pass" and not run.invalidated), passed)
+        branch = branch_of(one.subject)
+        found[one.invocation] = passed.get(branch, "")
+        first = next((run.run for run in one.runs if run.verdict == "pass" and not run.invalidated), "")
+        passed[branch] = first or passed.get(branch, "")
     return found
 
 

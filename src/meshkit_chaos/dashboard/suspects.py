@@ -14,6 +14,7 @@ from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 
+from meshkit_chaos.dashboard.branches import branch_of, branch_words
 from meshkit_chaos.dashboard.changes import FALSE_ALARMS, LEAST_SIDE, Change, changes_of_failures, changes_of_times
 from meshkit_chaos.dashboard.wording import day, minute, usual_time
 from meshkit_chaos.gate.exact_tests import Span, median
@@ -77,8 +78,8 @@ def shifts(runs: Sequence[Lived], *, compare: str = "") -> Shifts:
     told = [one for one in runs if one.run.verdict in ("pass", "fail") and not one.run.invalidated]
     branches: dict[str, list[Lived]] = {}
     for one in told:
-        branches.setdefault(one.result.subject.get("branch", ""), []).append(one)
-    series = [(name if len(branches) > 1 else "", ones) for name, ones in branches.items()]
+        branches.setdefault(branch_of(one.result.subject), []).append(one)
+    series = [(branch_words(ones[0].result.subject) if len(branches) > 1 else "", ones) for ones in branches.values()]
     names = [_timed_objectives(ones) for _, ones in series]
     level = FALSE_ALARMS / max(1, sum(len(several) + 1 for several in names))
     found: list[Shift] = []
@@ -88,7 +89,7 @@ def shifts(runs: Sequence[Lived], *, compare: str = "") -> Shifts:
         found += _of_failures(ones, branch=branch, level=level, compare=compare)
     return Shifts(
         shifts=tuple(sorted(found, key=lambda one: (one.since, one.objective), reverse=True)),
-        quiet=_quiet(told, max(branches.values(), key=len, default=[]), level),
+        quiet=_quiet(*max(series, key=lambda one: (len(one[1]), one[1][-1].result.at), default=("", [])), level),
     )
 
 
@@ -109,12 +110,13 @@ def compare_link(template: str, last: str, first: str) -> str:
     return template.replace("{last}", last).replace("{first}", first) if usable else ""
 
 
-def _quiet(told: Sequence[Lived], longest: Sequence[Lived], level: float) -> str:
-    """``longest``: the series of the branch with the most runs."""
-    places = max(1, len(longest) - 2 * LEAST_SIDE + 1)
-    if len(longest) < 2 * LEAST_SIDE or 2 * places / comb(len(longest), len(longest) // 2) > level / 2:
-        return f"{counted(len(told), 'run')} with evidence: too few to show a change, however large"
-    return f"no lasting change in {counted(len(told), 'run')}, of its times or of how often it fails"
+def _quiet(branch: str, told: Sequence[Lived], level: float) -> str:
+    """Of the branch with the most runs alone."""
+    runs = f"{counted(len(told), 'run')}{f' on {branch}' if branch else ''}"
+    places = max(1, len(told) - 2 * LEAST_SIDE + 1)
+    if len(told) < 2 * LEAST_SIDE or 2 * places / comb(len(told), len(told) // 2) > level / 2:
+        return f"{runs} with evidence: too few to show a change, however large"
+    return f"no lasting change in {runs}, of its times or of how often it fails"
 
 
 def _of_times(told: Sequence[Lived], name: str, *, branch: str, level: float, compare: str) -> Iterator[Shift]:

@@ -7,7 +7,7 @@ names an action for ever: deciding again gives the same key, and the same key is
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -34,7 +34,11 @@ State = Literal["pending", "sending", "delivered", "ambiguous", "dead", "superse
 again, or held where the channel cannot look. ``dead``: it will not be sent unless somebody says so. ``superseded``: a later one
 says it.
 """
+Became = Literal["pending", "sending", "delivered", "ambiguous", "dead", "superseded", "dropped"]
+"""A state as people think of it. ``dropped``: dead, because a person gave it up; it needs nobody any more."""
 OPEN: frozenset[State] = frozenset({"pending", "sending", "ambiguous"})
+DROPPED: Final = "dropped"
+"""What a receipt says was done with a row that a person gave up."""
 Wish = Literal["failing", "changed", "clean"]
 
 
@@ -110,6 +114,11 @@ class Told(Struct, frozen=True, kw_only=True):
     settled_at: int | None = None
     error: str = ""
     receipt: Receipt | None = None
+
+    @property
+    def became(self) -> Became:
+        gave_up = self.state == "dead" and self.receipt is not None and self.receipt.did == DROPPED
+        return "dropped" if gave_up else self.state
 
 
 class Delivered(Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 from sqlalchemy.engine import Connection
 
-from meshkit_chaos.deliver.action import OPEN, Action, Receipt, State, Told
+from meshkit_chaos.deliver.action import DROPPED, OPEN, Action, Receipt, State, Told
 from meshkit_chaos.errors import HistoryProblem, UsageError
 from meshkit_chaos.history import tables as t
 from meshkit_chaos.history import writing
@@ -27,8 +27,6 @@ Now = Callable[[Connection], int]
 Row = sa.RowMapping
 HELD: Final = 2**62
 """``not_before`` of a row that only a person moves on."""
-DROPPED: Final = "dropped"
-"""What a receipt says was done with a row that a person gave up."""
 How = Literal["sent", "again", "drop"]
 REMEMBERED: Final = Duration(400 * 24 * 3600 * 10**9)
 """Threads that were silent for longer are not looked at when something is decided."""
@@ -46,17 +44,11 @@ class Entry(Struct, frozen=True, kw_only=True):
     def held(self) -> bool:
         return self.told.state == "ambiguous" and self.not_before >= HELD
 
-    @property
-    def dropped(self) -> bool:
-        return self.told.receipt is not None and self.told.receipt.did == DROPPED
-
     def undelivered(self, now: int) -> bool:
         """Whether somebody should know: it was due and did not arrive, or nobody knows whether it did."""
-        match self.told.state:
-            case "delivered" | "superseded":
+        match self.told.became:
+            case "delivered" | "superseded" | "dropped":
                 return False
-            case "dead":
-                return not self.dropped
             case "pending":
                 return self.told.attempts > 0 or self.not_before <= now
             case _:

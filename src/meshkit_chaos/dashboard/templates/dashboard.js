@@ -6,6 +6,7 @@ for (const input of document.querySelectorAll("[data-filter]")) {
   const rows = [...table.querySelectorAll("[data-search]")];
   const texts = rows.map((row) => row.dataset.search || row.textContent.toLowerCase());
   const groups = [...table.querySelectorAll("[data-group]")];
+  const folds = [...table.querySelectorAll("[data-more]")];
   const apply = () => {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
@@ -14,11 +15,18 @@ for (const input of document.querySelectorAll("[data-filter]")) {
       shown += row.hidden ? 0 : 1;
     });
     for (const group of groups) group.hidden = !group.querySelector("[data-search]:not([hidden])");
+    for (const more of folds) {
+      const left = more.querySelectorAll("[data-search]:not([hidden])").length;
+      more.hidden = !left;
+      more.firstElementChild.textContent = `${left} more`;
+      more.open = words.length > 0 && left > 0 && !more.previousElementSibling.querySelector("[data-search]:not([hidden])");
+    }
     const nouns = input.dataset.noun || "scenarios";
     const noun = rows.length === 1 ? nouns.replace(/ies$/, "y").replace(/s$/, "") : nouns;
     if (count) count.textContent = shown === rows.length ? `${shown} ${noun}` : `${shown} of ${rows.length} ${noun}`;
   };
-  const first = () => rows.find((row) => !row.hidden)?.querySelector("a");
+  const inSight = () => rows.filter((row) => !row.hidden && row.getClientRects().length);
+  const first = () => inSight()[0]?.querySelector("a");
   input.form.addEventListener("submit", (event) => {
     if (input.form.hasAttribute("action")) return; // a server answers
     event.preventDefault();
@@ -26,7 +34,7 @@ for (const input of document.querySelectorAll("[data-filter]")) {
   });
   // Arrows go from the field through what is shown, and back.
   const step = (event, from, by) => {
-    const links = rows.filter((row) => !row.hidden).map((row) => row.querySelector("a")).filter(Boolean);
+    const links = inSight().map((row) => row.querySelector("a")).filter(Boolean);
     const next = from + by < 0 ? input : links[from + by];
     if (next) { event.preventDefault(); next.focus(); }
   };
@@ -35,7 +43,7 @@ for (const input of document.querySelectorAll("[data-filter]")) {
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     const row = event.target.closest("[data-search]");
     if (!by || !row || event.target !== row.querySelector("a")) return;
-    step(event, rows.filter((one) => !one.hidden).indexOf(row), by);
+    step(event, inSight().indexOf(row), by);
   });
   input.addEventListener("input", apply);
   const given = new URLSearchParams(location.hash.slice(1)).get("filter") || (groups.length && new URLSearchParams(location.search).get("q"));
