@@ -79,8 +79,8 @@ def test_a_main_that_always_passes_does_not_hide_what_fails_on_a_release_branch(
 def test_the_newest_result_says_of_which_branch_it_is() -> None:
     """The verdict on top is of the newest result, whichever branch that is of, and is not taken for main's."""
     both = merged(nights(MAIN, 10, hour=12), nights(RELEASE, 3, verdict="fail"))
-    assert "Newest, on release/1.0: the run is fail." in text_of(both)
-    assert "Newest: the run is pass." in text_of(nights(MAIN, 10))
+    assert "Newest, 2026-11-25 06:00 UTC, on release/1.0: the run is fail." in text_of(both)
+    assert "UTC: the run is pass." in text_of(nights(MAIN, 10))
 
 
 def test_where_there_is_one_branch_none_is_named() -> None:

@@ -282,3 +282,28 @@ def test_what_the_gate_said_before_has_no_green_sign() -> None:
     assert "#sign-inconclusive" in top
     assert "#sign-pass" not in top
     assert "What stands here is what it said before" in shown(made, paths.GATE)
+
+
+def head_of(made: Sources, name: str) -> str:
+    """The heading and the first words of the page of a scenario."""
+    return shown(made, paths.scenario(name)).partition(" converge-one-leader")[0]
+
+
+def test_the_page_of_a_scenario_is_headed_by_what_counts() -> None:
+    """A pass that people set aside is not what stands in large letters; where nothing counts, nothing passed."""
+    aside = result("pass", runs=(one_run("pass", invalidated="wrong build"),), hours=2, invocation="I2")
+    made = sources(aside, result("fail", hours=26, invocation="I1"))
+    assert "Fail About leader-killed" in head_of(made, "leader-killed")
+    assert "people set a newer result aside" in head_of(made, "leader-killed")
+    alone = head_of(sources(aside), "leader-killed")
+    assert "Not run About leader-killed" in alone
+    assert "no result counts" in alone
+
+
+@pytest.mark.parametrize(("hours", "heading"), [(2, "Pass"), (100, "Stale"), (-48, "Stale")])
+def test_the_page_of_a_scenario_calls_an_old_pass_stale(hours: int, heading: str) -> None:
+    """As its badge and the first page do; the day of the newest result stands beside it."""
+    made = sources(result("pass", hours=hours))
+    assert f" {heading} About leader-killed" in head_of(made, "leader-killed")
+    assert ("stale" in badge(made, "scenario/leader-killed.svg")) == (heading == "Stale")
+    assert re.search(r"Newest, 2026-11-\d\d \d\d:\d\d UTC", head_of(made, "leader-killed"))

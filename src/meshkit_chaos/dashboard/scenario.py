@@ -18,11 +18,13 @@ from meshkit_chaos.dashboard.suspects import Lived, Shift, build_name, lived, sh
 from meshkit_chaos.dashboard.trend import Beside, Timed, objectives, timed, trend
 from meshkit_chaos.dashboard.wording import minute
 from meshkit_chaos.deliver.action import Told
+from meshkit_chaos.gate.evidence import SLACK
 from meshkit_chaos.gate.log import LogEntry
 from meshkit_chaos.gate.overrides import Override
 from meshkit_chaos.gate.policy import Policy
 from meshkit_chaos.history.model import PastScenario
 from meshkit_chaos.judge.verdict import VerdictName
+from meshkit_chaos.slo import Duration
 
 DRAWN: Final = 200
 """So many runs are drawn, the newest: a drawing of more would be heavier than what it shows. All of them are looked at."""
@@ -31,9 +33,13 @@ BRANCHES: Final = 4
 
 
 class Around(Struct, frozen=True, kw_only=True):
-    """What is known beside the results: what was sent, accepted and decided; ``compare``: as in the dashboard's settings."""
+    """What is known beside the results: what was sent, accepted and decided; ``compare``: as in the dashboard's settings.
+
+    ``fresh``: how old a pass may be.
+    """
 
     now: int
+    fresh: Duration
     told: tuple[Told, ...] = ()
     overrides: tuple[Override, ...] = ()
     entries: tuple[LogEntry, ...] = ()
@@ -80,8 +86,9 @@ class ScenarioPage(Struct, frozen=True, kw_only=True):
     """``quiet``: what is said where nothing changed.
 
     ``branch``: what the numbers and the drawings are of, empty where there is only one. ``others``: those that did not pass
-    first; ``folded``: the others of them, and ``fold`` what is said of those. ``newest_branch``: of the newest result, which
-    ``verdict`` and ``sentence`` are of.
+    first; ``folded``: the others of them, and ``fold`` what is said of those. ``newest_branch``: of the newest result that
+    counts, which ``verdict``, ``when`` and ``sentence`` are of; where none does, nothing passed. ``stale``: it is a pass that
+    does not speak for now. ``aside``: what newer results than that one are.
     """
 
     scenario: str
@@ -91,7 +98,10 @@ class ScenarioPage(Struct, frozen=True, kw_only=True):
     modules: tuple[str, ...]
     tags: tuple[str, ...]
     verdict: VerdictName
+    when: str
+    stale: bool
     sentence: str
+    aside: str
     branch: str
     newest_branch: str
     others: tuple[OtherBranch, ...]
@@ -109,6 +119,7 @@ class ScenarioPage(Struct, frozen=True, kw_only=True):
 def scenario_page(results: Sequence[PastScenario], *, here: str, around: Around) -> ScenarioPage:
     """``results``: of one scenario, newest first, those set aside included; at least one."""
     newest = results[0]
+    counting = next((one for one in results if one.counts), None)
     shown, *several = by_branch(results)
     rest = sorted(several, key=lambda one: (one.results[0].verdict == "pass", -one.results[0].at))
     branch = shown.words if rest else ""
@@ -121,10 +132,13 @@ def scenario_page(results: Sequence[PastScenario], *, here: str, around: Around)
         severity=newest.severity,
         modules=newest.modules,
         tags=newest.tags,
-        verdict=newest.verdict,
-        sentence=newest.sentence,
+        verdict=counting.verdict if counting is not None else "not-run",
+        when=minute((counting or newest).at),
+        stale=counting is not None and counting.verdict == "pass" and not _lately(counting, around),
+        sentence=counting.sentence if counting is not None else "no result counts: people set aside all that are shown",
+        aside="people set a newer result aside" if counting is not None and counting is not newest else "",
         branch=branch,
-        newest_branch=branch_words(newest.subject) if rest else "",
+        newest_branch=branch_words((counting or newest).subject) if rest else "",
         others=tuple(_other(one, here=here) for one in rest[:BRANCHES]),
         folded=tuple(_other(one, here=here) for one in rest[BRANCHES:]),
         fold=_fold(rest[BRANCHES:]),
@@ -136,6 +150,10 @@ def scenario_page(results: Sequence[PastScenario], *, here: str, around: Around)
         beside=beside,
         stretches=stretches(results, here=here, branch=branch),
     )
+
+
+def _lately(one: PastScenario, around: Around) -> bool:
+    return -SLACK.ns <= around.now - one.at <= around.fresh.ns
 
 
 def how_often(results: Sequence[PastScenario]) -> str:
