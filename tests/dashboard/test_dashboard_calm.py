@@ -307,3 +307,12 @@ def test_the_page_of_a_scenario_calls_an_old_pass_stale(hours: int, heading: str
     assert f" {heading} About leader-killed" in head_of(made, "leader-killed")
     assert ("stale" in badge(made, "scenario/leader-killed.svg")) == (heading == "Stale")
     assert re.search(r"Newest, 2026-11-\d\d \d\d:\d\d UTC", head_of(made, "leader-killed"))
+
+
+def test_dirt_is_not_forgotten_because_others_run_often() -> None:
+    """Many runs in other environments make no environment clean; the metric, which alerts are made of, says the same."""
+    dirty = result("inconclusive", hours=200, environment="dirty", environment_class="staging", invocation="I0", scenario="cut")
+    often = [result("pass", hours=2 + n, invocation=f"I9{n}") for n in range(70)]
+    made = sources(dirty, *often)
+    assert "staging was left dirty" in shown(made, paths.READINESS)
+    assert 'environment_state{environment_class="staging",state="dirty"} 1' in Feeds(made).metrics()

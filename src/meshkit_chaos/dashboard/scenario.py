@@ -58,13 +58,17 @@ class ChangeLine(Struct, frozen=True, kw_only=True):
 
 
 class OtherBranch(Struct, frozen=True, kw_only=True):
-    """What the results of another branch say, by themselves. ``verdict``, ``when``, ``href``: of its newest one."""
+    """What the results of another branch say, by themselves. ``verdict``, ``when``, ``href``: of its newest one that counts.
+
+    ``set_aside``: none counts, so it has no verdict.
+    """
 
     branch: str
     verdict: VerdictName
     when: str
     href: str
     failing: str
+    set_aside: bool = False
 
 
 class Drawn(Struct, frozen=True, kw_only=True):
@@ -121,7 +125,8 @@ def scenario_page(results: Sequence[PastScenario], *, here: str, around: Around)
     newest = results[0]
     counting = next((one for one in results if one.counts), None)
     shown, *several = by_branch(results)
-    rest = sorted(several, key=lambda one: (one.results[0].verdict == "pass", -one.results[0].at))
+    rest = sorted(several, key=lambda one: (_passes(one), -one.results[0].at))
+    others = tuple(_other(one, here=here) for one in rest)
     branch = shown.words if rest else ""
     found = shifts(lived(results), compare=around.compare)
     beside = happenings(newest.scenario, told=around.told, overrides=around.overrides, entries=around.entries)
@@ -139,9 +144,9 @@ def scenario_page(results: Sequence[PastScenario], *, here: str, around: Around)
         aside="people set a newer result aside" if counting is not None and counting is not newest else "",
         branch=branch,
         newest_branch=branch_words((counting or newest).subject) if rest else "",
-        others=tuple(_other(one, here=here) for one in rest[:BRANCHES]),
-        folded=tuple(_other(one, here=here) for one in rest[BRANCHES:]),
-        fold=_fold(rest[BRANCHES:]),
+        others=others[:BRANCHES],
+        folded=others[BRANCHES:],
+        fold=_fold(others[BRANCHES:]),
         failing=how_often(shown.results),
         repeats=repeats(shown.results),
         changes=tuple(_line(one) for one in found.shifts),
@@ -164,20 +169,31 @@ def how_often(results: Sequence[PastScenario]) -> str:
     return fails_told(sum(failed), len(failed))
 
 
+def _speaking(branch: Branch) -> PastScenario:
+    """Its newest result that counts; where none does, its newest."""
+    return next((one for one in branch.results if one.counts), branch.results[0])
+
+
+def _passes(branch: Branch) -> bool:
+    newest = _speaking(branch)
+    return newest.counts and newest.verdict == "pass"
+
+
 def _other(branch: Branch, *, here: str) -> OtherBranch:
-    newest = branch.results[0]
+    newest = _speaking(branch)
     return OtherBranch(
         branch=branch.words,
-        verdict=newest.verdict,
+        verdict=newest.verdict if newest.counts else "not-run",
         when=minute(newest.at),
         href=result_link(newest, here=here),
         failing=how_often(branch.results),
+        set_aside=not newest.counts,
     )
 
 
-def _fold(rest: Sequence[Branch]) -> str:
+def _fold(rest: Sequence[OtherBranch]) -> str:
     """A fold hides no failure."""
-    bad = sum(one.results[0].verdict != "pass" for one in rest)
+    bad = sum(one.verdict != "pass" for one in rest)
     if not rest:
         return ""
     more = f"{len(rest)} more {'branch' if len(rest) == 1 else 'branches'}"
