@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ from meshkit_chaos.dashboard.remembered import Remembered  # noqa: E402  # as ab
 from meshkit_chaos.dashboard.site import Site  # noqa: E402  # as above
 from meshkit_chaos.dashboard.sources import Settings, Sources  # noqa: E402  # as above
 from meshkit_chaos.gate.load import load_policy  # noqa: E402  # as above
+from meshkit_chaos.history.changed import changed_since  # noqa: E402  # as above
 from meshkit_chaos.history.database import Database, open_postgres, open_sqlite  # noqa: E402  # as above
 from meshkit_chaos.history.overview import Overview  # noqa: E402  # as above
 from meshkit_chaos.slo.codec import encode  # noqa: E402  # as above
@@ -145,7 +147,8 @@ def made_of(database: Database, many: ManyNights, *, remember: bool = True) -> S
     policy = load_policy(POLICY, path="chaos-gate.yaml").value
     assert policy is not None
     settings = Settings(project="mesh", policy=policy, compare="https://forge.example/c/{last}...{first}", served=True)
-    reader = Remembered(Overview(database), database.state) if remember else Overview(database)
+    plain = Overview(database)
+    reader = Remembered(plain, database.state, partial(changed_since, database)) if remember else plain
     return Sources(reader=reader, settings=settings, clock=clock, decider=Beside(database.state, SystemClock()))
 
 

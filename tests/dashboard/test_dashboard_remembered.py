@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,12 @@ from history_builder import START, TWO, evidence_of, opened, variant, written
 
 from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.dashboard.deciding import AGAIN, Beside
-from meshkit_chaos.dashboard.remembered import Kept, Remembered
+from meshkit_chaos.dashboard.kept import Kept
+from meshkit_chaos.dashboard.remembered import Remembered
+from meshkit_chaos.dashboard.steps import Steps, anything
 from meshkit_chaos.gate.decision import Decision
-from meshkit_chaos.history.model import Ask
+from meshkit_chaos.history.changed import changed_since
+from meshkit_chaos.history.model import Ask, Cell
 from meshkit_chaos.history.overview import Overview
 from meshkit_chaos.history.places import open_place
 
@@ -32,7 +36,7 @@ def test_what_was_taken_in_or_marked_is_shown_at_once(location: str, tmp_path: P
         open_place(location, clock, artifacts=artifacts) as reading,
     ):
         plain = Overview(reading.database)
-        kept = Remembered(plain, reading.database.state)
+        kept = Remembered(plain, reading.database.state, partial(changed_since, reading.database))
         for number in range(3):
             writer.add(written(variant(evidence, number * 90_000), tmp_path / f"out{number}"))
             same_answers(kept, plain)
@@ -43,13 +47,17 @@ def test_what_was_taken_in_or_marked_is_shown_at_once(location: str, tmp_path: P
         assert sum(not one.counts for one in kept.cells([one.invocation for one in kept.newest(9)])) == 1
 
 
+def in_order(cell: Cell) -> tuple[str, str]:
+    return cell.invocation, cell.scenario
+
+
 def same_answers(kept: Remembered, plain: Overview) -> None:
     for _ in range(2):  # the second time from memory
         names = [one.invocation for one in plain.newest(9)]
         assert kept.newest(9) == plain.newest(9)
         assert kept.instants() == plain.instants() == tuple(one.at for one in plain.invocations())
         assert kept.known() == plain.known()
-        assert kept.cells(names) == plain.cells(names)
+        assert sorted(kept.cells(names), key=in_order) == sorted(plain.cells(names), key=in_order)
         assert kept.built(names) == plain.built(names)
         assert kept.results(Ask(newest=1)) == plain.results(Ask(newest=1))
         assert kept.results(Ask(newest=1, verdicts=("pass",))) == plain.results(Ask(newest=1, verdicts=("pass",)))
@@ -80,7 +88,7 @@ def test_only_a_few_answers_are_kept_and_those_of_an_older_state_never() -> None
     """The one that nobody wanted for longest goes; another state empties all."""
     made: list[str] = []
     state = ["one"]
-    kept = Kept(lambda: state[0], most=2)
+    kept = Kept(Steps(lambda: state[0], anything), most=2)
     for key in ("a", "b", "a", "c", "a", "b"):
         assert kept.answer(key, lambda key=key: made.append(key) or f"{key} of {state[0]}") == f"{key} of one"
     assert made == ["a", "b", "c", "b"]
@@ -90,7 +98,7 @@ def test_only_a_few_answers_are_kept_and_those_of_an_older_state_never() -> None
 
 def test_what_could_not_be_read_is_not_kept() -> None:
     """An error is told to whoever asked, and the next one asks again."""
-    kept = Kept(lambda: "", most=2)
+    kept = Kept(Steps(lambda: "", anything), most=2)
 
     def fails() -> str:
         raise OSError("gone")

@@ -32,6 +32,7 @@ PURE_MODULES = {
     "dashboard/comparison.py",
     "dashboard/coverage.py",
     "dashboard/deliveries.py",
+    "dashboard/extended.py",
     "dashboard/gate.py",
     "dashboard/grafana.py",
     "dashboard/grid.py",

@@ -209,6 +209,7 @@ def sources(
     from meshkit_chaos.dashboard.sources import GateFiles, Settings, Sources  # noqa: PLC0415  # as above
     from meshkit_chaos.deliver.outbox import Outbox  # noqa: PLC0415  # as above
     from meshkit_chaos.gate.log import GateLog  # noqa: PLC0415  # as above
+    from meshkit_chaos.history.changed import changed_since  # noqa: PLC0415  # as above
     from meshkit_chaos.history.logs import read_logs  # noqa: PLC0415  # as above
     from meshkit_chaos.history.overview import Overview  # noqa: PLC0415  # as above
     from meshkit_chaos.history.unpacked import results_of  # noqa: PLC0415  # as above
@@ -217,7 +218,7 @@ def sources(
     kept = GateLog(log) if log is not None else None
     clock = SystemClock()
     return Sources(
-        reader=Remembered(Overview(history.database), history.database.state),
+        reader=Remembered(Overview(history.database), history.database.state, partial(changed_since, history.database)),
         settings=Settings(project=project, policy=rules, compare=compare, served=served, files=files),
         clock=clock,
         decider=Beside(history.database.state, clock) if served else Decider(),

@@ -50,6 +50,11 @@ class Database:
     def is_sqlite(self) -> bool:
         return self._engine.dialect.name == "sqlite"
 
+    @property
+    def watch(self) -> int:
+        """Another number means: the connection that ``state`` asks was lost, so it may not be the same database any more."""
+        return self._watches
+
     def only_read(self) -> None:
         """From now on nothing is written through this: not by us, and not by a query that we were talked into."""
         self._only_read = True

@@ -25,16 +25,7 @@ class MemoryHistory:
 
     def results(self, ask: Ask) -> tuple[PastScenario, ...]:
         """Newest first; of equal instants, the one with the larger invocation (a ULID) counts as newer."""
-        found = [one for one in self._scenarios.values() if _asked(one, ask)]
-        found.sort(key=lambda one: (one.at, one.invocation), reverse=True)
-        if ask.newest is None:
-            return tuple(found)
-        kept, seen = [], dict.fromkeys((one.scenario for one in found), 0)
-        for one in found:
-            seen[one.scenario] += 1
-            if seen[one.scenario] <= ask.newest:
-                kept.append(one)
-        return tuple(kept)
+        return newest_of_each((one for one in self._scenarios.values() if asked(one, ask)), ask.newest)
 
     def known(self) -> tuple[PastScenario, ...]:
         newest = self.results(Ask(newest=1, invalidated=True))
@@ -76,6 +67,10 @@ class MemoryHistory:
         }
         return tuple(sorted(told.values(), key=lambda one: (one.at, one.invocation, one.name), reverse=True))
 
+    def heads(self, invocation: str) -> tuple[PastScenario, ...]:
+        found = self.invocation(invocation)
+        return tuple(structs.replace(one, runs=()) for one in found[1]) if found is not None else ()
+
     def invocation(self, name: str) -> tuple[PastInvocation, tuple[PastScenario, ...]] | None:
         if name not in self._invocations:
             return None
@@ -86,7 +81,21 @@ class MemoryHistory:
         return next(holding, None)
 
 
-def _asked(one: PastScenario, ask: Ask) -> bool:
+def newest_of_each(results: Iterable[PastScenario], count: int | None) -> tuple[PastScenario, ...]:
+    """At most so many of each scenario, newest first; those of one invocation stay in their order."""
+    found = sorted(results, key=lambda one: (one.at, one.invocation), reverse=True)
+    if count is None:
+        return tuple(found)
+    kept, seen = [], dict.fromkeys((one.scenario for one in found), 0)
+    for one in found:
+        seen[one.scenario] += 1
+        if seen[one.scenario] <= count:
+            kept.append(one)
+    return tuple(kept)
+
+
+def asked(one: PastScenario, ask: Ask) -> bool:
+    """Whether a result meets every condition of a question, but for how many are wanted."""
     return (
         (not ask.scenarios or one.scenario in ask.scenarios)
         and (not ask.environment_class or one.environment_class == ask.environment_class)

@@ -202,6 +202,10 @@ class OverviewReader(HistoryReader, Protocol):
         """Every executable that these invocations deployed, each once, the newest invocation first."""
         ...
 
+    def heads(self, invocation: str) -> tuple[PastScenario, ...]:
+        """Its results without their runs, in the order in which they were announced; empty where it is not known."""
+        ...
+
     def invocation(self, name: str) -> tuple[PastInvocation, tuple[PastScenario, ...]] | None:
         """One invocation with all its results; None where it is not known."""
         ...

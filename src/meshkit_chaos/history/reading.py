@@ -82,6 +82,12 @@ class IndexReader(HistoryReader):
                 for name, scenario, where, verdict, invalidated in rows
             )
 
+    def heads(self, invocation: str) -> tuple[PastScenario, ...]:
+        """Its results without their runs, in the order in which they were announced; empty where it is not known."""
+        query = _results().where(results.c.invocation == invocation).order_by(results.c.position)
+        with self._database.reading() as connection:
+            return tuple(scenario_of(row, ()) for row in _rows(connection, query))
+
     def invocation(self, name: str) -> tuple[PastInvocation, tuple[PastScenario, ...]] | None:
         """One invocation with all its results, in the order in which they were announced; None where it is not known."""
         with self._database.reading() as connection:

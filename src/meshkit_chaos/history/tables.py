@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The newest migration: a database that says so needs none, and alembic is not imported."""
 
 metadata: Final = MetaData()
@@ -176,3 +176,12 @@ rates: Final = Table(
     Column("closed_until", BigInteger, nullable=False),
 )
 """What was sent where of late (``tokens``), for all workers. ``closed_until``: the channel itself asked for a pause."""
+
+changes: Final = Table(
+    "changes",
+    metadata,
+    Column("change", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("invocation", Text, nullable=False),
+    Column("xact", BigInteger, index=True),
+)
+"""Which invocation was added, changed or thrown away, written by triggers. ``xact``: PostgreSQL's number of the transaction."""
