@@ -32,7 +32,11 @@ _NOW: Final = {
     "postgresql": "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) * 1000000",
 }
 
-_STATE: Final = {"sqlite": "PRAGMA data_version", "postgresql": "SELECT pg_current_snapshot()::text"}
+_STATE: Final = {
+    "sqlite": "PRAGMA data_version",
+    "postgresql": "SELECT concat(pg_current_snapshot(), CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() END)",
+}
+"""The snapshot of a replica does not tell which of the transactions under way has ended; how much it has replayed does."""
 
 
 class Database:
@@ -45,6 +49,7 @@ class Database:
         self._asking = threading.Lock()
         self._watch: Connection | None = None
         self._watches = 0
+        self._file: tuple[int, int] | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -84,13 +89,30 @@ class Database:
 
         SQLite counts the changes that other connections made, so the asking one only asks. PostgreSQL tells which transactions
         can be seen, of all its databases: the word may change although nothing did here, and never the other way round.
+        Another file in the place of SQLite's is another database. Raises HistoryProblem where there is none any more.
         """
         with self._told(), self._asking:
+            self._follow_file()
             try:
                 return self._state()
             except SQLAlchemyError:  # the server may have been started anew meanwhile
                 self._look_away()
                 return self._state()
+
+    def _follow_file(self) -> None:
+        """Connections go on reading the file that they opened, wherever it is."""
+        if not self.is_sqlite:
+            return
+        try:
+            found = Path(self.name).stat()
+        except OSError as error:
+            problem = f"the history in {self.name} is not there any more: {error.strerror}"
+            raise HistoryProblem(problem, hint="put it back, or make it again with `meshkit-chaos history rebuild`") from error
+        file = found.st_dev, found.st_ino
+        if file != self._file:
+            self._look_away()
+            self._engine.dispose()
+            self._file = file
 
     def _state(self) -> str:
         """In a transaction of its own: a longer one would see the same for ever. SQLite counts for each connection anew."""
