@@ -3,7 +3,8 @@
 ``python bench/dashboard.py [--runs 20000] [--scenarios 250] [--postgres] [--folder DIR] [--export 10000]``. A history of so
 many runs is made straight in the tables (``many_nights.py``), in SQLite or in a real PostgreSQL (apt package postgresql); with
 ``--folder`` it is kept and found again. Then many different pages of each kind are made as the server makes them, inside this
-process. ``anew``: with nothing remembered, as just after something was taken in. Nothing is asserted.
+process. ``anew``: with nothing remembered, as just after a start. ``ingest``: before each page, one more invocation of all
+scenarios is taken in. Nothing is asserted.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
+from many_ingests import ManyIngests
 from many_nights import TABLES, ManyNights, Rows
 
 TESTS = Path(__file__).parents[1] / "tests"
@@ -195,7 +197,9 @@ def _bytes(text: str | None) -> bytes | None:
 
 def tell_pages(database: Database, many: ManyNights, *, count: int) -> None:
     first = tell_anew(made_of(database, many, remember=False), many)
-    print(f"{'page':<30} {'anew ms':>8} {'cpu p95':>8} {'p50 ms':>8} {'p95 ms':>8} {'max ms':>8} {'kB':>7} {'gzip kB':>8}")
+    after = after_ingests(made_of(database, many), database, many, count=count)
+    names = " ".join(f"{one:>8}" for one in ("cpu p95", "p50 ms", "p95 ms", "max ms"))
+    print(f"{'page':<30} {'anew ms':>8} {'ingest p50':>10} {'p95 ms':>8} {names} {'kB':>7}  gzip kB")
     sources = made_of(database, many)
     began = time.perf_counter()
     while not sources.standing().current:  # it waits by itself
@@ -206,18 +210,42 @@ def tell_pages(database: Database, many: ManyNights, *, count: int) -> None:
         took, used, sizes, packed = [], [], [], []
         for number, make in enumerate(several):
             began, began_cpu = time.perf_counter(), time.thread_time()
-            body = make()
+            with sources.decider.traffic.page():
+                body = make()
             took.append((time.perf_counter() - began) * 1000)
             used.append((time.thread_time() - began_cpu) * 1000)
             sizes.append(len(body or b""))
             if number < 3:
                 packed.append(len(gzip.compress(body or b"", 6)))
-        p95, cpu = (sorted(times)[min(len(times) - 1, round(0.95 * len(times)))] for times in (took, used))
+        p95, cpu = ninety_fifth(took), ninety_fifth(used)
         told = f"{first[kind]:.1f}" if kind in first else "-"
+        told += f" {statistics.median(after[kind]):10.1f} {ninety_fifth(after[kind]):8.1f}"
         print(
-            f"{kind:<30} {told:>8} {cpu:8.1f} {statistics.median(took):8.1f} {p95:8.1f} {max(took):8.1f} "
+            f"{kind:<30} {told:>27} {cpu:8.1f} {statistics.median(took):8.1f} {p95:8.1f} {max(took):8.1f} "
             f"{max(sizes) / 1000:7.1f} {max(packed) / 1000:8.1f}"
         )
+
+
+def ninety_fifth(times: list[float]) -> float:
+    return sorted(times)[min(len(times) - 1, round(0.95 * len(times)))]
+
+
+def after_ingests(sources: Sources, database: Database, many: ManyNights, *, count: int) -> dict[str, list[float]]:
+    """By kind, how long pages take in ms, each after one more invocation was taken in; the gate decides beside them."""
+    took: dict[str, list[float]] = {}
+    for kind, several in questions(sources, many, count=count).items():
+        ingests = ManyIngests(database)
+        several[0]()
+        for make in several:
+            ingests.one()
+            began = time.perf_counter()
+            with sources.decider.traffic.page():
+                make()
+            took.setdefault(kind, []).append((time.perf_counter() - began) * 1000)
+        ingests.undo()
+    while not sources.standing().current:  # else it would go on deciding beside what is measured next
+        pass
+    return took
 
 
 def tell_anew(sources: Sources, many: ManyNights) -> dict[str, float]:

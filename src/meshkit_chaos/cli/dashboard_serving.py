@@ -92,6 +92,7 @@ def served_parts(history: History, *, host: str, names: tuple[str, ...] = (), ru
         site=Site(made_of),
         feeds=feeds,
         api=Api(made_of.reader, feeds, made_of.evidence),
+        traffic=made_of.decider.traffic,
         download=lambda path: download(history.database, history.store, path),
         watch=(lambda: Watch(runs, SystemClock())) if runs is not None else None,
         hosts=LOOPBACK | {_bracketed(host), *names},

@@ -30,6 +30,7 @@ from meshkit_chaos.dashboard import badges, metrics, openapi, paths
 from meshkit_chaos.dashboard.api import ENDPOINTS, ROOT, Api, Endpoint, answer
 from meshkit_chaos.dashboard.downloads import Download
 from meshkit_chaos.dashboard.feeds import Feeds
+from meshkit_chaos.dashboard.giving_way import Traffic
 from meshkit_chaos.dashboard.live import Watch, messages
 from meshkit_chaos.dashboard.pages import policy
 from meshkit_chaos.dashboard.site import Site
@@ -60,12 +61,16 @@ _EFFORT: Final = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """What is served. ``told``: the newest deliveries. ``watch``: looks at runs in progress; None: they are not shown."""
+    """What is served. ``told``: the newest deliveries. ``watch``: looks at runs in progress; None: they are not shown.
+
+    ``traffic``: told of each page that is being made.
+    """
 
     site: Site
     feeds: Feeds
     api: Api
     download: Callable[[str], Download | None]
+    traffic: Traffic = field(default_factory=Traffic)
     watch: Callable[[], Watch] | None = None
     hosts: Collection[str] = LOOPBACK
 
@@ -158,7 +163,8 @@ def _answering(served: Served, room: _Room, make: _Make) -> Callable[[Request], 
         return await to_thread.run_sync(answered, request, parts, limiter=room.answers)
 
     def answered(request: Request, parts: Mapping[str, str]) -> Response:
-        found = make(served, parts, dict(request.query_params))
+        with served.traffic.page():
+            found = make(served, parts, dict(request.query_params))
         return _missing(request) if found is None else _response(request, found)
 
     return respond

@@ -211,7 +211,7 @@ class Sources:
         subject = Subject(pairs=newest[0].subject, members=members if policy.match == "digest" else {})
         if not subject.known(policy.match):
             return None
-        evidence = gather(self.reader, policy, subject, now=now)
+        evidence = gather(self.decider.polite(self.reader), policy, subject, now=now)
         return decide(policy, evidence, subject=subject, now=now, overrides=overrides)
 
 
