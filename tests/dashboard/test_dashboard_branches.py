@@ -170,3 +170,35 @@ def test_many_branches_are_folded_those_that_fail_first() -> None:
     assert "broken" in shown
     assert "35 more branches" in folded
     assert len(page.encode()) < 300_000
+
+
+def test_two_branches_whose_names_look_alike_are_two() -> None:
+    """Names that are cut at the same place, or that are what a page says of none, are told apart, and so are their numbers."""
+    long = "feature/" + "x" * 70
+    one, other = ({"version": "1", "branch": f"{long}{end}"} for end in "ab")
+    both = merged(nights(MAIN, 20), nights(one, 5, hour=1), nights(other, 3, verdict="fail", hour=2))
+    words = [held.words for held in by_branch(both)]
+    assert len(set(words)) == 3
+    assert max(map(len, words)) < 70
+    page = html_of(both)
+    table = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page.partition('<table class="strips">')[2].partition("</table>")[0]))
+    assert "5 runs" in table
+    assert "3 runs" in table
+    nameless = merged(nights({"version": "1", "branch": "no branch"}, 3), nights({"version": "1"}, 2, verdict="fail", hour=1))
+    assert len({held.words for held in by_branch(nameless)}) == 2
+    (found,) = stretches(nameless, here="scenario/x.html", branch=by_branch(nameless)[0].words)
+    assert [bool(row.branch) for row in found.rows] == [False, True, False, True, False]
+
+
+def test_what_people_set_aside_speaks_for_no_branch() -> None:
+    """The verdict of another branch is that of its newest result that counts; without one it is none, and stands in sight."""
+    aside = result(
+        "pass", hours=1, subject=RELEASE, invocation="A", runs=(one_run("pass", prefix="A", invalidated="wrong build"),)
+    )
+    page = html_of(merged([aside], nights(MAIN, 10), nights(RELEASE, 2, verdict="fail", hour=3)))
+    beside = page.partition('class="branches"')[2].partition("</ul>")[0]
+    assert 'class="word fail"' in beside
+    assert 'class="word pass"' not in beside
+    alone = html_of(merged([aside], nights(MAIN, 10))).partition('class="branches"')[2].partition("</ul>")[0]
+    assert 'class="word pass"' not in alone
+    assert "set aside" in alone

@@ -156,3 +156,12 @@ def test_a_median_is_not_told_as_the_time_of_the_pass() -> None:
     """Where most results of a release failed, the pass beside them did not take longer than its limit allows."""
     page = shown(sources(*nights("pass", "fail", "fail")), paths.READINESS)
     assert "1 scenario passed; median 7.8–8 s" in page
+
+
+def test_dirt_is_not_forgotten_because_others_run_often() -> None:
+    """Many runs in other environments make no environment clean; the metric, which alerts are made of, says the same."""
+    dirty = result("inconclusive", hours=200, environment="dirty", environment_class="staging", invocation="I0", scenario="cut")
+    often = [result("pass", hours=2 + n, invocation=f"I9{n}") for n in range(70)]
+    made = sources(dirty, *often)
+    assert "staging was left dirty" in shown(made, paths.READINESS)
+    assert 'environment_state{environment_class="staging",state="dirty"} 1' in Feeds(made).metrics()

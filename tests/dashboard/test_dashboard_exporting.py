@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 from pathlib import Path
 
 import pytest
-from gate_worlds import NOW, history, result
+from gate_worlds import NOW, history, invocation, one_run, result
 
 from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.dashboard import paths
@@ -65,3 +67,22 @@ def test_pages_that_look_over_all_are_written_after_what_they_lead_to() -> None:
     kinds = list(dict.fromkeys(path.partition("/")[0] if "/" in path else "top" for path in order))
     assert kinds == ["run", "invocation", "scenario", "top"]
     assert order[-1] == paths.READINESS
+
+
+def test_what_comes_in_while_an_export_is_written_is_led_to_nowhere_or_is_there() -> None:
+    """The pages at the top are made last and know it: its own pages are written before them."""
+    held = history(*(result("pass", hours=2 + 24 * night, invocation=f"I{night}") for night in range(3)))
+    made = Site(Sources(reader=held, settings=Settings(project="mesh"), clock=ManualClock(wall_ns=NOW)))
+    late = result("fail", hours=1, invocation="LATE", scenario="network-cut", runs=(one_run("fail", prefix="LATE"),))
+    written = {}
+    for path, text in made.every():
+        written[path] = text
+        if len(written) == 1 or path == paths.scenario("leader-killed"):
+            held.add(invocation([late]), [late])
+    assert paths.invocation("LATE") in written[paths.GRID]
+    links = {
+        posixpath.normpath(posixpath.join(posixpath.dirname(path), link.partition("#")[0].partition("?")[0]))
+        for path, text in written.items()
+        for link in re.findall(r'href="([^":]+\.html[^"]*)"', text)
+    }
+    assert links <= written.keys()

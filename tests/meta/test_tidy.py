@@ -24,15 +24,18 @@ CLOCKS = {
 }
 PURE_ROOMS = {"slo", "promql", "faults", "scenario", "plan", "judge", "report", "pipelines"}
 PURE_MODULES = {
+    "dashboard/accepted.py",
     "dashboard/alerts.py",
     "dashboard/audit.py",
     "dashboard/badges.py",
     "dashboard/binaries.py",
+    "dashboard/branches.py",
     "dashboard/changes.py",
     "dashboard/comparison.py",
     "dashboard/coverage.py",
     "dashboard/deliveries.py",
     "dashboard/extended.py",
+    "dashboard/found.py",
     "dashboard/gate.py",
     "dashboard/grafana.py",
     "dashboard/grid.py",

@@ -6,14 +6,18 @@ are tested: no number of a page is of both.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 
 from meshkit_chaos.history.model import PastScenario
 from meshkit_chaos.report.escape import clipped, one_line
 
-_LONGEST = 60
+_LONGEST: Final = 60
+_NAMELESS: Final = "no branch"
+_CUT: Final = 48
 
 
 class Branch(Struct, frozen=True, kw_only=True):
@@ -29,7 +33,12 @@ def branch_of(subject: Mapping[str, str]) -> str:
 
 
 def branch_words(subject: Mapping[str, str]) -> str:
-    return clipped(one_line(branch_of(subject)), _LONGEST) or "no branch"
+    """Two branches are never called the same: what cannot be shown as it is has a mark of its own behind it."""
+    name = branch_of(subject)
+    shown = one_line(name)
+    if not name or (shown == name != _NAMELESS and len(name) <= _LONGEST):
+        return name or _NAMELESS
+    return f"{clipped(shown, _CUT)} ({hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:6]})"
 
 
 def by_branch(results: Sequence[PastScenario]) -> tuple[Branch, ...]:

@@ -52,13 +52,17 @@ class ChangeLine(Struct, frozen=True, kw_only=True):
 
 
 class OtherBranch(Struct, frozen=True, kw_only=True):
-    """What the results of another branch say, by themselves. ``verdict``, ``when``, ``href``: of its newest one."""
+    """What the results of another branch say, by themselves. ``verdict``, ``when``, ``href``: of its newest one that counts.
+
+    ``set_aside``: none counts, so it has no verdict.
+    """
 
     branch: str
     verdict: VerdictName
     when: str
     href: str
     failing: str
+    set_aside: bool = False
 
 
 class Drawn(Struct, frozen=True, kw_only=True):
@@ -142,17 +146,19 @@ def how_often(results: Sequence[PastScenario]) -> str:
 
 def _others(rest: Sequence[Branch], *, here: str) -> tuple[OtherBranch, ...]:
     newest_first = sorted(rest, key=lambda one: -one.results[0].at)
-    made = (
-        OtherBranch(
-            branch=one.words,
-            verdict=one.results[0].verdict,
-            when=minute(one.results[0].at),
-            href=result_link(one.results[0], here=here),
-            failing=how_often(one.results),
-        )
-        for one in newest_first
+    return tuple(sorted((_other(one, here=here) for one in newest_first), key=lambda one: one.verdict == "pass"))
+
+
+def _other(branch: Branch, *, here: str) -> OtherBranch:
+    newest = next((one for one in branch.results if one.counts), branch.results[0])
+    return OtherBranch(
+        branch=branch.words,
+        verdict=newest.verdict if newest.counts else "not-run",
+        when=minute(newest.at),
+        href=result_link(newest, here=here),
+        failing=how_often(branch.results),
+        set_aside=not newest.counts,
     )
-    return tuple(sorted(made, key=lambda one: one.verdict == "pass"))
 
 
 def _line(shift: Shift) -> ChangeLine:

@@ -5,7 +5,7 @@ What is not there is None, never an empty page.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from meshkit_chaos.dashboard import deliveries_pages, details, grid_pages, older, overviews, paths
@@ -38,13 +38,29 @@ class Site:
     def every(self, *, drawn: int | None = None) -> Iterator[tuple[str, str]]:
         """The path and the text of every page that there is: those that look over all come after what they lead to.
 
-        So whoever is stopped on the way has written no first page that leads nowhere. ``drawn``: so many of the newest runs are
-        drawn from their evidence; the others tell what the index knows. None: all.
+        So whoever is stopped on the way has written no first page that leads nowhere. What is taken in meanwhile has its pages
+        before those that know of it. ``drawn``: so many of the newest runs are drawn from their evidence; the others tell what
+        the index knows. None: all.
         """
-        reader = self._sources.reader
+        reader, written = self._sources.reader, set[str]()
+        yield from self._invocations(written, drawn=drawn)
+        for known in reader.known():
+            yield from older.every_older(self._sources, known.scenario, room=details.RESULTS)
+        yield from grid_pages.every_other(self._sources)
+        yield from deliveries_pages.every_other(self._sources)
+        overviews_last = list(self._made(sorted(overviews.PAGES, key=lambda path: path == paths.READINESS)))
+        yield from self._made(paths.scenario(known.scenario) for known in reader.known())
+        yield from self._invocations(written, drawn=drawn)
+        yield from overviews_last
+
+    def _invocations(self, written: set[str], *, drawn: int | None) -> Iterator[tuple[str, str]]:
+        """The pages of all but those that are written; they are from then on."""
         left = drawn
-        for invocation in reader.invocations():
-            found = reader.invocation(invocation.invocation)
+        for invocation in self._sources.reader.invocations():
+            if invocation.invocation in written:
+                continue
+            written.add(invocation.invocation)
+            found = self._sources.reader.invocation(invocation.invocation)
             if found is None:
                 continue  # pruned meanwhile
             yield from details.run_texts(self._sources, found, drawn=left is None or left > 0)
@@ -52,11 +68,6 @@ class Site:
             yield path, details.invocation_page_text(self._sources, path, found)
             runs = sum(len(one.runs) for one in found[1])
             left = None if left is None else left - runs
-        for known in reader.known():
-            yield from older.every_older(self._sources, known.scenario, room=details.RESULTS)
-        yield from grid_pages.every_other(self._sources)
-        yield from deliveries_pages.every_other(self._sources)
-        overviews_last = sorted(overviews.PAGES, key=lambda path: path == paths.READINESS)
-        for path in (*(paths.scenario(known.scenario) for known in reader.known()), *overviews_last):
-            if (text := self.page(path)) is not None:
-                yield path, text
+
+    def _made(self, several: Iterable[str]) -> Iterator[tuple[str, str]]:
+        return ((path, text) for path in several if (text := self.page(path)) is not None)
