@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 from gate_worlds import NOW
 from history_builder import opened
 from postgres_server import caught_up, programs, server, standby
@@ -17,7 +19,8 @@ from test_dashboard_after_ingest import STORY, Act, World, answers, taken_in, wo
 
 from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.errors import HistoryProblem
-from meshkit_chaos.history import writing
+from meshkit_chaos.history import migrations, writing
+from meshkit_chaos.history.changed import changed_since
 from meshkit_chaos.history.database import Database
 from meshkit_chaos.history.places import open_place
 from meshkit_chaos.history.tables import results
@@ -152,3 +155,38 @@ def test_a_replica_tells_what_was_committed_beside_an_older_transaction(tmp_path
             caught_up(url, copy)
             assert answers(held.kept) == answers(held.plain)
             assert [one.invocation for one in held.kept.newest(9)] == ["I2", "I4", "I7"]
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
+def test_a_database_of_every_earlier_schema_notes_changes_once_it_is_opened(tmp_path: Path, revision: str) -> None:
+    """The triggers come with the migration, and what is written afterwards is named."""
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'index.sqlite'}")
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrations.__path__[0])))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+    with world(str(tmp_path), tmp_path) as held:
+        moment = changed_since(held.reading, None).moment
+        assert moment.form
+        held.do(STORY[0])
+        assert changed_since(held.reading, moment).invocations == {"I4"}
+
+
+@pytest.mark.slow
+def test_a_user_who_may_only_read_is_told_what_changed(tmp_path: Path) -> None:
+    """Nothing of it needs more than to read the tables."""
+    with server() as url, world(url, tmp_path) as held:
+        with held.writer.writing() as connection:
+            for statement in ("CREATE ROLE looker LOGIN", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO looker"):
+                connection.exec_driver_sql(statement)
+        with open_place(url.replace("chaos@", "looker@"), ManualClock(wall_ns=NOW), artifacts=str(tmp_path / "a")) as looking:
+            looking.database.only_read()
+            looker = World(held.writer, looking.database)
+            for act in STORY[:4]:
+                looker.do(act)
+                assert answers(looker.kept) == answers(looker.plain)
+            moment = changed_since(looking.database, None).moment
+            looker.do(STORY[4])
+            assert changed_since(looking.database, moment).invocations == {"I1"}
