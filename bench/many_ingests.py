@@ -9,14 +9,14 @@ from msgspec import structs
 
 from meshkit_chaos.history import writing
 from meshkit_chaos.history.database import Database
-from meshkit_chaos.history.model import PastScenario
+from meshkit_chaos.history.model import PastInvocation, PastScenario
 from meshkit_chaos.history.overview import Overview
 
 _MINUTE = 60 * 10**9
 
 
 class ManyIngests:
-    """Of all scenarios that the newest invocation had results of."""
+    """Of all scenarios that the newest invocation had results of; three in a row are of one commit."""
 
     def __init__(self, database: Database) -> None:
         self._database, self._names = database, list[str]()
@@ -29,13 +29,15 @@ class ManyIngests:
         """Take in one more."""
         self._names.append(f"02J{len(self._names):023d}")
         name, at = self._names[-1], self._invocation.at + len(self._names) * _MINUTE
-        results = [self._later(one, name, at) for one in self._results]
+        subject = {**self._invocation.subject, "commit": f"{len(self._names) // 3:040x}"}
+        invocation = structs.replace(self._invocation, invocation=name, at=at, subject=subject)
+        results = [self._later(one, invocation) for one in self._results]
         with self._database.writing() as connection:
-            writing.put(connection, structs.replace(self._invocation, invocation=name, at=at), results, bundle=name)
+            writing.put(connection, invocation, results, bundle=name)
 
-    def _later(self, one: PastScenario, name: str, at: int) -> PastScenario:
-        runs = tuple(structs.replace(run, run=f"{name[-6:]}{run.run[6:]}") for run in one.runs)
-        return structs.replace(one, invocation=name, at=at, runs=runs)
+    def _later(self, one: PastScenario, of: PastInvocation) -> PastScenario:
+        runs = tuple(structs.replace(run, run=f"{of.invocation[-6:]}{run.run[6:]}") for run in one.runs)
+        return structs.replace(one, invocation=of.invocation, at=of.at, subject=of.subject, runs=runs)
 
     def undo(self) -> None:
         """Take out whatever was taken in."""

@@ -159,6 +159,6 @@ def _of(sources: Sources, several: Sequence[Release]) -> list[Of]:
     names = [[one.invocation for one in release.invocations[:each]] for release in several]
     cells = sources.reader.cells([name for ones in names for name in ones])
     return [
-        Of(release=release, cells=tuple(cell for cell in cells if cell.invocation in set(ones)))
-        for release, ones in zip(several, names, strict=True)
+        Of(release=release, cells=tuple(cell for cell in cells if cell.invocation in ones))
+        for release, ones in zip(several, map(frozenset, names), strict=True)
     ]

@@ -87,16 +87,24 @@ class Beside(Decider):
                 if self._held is not None and self._held.key == key and self._clock.monotonic_ns() < self._held.until:
                     return self._held.standing(current=True)
                 work = self._work = self._work or self._begun(key, make)
-            try:
-                with self.traffic.aside():
-                    work.result(0 if self._hopeless else self._patience_s)
-            except TimeoutError:
+            if not self._waited(work):
                 break
         with self._lock:
             held = self._held
         if held is None:
             return Said(current=False)
         return held.standing(current=held.key == key and self._clock.monotonic_ns() <= held.too_old, again=held.key != key)
+
+    def _waited(self, work: Future[None]) -> bool:
+        """Whether it is done, perhaps after a moment."""
+        if self._hopeless and not work.done():
+            return False
+        try:
+            with self.traffic.aside():
+                work.result(self._patience_s)
+        except TimeoutError:
+            return False
+        return True
 
     def _begun(self, key: Any, make: Callable[[], Decision | None]) -> Future[None]:
         work: Future[None] = Future()
@@ -106,6 +114,7 @@ class Beside(Decider):
     def _decide(self, work: Future[None], key: Any, make: Callable[[], Decision | None]) -> None:
         began, gave = self._clock.monotonic_ns(), self._gave_ns
         decision, problem = None, None
+        self._give_way()
         try:
             decision = make()
         except BaseException as error:  # noqa: BLE001  # whoever asks is told

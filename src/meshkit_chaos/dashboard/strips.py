@@ -7,6 +7,7 @@ so that they are told by their place and not by colour alone. A time that had no
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from markupsafe import Markup
@@ -83,6 +84,7 @@ def scale(times: Sequence[Timed]) -> Markup:
     return svg.drawing(*ticks, height=16.0, label="seconds", class_="strip")
 
 
+@lru_cache(maxsize=4096)
 def fails_told(failures: int, runs: int) -> str:
     """Write ``fails 1 in 9, 95 % interval 0.3-48 %``."""
     low, high = interval(failures, runs)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -24,7 +25,11 @@ _JSON: Final = {
     "executables": tuple[BinaryFacts, ...],
     "faults": tuple[str, ...],
 }
-_DECODERS: Final = {name: msgspec.json.Decoder(kind) for name, kind in _JSON.items()}
+_DECODERS: Final[dict[str, Callable[[str], Any]]] = {
+    **{name: msgspec.json.Decoder(kind).decode for name, kind in _JSON.items()},
+    "announced": lru_cache(maxsize=64)(msgspec.json.Decoder(_JSON["announced"]).decode),
+}
+"""One invocation after the other announces the same scenarios, hundreds of them: such a tuple is read once."""
 
 
 def invocation_row(past: PastInvocation, *, bundle: str) -> dict[str, Any]:
@@ -68,4 +73,4 @@ def scenario_of(row: Row, runs: Sequence[PastRun]) -> PastScenario:
 
 def _values(row: Row, wanted: type[msgspec.Struct]) -> dict[str, Any]:
     names = [name for name in wanted.__struct_fields__ if name in row]
-    return {name: _DECODERS[name].decode(row[name]) if name in _JSON else row[name] for name in names}
+    return {name: _DECODERS[name](row[name]) if name in _JSON else row[name] for name in names}
