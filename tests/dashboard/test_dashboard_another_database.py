@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,7 @@ from meshkit_chaos.history.places import open_place
 from meshkit_chaos.history.tables import results
 
 
-@contextmanager
+@contextlib.contextmanager
 def begun(folder: Path) -> Iterator[World]:
     with opened(folder), world(str(folder), folder) as held:
         yield held
@@ -174,19 +174,50 @@ def test_a_database_of_every_earlier_schema_notes_changes_once_it_is_opened(tmp_
         assert changed_since(held.reading, moment).invocations == {"I4"}
 
 
+RIGHTS = (
+    "CREATE ROLE looker LOGIN",
+    "GRANT SELECT ON ALL TABLES IN SCHEMA public TO looker",
+    "CREATE ROLE taker LOGIN",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO taker",
+    "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO taker",
+)
+
+
 @pytest.mark.slow
-def test_a_user_who_may_only_read_is_told_what_changed(tmp_path: Path) -> None:
-    """Nothing of it needs more than to read the tables."""
-    with server() as url, world(url, tmp_path) as held:
-        with held.writer.writing() as connection:
-            for statement in ("CREATE ROLE looker LOGIN", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO looker"):
+def test_users_with_few_rights_note_changes_and_are_told_of_them(tmp_path: Path) -> None:
+    """Who takes results in may write the tables and make none; who looks may read them."""
+    with server() as url, world(url, tmp_path) as owned, contextlib.ExitStack() as stack:
+        with owned.writer.writing() as connection:
+            for statement in RIGHTS:
                 connection.exec_driver_sql(statement)
-        with open_place(url.replace("chaos@", "looker@"), ManualClock(wall_ns=NOW), artifacts=str(tmp_path / "a")) as looking:
-            looking.database.only_read()
-            looker = World(held.writer, looking.database)
-            for act in STORY[:4]:
-                looker.do(act)
-                assert answers(looker.kept) == answers(looker.plain)
-            moment = changed_since(looking.database, None).moment
-            looker.do(STORY[4])
-            assert changed_since(looking.database, moment).invocations == {"I1"}
+        taker, looker = (
+            stack.enter_context(
+                open_place(url.replace("chaos@", f"{name}@"), ManualClock(wall_ns=NOW), artifacts=str(tmp_path))
+            )
+            for name in ("taker", "looker")
+        )
+        looker.database.only_read()
+        held = World(taker.database, looker.database)
+        for act in STORY[:-1]:
+            held.do(act)
+            assert answers(held.kept) == answers(held.plain)
+        moment = changed_since(looker.database, None).moment
+        held.do(STORY[-1])
+        assert changed_since(looker.database, moment).invocations == {"I1"}
+
+
+@pytest.mark.slow
+def test_rows_that_a_subscription_brings_are_named_by_nobody(tmp_path: Path) -> None:
+    """They come with the numbers of another server's transactions, and call no trigger."""
+    with server() as url, world(url, tmp_path) as held:
+        held.do(STORY[0])
+        assert len(held.kept.newest(9)) == 1
+        with held.writer.writing() as connection:
+            connection.exec_driver_sql("SET LOCAL allow_system_table_mods = on")
+            connection.exec_driver_sql("INSERT INTO pg_subscription_rel VALUES (1, 'invocations'::regclass, 'r', NULL)")
+        for act in STORY[1:4]:
+            with held.writer.writing() as connection:
+                connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+                if act.what == "ingest":
+                    writing.put(connection, *taken_in(act), bundle="b")
+            assert answers(held.kept) == answers(held.plain)
