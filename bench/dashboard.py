@@ -126,6 +126,7 @@ def into_postgres(database: Database, many: ManyNights) -> None:
                     for row in rows:
                         copy.write_row(row)
     with database.writing() as connection:
+        connection.exec_driver_sql("SELECT setval(pg_get_serial_sequence('results', 'result'), max(result)) FROM results")
         connection.exec_driver_sql("ANALYZE")
 
 

@@ -18,8 +18,8 @@ from meshkit_chaos.history.memory import newest_of_each
 from meshkit_chaos.history.model import Ask, HistoryReader, PastInvocation, PastScenario
 
 MOST_S: Final = 0.25
-AT_ONCE: Final = 4
-"""So many scenarios are asked for at once: of 200 results each, that is some 20 ms."""
+AT_ONCE: Final = 2
+"""So many scenarios are asked for at once: of 200 results each, that is some 10 ms."""
 
 
 class Traffic:
