@@ -14,7 +14,7 @@ from gate_worlds import HOUR, NOW, invocation, one_run, policy, result
 from history_builder import opened
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import Struct
+from msgspec import Struct, structs
 from postgres_server import server
 
 from meshkit_chaos.clock import ManualClock
@@ -28,6 +28,7 @@ from meshkit_chaos.history import writing
 from meshkit_chaos.history.changed import changed_since, was_seen
 from meshkit_chaos.history.database import Database
 from meshkit_chaos.history.marking import Mark
+from meshkit_chaos.history.memory import MemoryHistory
 from meshkit_chaos.history.model import Ask, Cell, OverviewReader, PastInvocation, PastScenario
 from meshkit_chaos.history.overview import Overview
 from meshkit_chaos.history.places import open_place
@@ -201,6 +202,16 @@ def test_every_page_follows_a_story_in_either_database(location: str, tmp_path: 
             held.do(act)
             assert answers(held.kept) == answers(held.plain), act
             assert pages(held.kept) == pages(held.plain), act
+
+
+def test_heads_are_the_results_without_their_runs(location: str, tmp_path: Path) -> None:
+    """In the order in which they were announced, in a database and in memory; of what is not known there are none."""
+    with world(location, tmp_path) as held:
+        held.do(STORY[0])
+        past, results = taken_in(STORY[0])
+        expected = tuple(structs.replace(one, runs=()) for one in results)
+        assert held.plain.heads("I4") == MemoryHistory([past], results).heads("I4") == expected
+        assert held.plain.heads("I5") == MemoryHistory().heads("I5") == ()
 
 
 def test_what_changed_is_named_and_nothing_else(location: str, tmp_path: Path) -> None:

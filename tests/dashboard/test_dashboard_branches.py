@@ -79,8 +79,8 @@ def test_a_main_that_always_passes_does_not_hide_what_fails_on_a_release_branch(
 def test_the_newest_result_says_of_which_branch_it_is() -> None:
     """The verdict on top is of the newest result, whichever branch that is of, and is not taken for main's."""
     both = merged(nights(MAIN, 10, hour=12), nights(RELEASE, 3, verdict="fail"))
-    assert "Newest, on release/1.0: the run is fail." in text_of(both)
-    assert "Newest: the run is pass." in text_of(nights(MAIN, 10))
+    assert "Newest, 2026-11-25 06:00 UTC, on release/1.0: the run is fail." in text_of(both)
+    assert "UTC: the run is pass." in text_of(nights(MAIN, 10))
 
 
 def test_where_there_is_one_branch_none_is_named() -> None:
@@ -161,6 +161,15 @@ def test_results_of_another_branch_say_so() -> None:
     assert {row.branch for row in found.rows} == {"", "release/1.0"}
 
 
+def test_a_fold_of_branches_hides_no_failure() -> None:
+    """Where more branches fail than there is room for, the line that opens the rest counts them; times of those come first."""
+    broken = [nights({"version": "1", "branch": f"b{n}"}, 2, verdict="fail", hour=30 + n) for n in range(7)]
+    page = html_of(merged(nights(MAIN, 10), nights(RELEASE, 3), *broken))
+    assert "4 more branches; the newest results of 3 are no pass" in page
+    rows = page.partition("Other branches</th>")[2].partition("</table>")[0]
+    assert re.findall(r'<th scope="row">(\w+)', rows) == ["b0", "b1", "b2", "b3"]
+
+
 def test_many_branches_are_folded_those_that_fail_first() -> None:
     """Of a hundred branches a few are in sight, and what did not pass is among them, however old."""
     several = [nights({"version": "1", "branch": f"topic-{n:02}"}, 1, hour=n) for n in range(40)]
@@ -168,7 +177,7 @@ def test_many_branches_are_folded_those_that_fail_first() -> None:
     page = html_of(merged(nights(MAIN, 10), broken, *several))
     shown, _, folded = page.partition('class="branches"')[2].partition("</ul>")
     assert "broken" in shown
-    assert "35 more branches" in folded
+    assert "37 more branches, each with a pass as its newest" in folded
     assert len(page.encode()) < 300_000
 
 

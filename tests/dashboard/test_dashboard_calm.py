@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from collections.abc import Callable
 
 import pytest
 from gate_worlds import HOUR, NOW, history, one_run, policy, result
 
 from meshkit_chaos.clock import ManualClock
 from meshkit_chaos.dashboard import paths
+from meshkit_chaos.dashboard.deciding import Decider, Said
 from meshkit_chaos.dashboard.feeds import Feeds
 from meshkit_chaos.dashboard.site import Site
 from meshkit_chaos.dashboard.sources import Settings, Sources
+from meshkit_chaos.gate.decision import Decision
 from meshkit_chaos.gate.policy import Policy
 from meshkit_chaos.history.memory import MemoryHistory
 from meshkit_chaos.history.model import PastScenario
@@ -156,6 +160,153 @@ def test_a_median_is_not_told_as_the_time_of_the_pass() -> None:
     """Where most results of a release failed, the pass beside them did not take longer than its limit allows."""
     page = shown(sources(*nights("pass", "fail", "fail")), paths.READINESS)
     assert "1 scenario passed; median 7.8–8 s" in page
+
+
+def test_a_cell_that_does_not_count_says_so_in_a_word() -> None:
+    """A pass that people set aside is not only paler than others: colour alone tells nobody anything."""
+    aside = result("pass", runs=(one_run("pass", invalidated="wrong build"),), invocation="I2")
+    page = shown(sources(aside, result("pass", hours=26, invocation="I1")), paths.GRID)
+    assert page.count(" aside") == 2  # its cell, and the legend
+
+
+def test_an_invocation_leads_to_each_of_its_runs() -> None:
+    """Whoever clicks on a cell of the grid comes to the invocation, and from there to the drawings of what failed."""
+    runs = tuple(one_run("fail", number) for number in (1, 2, 3))
+    made = sources(result("fail", runs=runs, invocation="I2"), result("pass", scenario="other", invocation="I2"))
+    page = Site(made).page(paths.invocation("I2")) or ""
+    for run in ("R1", "R2", "R3"):
+        assert f'href="../{paths.run(run)}"' in page
+    assert "the run closely" in shown(made, paths.invocation("I2"))
+
+
+def test_an_invocation_says_what_was_set_aside() -> None:
+    """Beside the verdict of the scenario, and not only in the small print of a run."""
+    made = sources(result("pass", runs=(one_run("pass", invalidated="wrong build"),), invocation="I2"))
+    assert "About leader-killed set aside" in shown(made, paths.invocation("I2"))
+
+
+def test_a_night_that_passed_long_ago_is_named_with_its_day() -> None:
+    """That the newest night passed sounds like last night; it may be the last one that came."""
+    page = shown(sources(result("pass", hours=24 * 60), result("pass", hours=24 * 61)), paths.COMPARE)
+    assert "the newest night, 2026-09-26 08:00 UTC, passed" in page
+
+
+NIGHTLY = b"""version: 1
+match: commit
+requirements: [{id: all, scenarios: ["*"]}]
+nightly: {cron: "0 2 * * *", grace: 1h}
+"""
+
+
+def test_weeks_without_a_night_are_one_gap() -> None:
+    """Results are not pushed out of sight by what is not there; how many nights are missing is said, and three stay apart."""
+    rules = policy(NIGHTLY)
+    old = [result("pass", hours=6 + 24 * night, invocation=f"I{night}") for night in (40, 44)]
+    page = shown(sources(*old, rules=rules), paths.GRID)
+    assert "40 nights did not run" in page
+    assert page.count("did not run") == 1 + 3 + 1  # the long gap, the short one, and the legend
+    assert "meshkit_chaos_nights_missed 43" in Feeds(sources(*old, rules=rules)).metrics()
+
+
+def on(branch: str, verdict: VerdictName, hours: float) -> PastScenario:
+    """A result of version 1.4 on a branch, of a build of its own."""
+    subject = {"version": "1.4", "branch": branch, "commit": f"{branch}{hours}"}
+    return result(verdict, hours=hours, subject=subject, modules=("m",), invocation=f"I{branch}{hours}")
+
+
+@pytest.mark.parametrize(("verdict", "said"), [("fail", "failed on 2026-11-25"), ("inconclusive", "is inconclusive")])
+def test_a_pass_of_one_branch_does_not_make_up_for_another(verdict: VerdictName, said: str) -> None:
+    """A branch of somebody that passes at noon does not hide what the nightly of main said of the same version."""
+    made = sources(on("topic", "pass", 1), on("main", verdict, 6))
+    page = shown(made, paths.READINESS)
+    assert "1.4 is not ready" in page
+    assert f"{said}" in page
+    assert ", on main" in page
+    assert "not good" in badge(made, "release.svg")
+
+
+def test_a_branch_that_is_quiet_does_not_keep_a_release_back_for_ever() -> None:
+    """What was tried on a branch some days ago, and given up, is no more than history."""
+    assert "1.4 is ready" in shown(sources(on("main", "pass", 6), on("topic", "fail", 60)), paths.READINESS)
+
+
+def test_a_branch_that_runs_a_part_takes_nothing_from_the_others() -> None:
+    """It has no result of a scenario that it did not announce, and that is not a lost one."""
+    part = result("pass", hours=1, scenario="other", invocation="It", subject={"version": "1.4", "branch": "topic"})
+    assert "1.4 is ready" in shown(sources(on("main", "pass", 6), part), paths.READINESS)
+
+
+def test_dirt_is_told_however_much_ran_elsewhere() -> None:
+    """Fifty invocations in another environment clean nothing in this one: page and metrics both tell it still."""
+    dirty = result("inconclusive", hours=90, environment="dirty", scenario="once", invocation="I0", environment_class="lab-2")
+    busy = [result("pass", hours=2 + number, invocation=f"B{number}") for number in range(50)]
+    made = sources(*busy, dirty)
+    assert "The environment lab-2 was left dirty" in shown(made, paths.READINESS)
+    assert 'environment_state{environment_class="lab-2",state="dirty"} 1' in Feeds(made).metrics()
+
+
+class Thinking(Decider):
+    """The gate, which takes its time."""
+
+    def standing(self, about: object, make: object) -> Said:
+        del about, make
+        return Said(current=False)
+
+
+def test_a_gate_that_has_not_decided_is_not_open() -> None:
+    """Where there is a policy, the first page is as little green as the badge until the gate has said that it is open."""
+    fine = result("pass", modules=("m",))
+    made = dataclasses.replace(sources(fine, rules=policy()), decider=Thinking())
+    assert "but the gate is still deciding" in shown(made, paths.READINESS)
+    assert badge(made, "release.svg") == "1.4.2: ? the gate is not open"
+    unnamed = sources(result("pass", subject={"version": "1.4.2"}, modules=("m",)), rules=policy())
+    assert "but the gate decided nothing" in shown(unnamed, paths.READINESS)
+    assert badge(unnamed, "release.svg") == "1.4.2: ? the gate is not open"
+    for one in (made, unnamed):
+        assert "#sign-pass" not in (Site(one).page(paths.READINESS) or "").partition("<h1>")[2].partition("</h1>")[0]
+    assert "is ready" in shown(sources(fine, rules=policy()), paths.READINESS)
+
+
+class Remembering(Decider):
+    """The gate, which decides anew and says meanwhile what it said before."""
+
+    def standing(self, about: object, make: Callable[[], Decision | None]) -> Said:
+        del about
+        return Said(decision=make(), current=False)
+
+
+def test_what_the_gate_said_before_has_no_green_sign() -> None:
+    """It opened for what was there then; about the newest results it has said nothing yet."""
+    made = dataclasses.replace(sources(result("pass", modules=("m",)), rules=policy()), decider=Remembering())
+    top = (Site(made).page(paths.GATE) or "").partition("<h1>")[2].partition("</h1>")[0]
+    assert "#sign-inconclusive" in top
+    assert "#sign-pass" not in top
+    assert "What stands here is what it said before" in shown(made, paths.GATE)
+
+
+def head_of(made: Sources, name: str) -> str:
+    """The heading and the first words of the page of a scenario."""
+    return shown(made, paths.scenario(name)).partition(" converge-one-leader")[0]
+
+
+def test_the_page_of_a_scenario_is_headed_by_what_counts() -> None:
+    """A pass that people set aside is not what stands in large letters; where nothing counts, nothing passed."""
+    aside = result("pass", runs=(one_run("pass", invalidated="wrong build"),), hours=2, invocation="I2")
+    made = sources(aside, result("fail", hours=26, invocation="I1"))
+    assert "Fail About leader-killed" in head_of(made, "leader-killed")
+    assert "people set a newer result aside" in head_of(made, "leader-killed")
+    alone = head_of(sources(aside), "leader-killed")
+    assert "Not run About leader-killed" in alone
+    assert "no result counts" in alone
+
+
+@pytest.mark.parametrize(("hours", "heading"), [(2, "Pass"), (100, "Stale"), (-48, "Stale")])
+def test_the_page_of_a_scenario_calls_an_old_pass_stale(hours: int, heading: str) -> None:
+    """As its badge and the first page do; the day of the newest result stands beside it."""
+    made = sources(result("pass", hours=hours))
+    assert f" {heading} About leader-killed" in head_of(made, "leader-killed")
+    assert ("stale" in badge(made, "scenario/leader-killed.svg")) == (heading == "Stale")
+    assert re.search(r"Newest, 2026-11-\d\d \d\d:\d\d UTC", head_of(made, "leader-killed"))
 
 
 def test_dirt_is_not_forgotten_because_others_run_often() -> None:

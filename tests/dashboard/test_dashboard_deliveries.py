@@ -28,10 +28,10 @@ def told(number: int, state: State = "delivered", *, title: str = "About") -> To
     return Told(action=action, state=state, error="x" * 300 if state == "dead" else "")
 
 
-def site(held: Sequence[Told]) -> Site:
+def site(held: Sequence[Told], *, served: bool = False) -> Site:
     sources = Sources(
         reader=history(result("pass")),
-        settings=Settings(project="mesh"),
+        settings=Settings(project="mesh", served=served),
         clock=ManualClock(wall_ns=NOW),
         told=lambda count: tuple(held[:count]),
     )
@@ -98,6 +98,15 @@ def test_a_full_house_says_that_older_ones_are_elsewhere() -> None:
     assert f"Only the newest {KEPT}" in pages[-1]
     assert not [page for page in pages[:-1] if "Only the newest" in page]
     assert "Only the newest" not in list(exported([told(number) for number in range(200)]).values())[-1]
+
+
+def test_a_server_searches_all_parts() -> None:
+    """A delivery that no first page has any more is found by its words, and each part says where to look."""
+    served = site([told(number) for number in range(KEPT)], served=True)
+    found = served.page(paths.SEARCH, {"q": f"about {KEPT - 1}"}) or ""
+    assert f"About {KEPT - 1}" in found
+    assert '<a href="../search.html">search</a> in all' in (served.page("deliveries/3.html") or "")
+    assert "search</a> in all" not in exported([told(number) for number in range(200)])["deliveries/3.html"]
 
 
 def test_few_deliveries_are_one_page_without_parts() -> None:

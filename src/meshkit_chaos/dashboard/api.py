@@ -30,10 +30,14 @@ Asked = Mapping[str, str]
 
 
 class WholeInvocation(Struct, frozen=True, kw_only=True):
-    """One invocation with all its results."""
+    """One invocation, and results of it in the order of their scenarios' names.
+
+    ``more_after``: ask with it as ``after`` for those that follow; empty: there are no more.
+    """
 
     invocation: PastInvocation
     results: tuple[PastScenario, ...]
+    more_after: str
 
 
 class Parameter(Struct, frozen=True, kw_only=True):
@@ -71,7 +75,12 @@ class Api:
 
     def invocation(self, asked: Asked) -> WholeInvocation | None:
         found = self._reader.invocation(_text(asked, "invocation"))
-        return None if found is None else WholeInvocation(invocation=found[0], results=found[1])
+        limit, after = _limit(asked), _text(asked, "after", missing="")
+        if found is None:
+            return None
+        left = sorted((one for one in found[1] if one.scenario > after), key=lambda one: one.scenario)
+        shown = tuple(left[:limit])
+        return WholeInvocation(invocation=found[0], results=shown, more_after=shown[-1].scenario if len(left) > limit else "")
 
     def results(self, asked: Asked) -> Sequence[PastScenario]:
         """Of one scenario: a page of many asks for each."""
@@ -119,8 +128,12 @@ ENDPOINTS: Final = (
     ),
     Endpoint(
         path=f"{ROOT}/invocations/{{invocation}}",
-        summary="One invocation with all its results.",
-        parameters=(Parameter(name="invocation", about="Its ULID.", schema=_NAME, place="path", required=True),),
+        summary="One invocation with its results, in the order of their scenarios' names.",
+        parameters=(
+            Parameter(name="invocation", about="Its ULID.", schema=_NAME, place="path", required=True),
+            _LIMIT,
+            Parameter(name="after", about="Only scenarios behind this one: `more_after` of the last answer.", schema=_NAME),
+        ),
         answers=WholeInvocation,
         make=Api.invocation,
     ),

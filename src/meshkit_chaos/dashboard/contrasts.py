@@ -26,6 +26,7 @@ from meshkit_chaos.dashboard.releases import Release, releases
 from meshkit_chaos.dashboard.releases_compared import Of, best_of, releases_compared
 from meshkit_chaos.dashboard.run import run_page
 from meshkit_chaos.dashboard.sources import INVOCATIONS, Sources
+from meshkit_chaos.dashboard.wording import minute
 from meshkit_chaos.history.model import PastInvocation
 
 RELEASE: Final = "release:"
@@ -41,8 +42,9 @@ def compare_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> 
     known = _releases(sources)
     before, after = parameters.get("before", ""), parameters.get("after", "")
     shown = _asked(sources, here, before, after, known) if before and after else _usual(sources, here, held, known)
-    if not (before and after) and len(held) > 1:
-        before, after = held[1].invocation, held[0].invocation  # what the form offers first
+    if not (before and after) and held:  # the form offers first what is shown
+        other = _before(held, _line(held)) or held[-1]
+        before, after = other.invocation, held[0].invocation
     named = tuple(
         Choice(
             value=RELEASE + one.name,
@@ -64,11 +66,20 @@ def compare_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> 
 
 def _usual(sources: Sources, here: str, held: Sequence[PastInvocation], known: Sequence[Release]) -> tuple[Contrast, ...]:
     """What lies between two branches is not what changed: those of the newest one are compared."""
-    newest = held[0] if held else None
-    line = [one for one in held if newest is not None and one.subject.get("branch") == newest.subject.get("branch")]
-    other = next((one for one in line if newest and one.at < newest.at and one.subject != newest.subject), None)
+    newest, line = held[0] if held else None, _line(held)
+    other = _before(held, line)
     first = invocations_compared("The newest build and the one before it", *_pair(sources, other, newest), here=here)
     return (first, *_since_it_was_good(sources, here, line, shown=other), *_newest_releases(sources, here, known))
+
+
+def _line(held: Sequence[PastInvocation]) -> list[PastInvocation]:
+    """Those on the branch of the newest one."""
+    return [one for one in held if one.subject.get("branch") == held[0].subject.get("branch")]
+
+
+def _before(held: Sequence[PastInvocation], line: Sequence[PastInvocation]) -> PastInvocation | None:
+    """The newest one of another build than the very newest."""
+    return next((one for one in line if one.at < held[0].at and one.subject != held[0].subject), None)
 
 
 def _pair(sources: Sources, before: PastInvocation | None, after: PastInvocation | None) -> tuple[Whole | None, Whole | None]:
@@ -84,7 +95,9 @@ def _since_it_was_good(
     if not held:
         return ()
     if held[0].verdict == "pass":
-        return (Contrast(title=title, sentence="the newest night passed, so there is nothing to look for"),)
+        return (
+            Contrast(title=title, sentence=f"the newest night, {minute(held[0].at)}, passed: there is none to put beside it"),
+        )
     good = next((one for one in held if one.verdict == "pass"), None)
     if good is None:
         branch = held[0].subject.get("branch", "")

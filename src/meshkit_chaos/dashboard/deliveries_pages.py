@@ -50,6 +50,8 @@ def _text(sources: Sources, here: str, part: int) -> str | None:
         title="Deliveries" if part == 1 else f"Deliveries, part {part}",
         deliveries=made,
         part=part,
+        served=sources.settings.served,
+        search=paths.relative(paths.SEARCH, here=here),
         numbered=[(number, paths.relative(paths.deliveries(number), here=here)) for number in several],
         kept=KEPT if len(told) >= KEPT and part == made.parts else None,
     )

@@ -41,6 +41,7 @@ def around(sources: Sources) -> Around:
     """What stands beside the results of any scenario."""
     return Around(
         now=sources.clock.wall_ns(),
+        fresh=sources.fresh(),
         told=sources.told(DELIVERIES),
         overrides=sources.gate_files.overrides().entries,
         entries=sources.decided(),

@@ -66,6 +66,7 @@ class GridColumn(Struct, frozen=True, kw_only=True):
     subject: str
     href: str
     missing: bool
+    said: str = "did not run"
 
 
 class Grid(Struct, frozen=True, kw_only=True):
@@ -197,7 +198,8 @@ def _row(
 
 def _cell(name: str, night: Night, held: Sequence[Cell], *, here: str) -> GridCell:
     if night.missing:
-        return GridCell(shown="gap", words=f"{day(night.at)}: the night did not run")
+        what = "the night" if night.missed < 2 else f"{night.missed} nights up to this one"
+        return GridCell(shown="gap", words=f"{day(night.at)}: {what} did not run")
     if not held:
         if name in night.announced:
             return GridCell(shown="missing", words=f"{day(night.at)}: announced, and left no result")
@@ -218,4 +220,5 @@ def _cell(name: str, night: Night, held: Sequence[Cell], *, here: str) -> GridCe
 
 def _column(night: Night, *, here: str) -> GridColumn:
     href = paths.relative(paths.invocation(night.invocations[0]), here=here) if night.invocations else ""
-    return GridColumn(day=day(night.at), subject=short_subject(night.subject), href=href, missing=night.missing)
+    said = "did not run" if night.missed < 2 else f"{night.missed} nights did not run"
+    return GridColumn(day=day(night.at), subject=short_subject(night.subject), href=href, missing=night.missing, said=said)

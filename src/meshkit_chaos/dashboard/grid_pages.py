@@ -16,6 +16,7 @@ from msgspec import Struct
 from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.gate import waived
 from meshkit_chaos.dashboard.grid import Grid, grid
+from meshkit_chaos.dashboard.nights import folded
 from meshkit_chaos.dashboard.paging import Span, befores, span
 from meshkit_chaos.dashboard.sources import COLUMNS, Sources
 from meshkit_chaos.dashboard.unclean import unclean
@@ -63,7 +64,7 @@ def _text(sources: Sources, here: str, before: int | None, part: int, words: str
     held = sources.reader.newest(here_span.size, before=before)
     if before is not None and not held:
         return None
-    columns = sources.nights(held, until=before)
+    columns = folded(sources.nights(held, until=before))
     cells = sources.reader.cells([one.invocation for one in held])
     made = grid(columns, cells, sources.reader.known(), here=here, waived=waived(sources.decided()), part=part, words=words)
     if not 0 < part <= made.parts:

@@ -17,8 +17,8 @@ from meshkit_chaos.report.wording import ENVIRONMENT, URGENCY
 
 BLOCKS_BYTES: Final = 120_000
 LINES_BYTES: Final = 110_000
-_LINE: Final = 230
-_RUN: Final = 420
+_LINE: Final = 270
+_RUN: Final = 490
 _OBJECTIVE: Final = 390
 
 
@@ -49,6 +49,7 @@ class ScenarioBlock(Struct, frozen=True, kw_only=True):
     verdict: VerdictName
     sentence: str
     flaky: bool
+    set_aside: bool
     runs: tuple[RunLine, ...]
 
 
@@ -110,6 +111,7 @@ def _block(one: PastScenario, *, here: str) -> ScenarioBlock:
         verdict=one.verdict,
         sentence=one.sentence,
         flaky=one.flaky,
+        set_aside=not one.counts,
         runs=tuple(_run(run, here=here) for run in one.runs),
     )
 

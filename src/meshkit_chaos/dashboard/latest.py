@@ -6,7 +6,7 @@ announced and left no result of is *missing*, and so is one whose results people
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -102,10 +102,14 @@ def _slowness(one: PastObjective | None) -> tuple[bool, float, float]:
     return (False, -1.0, -1.0) if one is None else slowness(one.lo, one.hi, one.limit)
 
 
-def environments(cells: Sequence[Cell]) -> tuple[Environment, ...]:
-    """By class. A result that touched nothing says nothing: a run that is refused because of dirt leaves the dirt there."""
-    newest: dict[str, Cell] = {}
-    for cell in sorted(cells, key=lambda one: (one.at, one.invocation)):
+def environments(cells: Iterable[Cell], known: Iterable[PastScenario]) -> tuple[Environment, ...]:
+    """By class. A result that touched nothing says nothing: a run that is refused because of dirt leaves the dirt there.
+
+    ``known``: the newest result of every scenario, so that what was left dirty is told however many invocations came elsewhere.
+    """
+    newest: dict[str, Cell | PastScenario] = {}
+    every: list[Cell | PastScenario] = [*cells, *known]
+    for cell in sorted(every, key=lambda one: (one.at, one.invocation)):
         if cell.environment != "untouched" and cell.environment_class:
             newest[cell.environment_class] = cell
     return tuple(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshkit_chaos.gate.policy import Nightly
 from meshkit_chaos.gate.schedule import expected
@@ -14,15 +15,21 @@ from meshkit_chaos.slo import Duration
 
 TOGETHER: Final = Duration.parse("4h")
 """Invocations of one subject and of different scenarios that begin within so long of each other are parts of one."""
+GAPS: Final = 3
+"""So many nights in a row that did not come have columns of their own."""
 
 
 class Night(Struct, frozen=True, kw_only=True):
-    """One column. ``invocations`` empty: it was expected at ``at`` and did not come. ``subject``: what all of them tested."""
+    """One column. ``invocations`` empty: it was expected at ``at`` and did not come. ``subject``: what all of them tested.
+
+    ``missed``: so many nights in a row that did not come, of which ``at`` is the newest; 0 where one came.
+    """
 
     at: int
     subject: dict[str, str]
     invocations: tuple[str, ...] = ()
     announced: frozenset[str] = frozenset()
+    missed: int = 0
 
     @property
     def missing(self) -> bool:
@@ -49,6 +56,16 @@ def nights(invocations: Sequence[PastInvocation], *, nightly: Nightly | None = N
     return tuple(sorted((*found, *gaps), key=lambda night: night.at, reverse=True))
 
 
+def folded(columns: Sequence[Night]) -> tuple[Night, ...]:
+    """The same, where many in a row that did not come are one column: weeks without a night push no result out of sight."""
+    found: list[Night] = []
+    for missing, several in groupby(columns, key=lambda night: night.missing):
+        row = list(several)
+        long = missing and len(row) > GAPS
+        found += [structs.replace(row[0], missed=len(row))] if long else row
+    return tuple(found)
+
+
 def _same_night(night: Night, one: PastInvocation) -> bool:
     """Shards share the scenarios out among them: what was announced twice was run twice."""
     return night.subject == one.subject and night.at - one.at <= TOGETHER.ns and night.announced.isdisjoint(one.announced)
@@ -63,6 +80,6 @@ def _gaps(invocations: Sequence[PastInvocation], nightly: Nightly, *, now: int) 
     asked = now
     while (due := expected(nightly, now=asked)) is not None and due > oldest and len(missing) < len(invocations) + 60:
         if not any(due <= at < (until or now + 1) for at in came):
-            missing.append(Night(at=due, subject=dict(nightly.subject)))
+            missing.append(Night(at=due, subject=dict(nightly.subject), missed=1))
         until, asked = due, due + nightly.grace.ns - 1
     return tuple(missing)

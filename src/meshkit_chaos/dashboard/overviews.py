@@ -9,7 +9,7 @@ from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.binaries import binaries
 from meshkit_chaos.dashboard.contrasts import compare_text
 from meshkit_chaos.dashboard.coverage import coverage
-from meshkit_chaos.dashboard.deliveries_pages import deliveries_text
+from meshkit_chaos.dashboard.deliveries_pages import KEPT, deliveries_text
 from meshkit_chaos.dashboard.following import Underway
 from meshkit_chaos.dashboard.gate import gate_page
 from meshkit_chaos.dashboard.grid_pages import grid_text
@@ -56,6 +56,7 @@ def readiness_text(sources: Sources, here: str, parameters: Mapping[str, str]) -
         views=[(paths.relative(path, here=here), key, path == here) for path, key in known.items()],
         gate=headline(decision) if decision is not None else "",
         gate_open=decision is not None and decision.open,
+        not_open=sources.settings.policy is not None and (decision is None or not decision.open),
         deciding=not standing.current,
         undecided=_undecided(sources.settings.policy, newest),
         results=bool(newest),
@@ -117,7 +118,7 @@ def search_text(sources: Sources, here: str, parameters: Mapping[str, str]) -> s
         sources.reader.known(),
         held,
         newest,
-        sources.told(DELIVERIES),
+        sources.told(KEPT if question else DELIVERIES),
         question=question,
         here=here,
         overrides=sources.gate_files.overrides().entries,

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from meshkit_chaos.dashboard import paths
-from meshkit_chaos.dashboard.branches import Branch, branch_of, branch_words, by_branch, told
+from meshkit_chaos.dashboard.branches import Branch, branch_words, by_branch, told
 from meshkit_chaos.dashboard.happenings import Happening, happenings
 from meshkit_chaos.dashboard.seeing import Sight, sight
 from meshkit_chaos.dashboard.stretches import Stretch, repeats, result_link, stretches
@@ -18,22 +18,28 @@ from meshkit_chaos.dashboard.suspects import Lived, Shift, build_name, lived, sh
 from meshkit_chaos.dashboard.trend import Beside, Timed, objectives, timed, trend
 from meshkit_chaos.dashboard.wording import minute
 from meshkit_chaos.deliver.action import Told
+from meshkit_chaos.gate.evidence import SLACK
 from meshkit_chaos.gate.log import LogEntry
 from meshkit_chaos.gate.overrides import Override
 from meshkit_chaos.gate.policy import Policy
 from meshkit_chaos.history.model import PastScenario
 from meshkit_chaos.judge.verdict import VerdictName
+from meshkit_chaos.slo import Duration
 
 DRAWN: Final = 200
 """So many runs are drawn, the newest: a drawing of more would be heavier than what it shows. All of them are looked at."""
-BRANCHES: Final = 3
-"""So many other branches have a row of times."""
+BRANCHES: Final = 4
+"""So many other branches are in sight, and have a row of times."""
 
 
 class Around(Struct, frozen=True, kw_only=True):
-    """What is known beside the results: what was sent, accepted and decided; ``compare``: as in the dashboard's settings."""
+    """What is known beside the results: what was sent, accepted and decided; ``compare``: as in the dashboard's settings.
+
+    ``fresh``: how old a pass may be.
+    """
 
     now: int
+    fresh: Duration
     told: tuple[Told, ...] = ()
     overrides: tuple[Override, ...] = ()
     entries: tuple[LogEntry, ...] = ()
@@ -83,8 +89,10 @@ class Drawn(Struct, frozen=True, kw_only=True):
 class ScenarioPage(Struct, frozen=True, kw_only=True):
     """``quiet``: what is said where nothing changed.
 
-    ``branch``: what the numbers and the drawings are of, empty where there is only one; ``others``: those that did not pass
-    first. ``newest_branch``: of the newest result, which ``verdict`` and ``sentence`` are of.
+    ``branch``: what the numbers and the drawings are of, empty where there is only one. ``others``: those that did not pass
+    first; ``folded``: the others of them, and ``fold`` what is said of those. ``newest_branch``: of the newest result that
+    counts, which ``verdict``, ``when`` and ``sentence`` are of; where none does, nothing passed. ``stale``: it is a pass that
+    does not speak for now. ``aside``: what newer results than that one are.
     """
 
     scenario: str
@@ -94,10 +102,15 @@ class ScenarioPage(Struct, frozen=True, kw_only=True):
     modules: tuple[str, ...]
     tags: tuple[str, ...]
     verdict: VerdictName
+    when: str
+    stale: bool
     sentence: str
+    aside: str
     branch: str
     newest_branch: str
     others: tuple[OtherBranch, ...]
+    folded: tuple[OtherBranch, ...]
+    fold: str
     failing: str
     repeats: str
     changes: tuple[ChangeLine, ...]
@@ -110,7 +123,10 @@ class ScenarioPage(Struct, frozen=True, kw_only=True):
 def scenario_page(results: Sequence[PastScenario], *, here: str, around: Around) -> ScenarioPage:
     """``results``: of one scenario, newest first, those set aside included; at least one."""
     newest = results[0]
-    shown, *rest = by_branch(results)
+    counting = next((one for one in results if one.counts), None)
+    shown, *several = by_branch(results)
+    rest = sorted(several, key=lambda one: (_passes(one), -one.results[0].at))
+    others = tuple(_other(one, here=here) for one in rest)
     branch = shown.words if rest else ""
     found = shifts(lived(results), compare=around.compare)
     beside = happenings(newest.scenario, told=around.told, overrides=around.overrides, entries=around.entries)
@@ -121,19 +137,28 @@ def scenario_page(results: Sequence[PastScenario], *, here: str, around: Around)
         severity=newest.severity,
         modules=newest.modules,
         tags=newest.tags,
-        verdict=newest.verdict,
-        sentence=newest.sentence,
+        verdict=counting.verdict if counting is not None else "not-run",
+        when=minute((counting or newest).at),
+        stale=counting is not None and counting.verdict == "pass" and not _lately(counting, around),
+        sentence=counting.sentence if counting is not None else "no result counts: people set aside all that are shown",
+        aside="people set a newer result aside" if counting is not None and counting is not newest else "",
         branch=branch,
-        newest_branch=branch_words(newest.subject) if rest else "",
-        others=_others(rest, here=here),
+        newest_branch=branch_words((counting or newest).subject) if rest else "",
+        others=others[:BRANCHES],
+        folded=others[BRANCHES:],
+        fold=_fold(others[BRANCHES:]),
         failing=how_often(shown.results),
         repeats=repeats(shown.results),
         changes=tuple(_line(one) for one in found.shifts),
         quiet="" if found.shifts else found.quiet,
-        drawings=_drawings(results, shown, found.shifts, beside, here=here, around=around),
+        drawings=_drawings(results, (shown, *rest), found.shifts, beside, here=here, around=around),
         beside=beside,
         stretches=stretches(results, here=here, branch=branch),
     )
+
+
+def _lately(one: PastScenario, around: Around) -> bool:
+    return -SLACK.ns <= around.now - one.at <= around.fresh.ns
 
 
 def how_often(results: Sequence[PastScenario]) -> str:
@@ -144,13 +169,18 @@ def how_often(results: Sequence[PastScenario]) -> str:
     return fails_told(sum(failed), len(failed))
 
 
-def _others(rest: Sequence[Branch], *, here: str) -> tuple[OtherBranch, ...]:
-    newest_first = sorted(rest, key=lambda one: -one.results[0].at)
-    return tuple(sorted((_other(one, here=here) for one in newest_first), key=lambda one: one.verdict == "pass"))
+def _speaking(branch: Branch) -> PastScenario:
+    """Its newest result that counts; where none does, its newest."""
+    return next((one for one in branch.results if one.counts), branch.results[0])
+
+
+def _passes(branch: Branch) -> bool:
+    newest = _speaking(branch)
+    return newest.counts and newest.verdict == "pass"
 
 
 def _other(branch: Branch, *, here: str) -> OtherBranch:
-    newest = next((one for one in branch.results if one.counts), branch.results[0])
+    newest = _speaking(branch)
     return OtherBranch(
         branch=branch.words,
         verdict=newest.verdict if newest.counts else "not-run",
@@ -159,6 +189,15 @@ def _other(branch: Branch, *, here: str) -> OtherBranch:
         failing=how_often(branch.results),
         set_aside=not newest.counts,
     )
+
+
+def _fold(rest: Sequence[OtherBranch]) -> str:
+    """A fold hides no failure."""
+    bad = sum(one.verdict != "pass" for one in rest)
+    if not rest:
+        return ""
+    more = f"{len(rest)} more {'branch' if len(rest) == 1 else 'branches'}"
+    return f"{more}; the newest results of {bad} are no pass" if bad else f"{more}, each with a pass as its newest"
 
 
 def _line(shift: Shift) -> ChangeLine:
@@ -173,22 +212,22 @@ def _line(shift: Shift) -> ChangeLine:
 
 def _drawings(
     results: Sequence[PastScenario],
-    shown: Branch,
+    branches: Sequence[Branch],
     found: Sequence[Shift],
     beside: Sequence[Happening],
     *,
     here: str,
     around: Around,
 ) -> tuple[Drawn, ...]:
-    """Of one branch; the others have rows of their own on its scale."""
+    """Of the first branch; some of the others have a row of their own on its scale."""
+    shown, *others = branches
     runs = lived(shown.results)
-    others = lived([one for one in results if branch_of(one.subject) != branch_of(shown.results[0].subject)])
     names = release_names(runs, release_key(shown.results, around.policy))
-    elsewhere = {result.invocation: branch_words(result.subject) for result, _ in others}
     drawn = []
     for name in objectives(runs):
         times = _timed(runs, name, names, here=here)
-        rest = _timed(others, name, elsewhere, here=here)
+        rest = [_timed(lived(one.results), name, _named(one), here=here) for one in others[:BRANCHES]]
+        every = [*times, *(one for ones in rest for one in ones)]
         changes = [mark for shift in found if shift.objective in ("", name) for mark in shift.marks]
         newest = times[-DRAWN:]
         numbered = [Beside(at=one.at, number=one.number, words=one.words) for one in beside if one.at >= newest[0].at]
@@ -200,13 +239,18 @@ def _drawings(
                 objective=name,
                 note=f"the newest {len(newest)} of {len(times)} runs" if len(times) > len(newest) else "",
                 drawing=trend(newest, label=name, changes=changes, beside=numbered),
-                strips=strips(times, along=rest),
-                elsewhere=strips(rest, along=times, most=BRANCHES),
-                scale=scale((*times, *rest)),
+                strips=strips(times, along=every),
+                elsewhere=tuple(strip for ones in rest for strip in strips(ones, along=every)),
+                scale=scale(every),
                 sight=sees,
             )
         )
     return tuple(drawn)
+
+
+def _named(branch: Branch) -> dict[str, str]:
+    """A branch stands in place of a release."""
+    return {one.invocation: branch.words for one in branch.results}
 
 
 def _timed(runs: Sequence[Lived], objective: str, releases: Mapping[str, str], *, here: str) -> tuple[Timed, ...]:

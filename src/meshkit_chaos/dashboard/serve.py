@@ -114,15 +114,18 @@ def application(served: Served) -> Starlette:
         made.append(Route(f"/{paths.LIVE_STREAM}", partial(_stream, served.watch, room), methods=["GET"]))
     return Starlette(
         routes=[*made, Route("/{path:path}", _answering(served, room, _page), methods=["GET"])],
-        exception_handlers={ChaosError: _unreadable, HTTPException: _refused, 500: _broke},
+        exception_handlers={ChaosError: partial(_unreadable, served.site), HTTPException: _refused, 500: _broke},
         middleware=[Middleware(_KnownHosts, hosts=frozenset(one.lower() for one in served.hosts))],
     )
 
 
 def _page(served: Served, parts: Mapping[str, str], asked: Mapping[str, str]) -> Answer | None:
     text = served.site.page(parts["path"] or paths.READINESS, asked)
-    own = f"{policy()}; frame-ancestors 'none'"
-    return None if text is None else Answer(body=text.encode(), kind="text/html; charset=utf-8", policy=own)
+    return None if text is None else Answer(body=text.encode(), kind="text/html; charset=utf-8", policy=_own())
+
+
+def _own() -> str:
+    return f"{policy()}; frame-ancestors 'none'"
 
 
 def _metrics(served: Served, parts: Mapping[str, str], asked: Mapping[str, str]) -> Answer:
@@ -165,7 +168,7 @@ def _answering(served: Served, room: _Room, make: _Make) -> Callable[[Request], 
     def answered(request: Request, parts: Mapping[str, str]) -> Response:
         with served.traffic.page():
             found = make(served, parts, dict(request.query_params))
-        return _missing(request) if found is None else _response(request, found)
+        return _missing(served.site, request) if found is None else _response(request, found)
 
     return respond
 
@@ -194,17 +197,26 @@ def takes_gzip(header: str) -> bool:
     return False
 
 
-def _missing(request: Request) -> Response:
-    return _said(request, 404, "there is no such page", "the pages are named at the top of each")
+def _missing(site: Site, request: Request) -> Response:
+    return _said(request, 404, "there is no such page", "the pages are named at the top of each", site=site)
 
 
-def _said(request: Request, status: int, error: str, hint: str) -> Response:
-    """What is wrong, to a program as JSON and to people as text."""
+def _said(request: Request, status: int, error: str, hint: str, *, site: Site | None = None) -> Response:
+    """What is wrong: to a program as JSON, to a browser as a page of the ``site``, to everybody else as text."""
     headers = {**HEADERS, "Content-Security-Policy": _NOTHING_ALLOWED}
     if request.url.path.startswith(("/api/", ROOT)):
         body = encode(openapi.Refusal(error=error, hint=hint))
         return Response(body, status_code=status, headers=headers, media_type="application/json")
+    if site is not None and "text/html" in request.headers.get("accept", ""):
+        headers["Content-Security-Policy"] = _own()
+        return Response(site.problem(_place(request), status, error, hint), status, headers=headers, media_type="text/html")
     return PlainTextResponse(f"{error}\n{hint}\n" if hint else f"{error}\n", status_code=status, headers=headers)
+
+
+def _place(request: Request) -> str:
+    """As deep as the address is for a browser, to which an encoded slash is none."""
+    told: bytes = request.scope["raw_path"]
+    return "x/" * (told.count(b"/") - 1)
 
 
 async def _alive(request: Request) -> Response:
@@ -235,9 +247,9 @@ async def _looks(watch: Watch, room: _Room) -> AsyncIterator[str]:
         room.streams -= 1
 
 
-async def _unreadable(request: Request, error: Exception) -> Response:
+async def _unreadable(site: Site, request: Request, error: Exception) -> Response:
     assert isinstance(error, ChaosError)
-    return _said(request, 400 if isinstance(error, UsageError) else 503, error.message, error.hint)
+    return _said(request, 400 if isinstance(error, UsageError) else 503, error.message, error.hint, site=site)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -12,6 +12,11 @@ from meshkit_chaos.dashboard import deliveries_pages, details, grid_pages, older
 from meshkit_chaos.dashboard.sources import Sources
 
 NOTHING: Final[Mapping[str, str]] = {}
+_PROBLEMS: Final = {
+    400: ("Wrong question", "nothing is shown"),
+    404: ("No such page", "it may have been pruned, or never was"),
+    503: ("Cannot be read", "so nothing is known here, and that is not a pass"),
+}
 
 
 class Site:
@@ -34,6 +39,12 @@ class Site:
             return one(self._sources, path, told, parameters) if one is not None else None
         all_of_it = overviews.PAGES.get(path)
         return all_of_it(self._sources, path, parameters) if all_of_it is not None else None
+
+    def problem(self, here: str, status: int, error: str, hint: str) -> str:
+        """A page that says why there is none at ``here``, with the ways to the others. Asks nothing of the history."""
+        title, meaning = _PROBLEMS[status]
+        values = {"status": status, "meaning": meaning, "error": error, "hint": hint}
+        return self._sources.page("problem.html.j2", here=here, title=title, **values)
 
     def every(self, *, drawn: int | None = None) -> Iterator[tuple[str, str]]:
         """The path and the text of every page that there is: those that look over all come after what they lead to.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import islice
 from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
@@ -105,6 +106,17 @@ class Judged(NamedTuple):
     told: Cell | None = None
 
 
+class _Line(NamedTuple):
+    """Invocations that speak together, newest first, and their names."""
+
+    invocations: tuple[PastInvocation, ...]
+    names: frozenset[str]
+
+
+def _line(invocations: Sequence[PastInvocation]) -> _Line:
+    return _Line(tuple(invocations), frozenset(one.invocation for one in invocations))
+
+
 class Looker:
     """Answers how a scenario stands in the release of a column.
 
@@ -126,11 +138,13 @@ class Looker:
         waivers: Waivers = NO_WAIVERS,
     ) -> None:
         self._held, self._cells = held, cells
-        self._names = [frozenset(one.invocation for one in release.invocations) for release in held]
+        self._whole = [_line(release.invocations) for release in held]
+        self._names = [line.names for line in self._whole]
         self._subjects = {one.invocation: one.subject for release in held for one in release.invocations}
         self._branches = key == "branch"
         self._level = FALSE_ALARMS / max(1, len(cells) * len(held))
         self._now, self._fresh, self._here, self._compare, self._waivers = now, fresh, here, compare, waivers
+        self._lines = [self._lines_of(release) for release in held]
 
     def standing(self, column: int, known: PastScenario) -> ScenarioStanding:
         every = self._cells.get(known.scenario, ())
@@ -156,13 +170,31 @@ class Looker:
             pace=pace([self._timed(names, every) for names in self._names], self._held, column, level=self._level),
         )
 
+    def _lines_of(self, release: Release) -> dict[str, _Line]:
+        """By branch, where several built the release lately: a pass of one does not make up for a failure of another."""
+        found: dict[str, list[PastInvocation]] = {}
+        for one in release.invocations:
+            found.setdefault(one.subject.get("branch", ""), []).append(one)
+        lately = {name: _line(ones) for name, ones in found.items() if self._now - ones[0].at <= self._fresh.ns}
+        return lately if len(found) > 1 else {}
+
     def _judged(self, column: int, scenario: str, every: Sequence[Cell]) -> Judged:
-        mine = [cell for cell in every if cell.invocation in self._names[column] and cell.counts]
+        """Of all that built the release, or of a branch that built it lately, where that one is worse."""
+        worst = self._judged_by(column, scenario, every, self._whole[column])
+        for branch, line in self._lines[column].items():
+            one = self._judged_by(column, scenario, every, line)
+            worse = WORST_FIRST.index(one.standing) < WORST_FIRST.index(worst.standing)
+            if worse and (one.told is not None or self._lost(line, scenario, every) is not None):
+                worst = one._replace(sentence=f"{one.sentence}, on {branch or 'no branch'}")
+        return worst
+
+    def _judged_by(self, column: int, scenario: str, every: Sequence[Cell], line: _Line) -> Judged:
+        mine = [cell for cell in every if cell.invocation in line.names and cell.counts]
         failed = next((cell for cell in mine if cell.verdict == "fail" and self._same_build(cell, mine[0])), None)
         if failed is not None:
             before = self._passed_before(column, every, failed)
             return Judged("regressed" if before else "fail", f"failed on {day(failed.at)}{told_time(failed)}", failed)
-        lost = self._lost(column, scenario, every)
+        lost = self._lost(line, scenario, every)
         if lost is not None:
             return Judged("missing", f"announced on {day(lost.at)}, and left no result")
         if not mine:
@@ -176,10 +208,10 @@ class Looker:
             return Judged("stale", f"passed last on {day(newest.at)}", newest)
         return Judged("pass", f"passed on {day(newest.at)}" + (", flaky" if newest.flaky else ""), newest)
 
-    def _lost(self, column: int, scenario: str, every: Sequence[Cell]) -> PastInvocation | None:
+    def _lost(self, line: _Line, scenario: str, every: Sequence[Cell]) -> PastInvocation | None:
         """The newest invocation that was to run it, if it left no result at all."""
         left = {cell.invocation for cell in every}
-        for one in self._held[column].invocations:
+        for one in line.invocations:
             if one.invocation in left:
                 return None
             if scenario in one.announced:
@@ -199,7 +231,9 @@ class Looker:
 
     def _waiver(self, column: int, scenario: str, every: Sequence[Cell], judged: Judged) -> Waiver | None:
         """What accepts it: of this very build, and decided when every result of the build that is not good was there."""
-        if judged.told is None or judged.standing not in _WAIVABLE or self._lost(column, scenario, every) is not None:
+        lines = (self._whole[column], *self._lines[column].values())
+        lost = any(self._lost(line, scenario, every) is not None for line in lines)
+        if judged.told is None or judged.standing not in _WAIVABLE or lost:
             return None
         commit = self._commit(judged.told)
         found = self._waivers.in_force.get((commit, scenario)) if commit else None
@@ -231,7 +265,8 @@ class Looker:
         if told is None or told.verdict not in ("pass", "fail"):
             return ""
         branch = self._branch(told)
-        line = [cell for cell in every if cell.counts and cell.at <= told.at and self._branch(cell) == branch][:LATELY]
+        own = (cell for cell in every if cell.counts and cell.at <= told.at and self._branch(cell) == branch)
+        line = list(islice(own, LATELY))
         failed = sum(cell.verdict == "fail" for cell in line)
         least = UNSTEADY if told.verdict == "pass" else nights + 1
         return f"{failed} of its last {len(line)} failed" if failed >= least else ""

@@ -57,14 +57,14 @@ def release_names(runs: Sequence[Lived], key: str) -> dict[str, str]:
     return {result.invocation: result.subject[key] for result, _ in runs if key in result.subject}
 
 
-def strips(times: Sequence[Timed], *, along: Sequence[Timed] = (), most: int = MOST) -> tuple[Strip, ...]:
-    """One for each release, newest first. ``times``: oldest first; those set aside do not count. ``along``: on one scale."""
+def strips(times: Sequence[Timed], *, along: Sequence[Timed] = ()) -> tuple[Strip, ...]:
+    """One for each release, newest first. ``times``: oldest first; those set aside do not count. ``along``: all of a scale."""
     grouped: dict[str, list[Timed]] = {}
     for one in reversed(times):
         if one.counts and one.release:
             grouped.setdefault(one.release, []).append(one)
-    axis = _axis((*times, *along))
-    return tuple(_strip(name, ones, axis) for name, ones in list(grouped.items())[:most])
+    axis = _axis(along or times)
+    return tuple(_strip(name, ones, axis) for name, ones in list(grouped.items())[:MOST])
 
 
 def scale(times: Sequence[Timed]) -> Markup:

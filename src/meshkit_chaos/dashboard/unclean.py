@@ -1,7 +1,7 @@
 """Environments that the newest run which touched them did not leave clean: whoever looks at results must know it first.
 
-Takes what pages are made from; gives a sentence for each class of environments, none where all are clean. Looks at the newest
-invocations, and at the newest result of each scenario however old it is. The metrics tell the same as ``environment_state``.
+Takes what pages are made from; gives a sentence for each class of environments, none where all are clean. What the metrics
+tell as ``environment_state`` is the same value.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from typing import Final
 from msgspec import Struct
 
 from meshkit_chaos.dashboard import paths
-from meshkit_chaos.dashboard.latest import Environment, environments
+from meshkit_chaos.dashboard.latest import environments
 from meshkit_chaos.dashboard.sources import COLUMNS, Sources
 from meshkit_chaos.dashboard.wording import day
-from meshkit_chaos.history.cells import cell_of
 from meshkit_chaos.judge.verdict import EnvironmentName
 
 _SENTENCES: Final[dict[EnvironmentName, tuple[str, str]]] = {
@@ -32,14 +31,9 @@ class Unclean(Struct, frozen=True, kw_only=True):
     remedy: str
 
 
-def left(sources: Sources) -> tuple[Environment, ...]:
-    """How each class of environments was left."""
-    cells = sources.reader.cells([one.invocation for one in sources.reader.newest(COLUMNS)])
-    return environments([*cells, *map(cell_of, sources.reader.known())])
-
-
 def unclean(sources: Sources, here: str) -> tuple[Unclean, ...]:
     """By class of environments, as seen from ``here``."""
+    cells = sources.reader.cells([one.invocation for one in sources.reader.newest(COLUMNS)])
     return tuple(
         Unclean(
             sentence=_SENTENCES[one.state][0].format(f"The environment {one.environment_class}"),
@@ -47,6 +41,6 @@ def unclean(sources: Sources, here: str) -> tuple[Unclean, ...]:
             href=paths.relative(paths.invocation(one.invocation), here=here),
             remedy=_SENTENCES[one.state][1],
         )
-        for one in left(sources)
+        for one in environments(cells, sources.reader.known())
         if one.state in _SENTENCES
     )
