@@ -60,6 +60,8 @@ def _alone(folder: Path) -> Iterator[None]:
     """
     mark = folder / MARK
     with _told(mark):
+        if mark.is_symlink():
+            mark.unlink()
         descriptor = os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
         with _told(mark):
