@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 import posixpath
 import re
 from pathlib import Path
@@ -86,3 +89,29 @@ def test_what_comes_in_while_an_export_is_written_is_led_to_nowhere_or_is_there(
         for link in re.findall(r'href="([^":]+\.html[^"]*)"', text)
     }
     assert links <= written.keys()
+
+
+def test_files_beside_the_pages_come_before_the_first_page_too(tmp_path: Path) -> None:
+    """Evidence that a page leads to is there when somebody finds the page."""
+    more = (("badge/release.svg", "<svg/>"), ("evidence/I0.tar.gz", b"x"))
+
+    def stop(count: int) -> None:
+        if (tmp_path / "out" / paths.READINESS).exists():
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        export(site(), tmp_path / "out", progress=stop, more=more)
+    assert all((tmp_path / "out" / path).is_file() for path, _ in more)
+
+
+def test_a_folder_that_cannot_be_held_alone_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some file systems know no locks; network file systems grant them only on files that are open for writing."""
+
+    def no_locks(descriptor: int, operation: int) -> None:
+        del operation
+        access = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+        raise OSError(errno.EBADF if access == os.O_RDONLY else errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(UsageError, match="cannot be written: No locks available"):
+        export(site(), tmp_path / "out", progress=quietly)

@@ -183,6 +183,17 @@ def test_a_ticket_is_found_in_the_log_when_the_override_has_left_its_file() -> N
     assert found == ["scenario/leader-killed.html", "gate.html#entry-0"]
 
 
+@pytest.mark.parametrize(
+    ("scenario", "found"), [("leader-*", True), ("*-cut", False), (["leader-killed"], False), (None, False)]
+)
+def test_an_override_of_several_scenarios_is_found_at_each_when_it_has_left_its_file(scenario: object, found: bool) -> None:
+    """Its pattern holds in the log as it holds in the file; what is no name is nobody's."""
+    body: dict[str, object] = {"override": {"id": "slower", "ticket": "MESH-214", "scenario": scenario}}
+    links_found = links(with_ticket("MESH-214", logged(("override", body)), accepted=""))
+    assert ("scenario/leader-killed.html" in links_found) is found
+    assert "gate.html#entry-0" in links_found
+
+
 def test_a_log_that_was_changed_is_not_searched() -> None:
     """Nothing in it counts, so nothing of it is found; the override itself is."""
     log = logged(decided(used=True)).replace(b"it is so", b"it is SO")

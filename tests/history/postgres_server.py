@@ -55,6 +55,61 @@ def server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def standby(url: str) -> Iterator[str]:
+    """The URL of a replica of that server, which follows it and only reads."""
+    where, folder = programs(), Path(url.rpartition("=")[2])
+    assert where is not None, "its server runs"
+    own, user = folder / "standby", pwd.getpwuid(folder.stat().st_uid)
+    as_user = {"user": user.pw_name, "group": user.pw_gid, "extra_groups": []} if os.getuid() == 0 else {}
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": str(folder)}
+    copied = [
+        where / "pg_basebackup",
+        "-h",
+        folder,
+        "-U",
+        "chaos",
+        "-D",
+        own / "data",
+        "-R",
+        "-X",
+        "stream",
+        "--no-sync",
+        "-c",
+        "fast",
+    ]
+    subprocess.run(copied, check=True, capture_output=True, cwd=folder, env=environment, timeout=60, **as_user)  # type: ignore[call-overload]  # as above
+    settings = {"listen_addresses": "", "unix_socket_directories": own, "max_connections": 300, "fsync": "off"}
+    given = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    process = subprocess.Popen(
+        [where / "postgres", "-D", own / "data", *given],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, env=environment, **as_user,  # type: ignore[call-overload]  # as above
+    )  # fmt: skip
+    try:
+        wait_until_ready(where, own)
+        yield f"postgresql://chaos@/postgres?host={own}"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+
+
+def caught_up(url: str, copy: str) -> None:
+    """Wait until a replica has all that its server has written."""
+    where = programs()
+    assert where is not None, "their servers run"
+
+    def said(of: str, query: str) -> str:
+        asked = [where / "psql", "-qAt", of, "-c", query]
+        return subprocess.run(asked, check=True, capture_output=True, text=True, timeout=30).stdout.strip()
+
+    written = said(url, "SELECT pg_current_wal_flush_lsn()")
+    for _ in range(100):
+        if said(copy, f"SELECT pg_last_wal_replay_lsn() >= '{written}'") == "t":
+            return
+        subprocess.run(["sleep", "0.05"], check=False, timeout=5)
+    raise AssertionError("the replica did not follow")
+
+
 def wait_until_ready(where: Path, folder: Path) -> None:
     """pg_isready asks again by itself until the server answers."""
     for _ in range(30):

@@ -41,11 +41,18 @@ def decisions_found(log: Sequence[LogEntry], *, here: str) -> Iterator[Entry]:
             yield Entry(title=_title(line), href=href, detail=joined((*about, line.build, line.sentence)))
 
 
-def tickets_of(scenario: str, overrides: Iterable[Override], log: Iterable[LogEntry]) -> tuple[str, ...]:
-    """By which something of a scenario was accepted; each once."""
-    held = [one.ticket for one in overrides if fnmatchcase(scenario, one.scenario)]
-    written = [str(one.get("ticket", "")) for one in map(_written, log) if one.get("scenario") == scenario]
-    return tuple(dict.fromkeys(ticket for ticket in (*held, *written) if ticket))
+def tickets(overrides: Iterable[Override], log: Iterable[LogEntry]) -> tuple[tuple[str, str], ...]:
+    """Each with the name or pattern of the scenarios of which it accepted something. A long log is looked through once."""
+    written = ((str(one.get("ticket", "")), one.get("scenario")) for one in map(_written, log))
+    held = ((one.ticket, one.scenario) for one in overrides)
+    return tuple(
+        dict.fromkeys((ticket, scenarios) for ticket, scenarios in (*held, *written) if ticket and isinstance(scenarios, str))
+    )
+
+
+def tickets_of(scenario: str, held: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """By which something of a scenario was accepted; each once. ``held``: what ``tickets`` gives."""
+    return tuple(dict.fromkeys(ticket for ticket, scenarios in held if fnmatchcase(scenario, scenarios)))
 
 
 def _title(line: EntryLine) -> str:

@@ -39,9 +39,8 @@ def export(
     _refuse_others(folder)
     _make(folder, below=folder)
     with _alone(folder):
-        _put(folder / MARK, "made by meshkit-chaos dashboard export\n")
         written, folders = {folder / MARK}, {folder}
-        for count, (path, text) in enumerate(chain(site.every(drawn=drawn), more), start=1):
+        for count, (path, text) in enumerate(chain(more, site.every(drawn=drawn)), start=1):
             file = folder / path
             if file.parent not in folders:
                 _make(file.parent, below=folder)
@@ -55,17 +54,29 @@ def export(
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """The folder is ours as long as we write: two exports would take each other's pages away. Whoever dies lets go of it."""
-    with _told(folder):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """The folder is ours as long as we write: two exports would take each other's pages away. Whoever dies lets go of it.
+
+    The mark in it is locked, not the folder: network file systems lock only what is open for writing.
+    """
+    mark = folder / MARK
+    with _told(mark):
+        if mark.is_symlink():
+            mark.unlink()
+        descriptor = os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(f"another export is writing into {folder}", hint="wait for it, or name another folder") from None
+        with _told(mark):
+            _lock(descriptor, folder)
+            os.pwrite(descriptor, b"made by meshkit-chaos dashboard export\n", 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UsageError(f"another export is writing into {folder}", hint="wait for it, or name another folder") from None
 
 
 def _make(place: Path, *, below: Path) -> None:

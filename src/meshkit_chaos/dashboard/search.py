@@ -12,7 +12,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from meshkit_chaos.dashboard import paths
-from meshkit_chaos.dashboard.accepted import decisions_found, overrides_found, tickets_of
+from meshkit_chaos.dashboard.accepted import decisions_found, overrides_found, tickets, tickets_of
 from meshkit_chaos.dashboard.found import Entry, Group, answering, index, joined, shortened
 from meshkit_chaos.dashboard.wording import minute
 from meshkit_chaos.deliver.action import Told
@@ -44,8 +44,9 @@ def search_page(
 
     ``log``: of the gate's decisions, oldest first; nothing of one that was changed.
     """
+    accepted = tickets(overrides, log)
     every: tuple[tuple[str, int, Iterable[Entry]], ...] = (
-        ("scenario", 130_000, (_scenario(one, tickets_of(one.scenario, overrides, log), here=here) for one in known)),
+        ("scenario", 130_000, (_scenario(one, tickets_of(one.scenario, accepted), here=here) for one in known)),
         ("module", 10_000, _places({module for one in known for module in one.modules}, here=here)),
         ("owner", 10_000, _places({one.owner for one in known if one.owner}, here=here)),
         ("build", 40_000, (_build(one, here=here) for one in held)),
@@ -67,9 +68,9 @@ def _sentence(count: int, *, asked: bool) -> str:
     return f"{counted(count, 'thing')} found" if count else "nothing has all of these words"
 
 
-def _scenario(one: PastScenario, tickets: Iterable[str], *, here: str) -> Entry:
+def _scenario(one: PastScenario, by: Iterable[str], *, here: str) -> Entry:
     told = (one.scenario, one.owner, one.severity, *one.modules, *(f"#{tag}" for tag in one.tags), one.verdict)
-    more = (*told, *(f"override {ticket}" for ticket in tickets))
+    more = (*told, *(f"override {ticket}" for ticket in by))
     href = paths.relative(paths.scenario(one.scenario), here=here)
     return Entry(title=shortened(one.title or one.scenario), href=href, detail=joined(more))
 

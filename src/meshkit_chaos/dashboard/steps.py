@@ -57,4 +57,4 @@ class Steps:
 def anything(since: Moment | None) -> Changed:
     """Of a history that cannot tell: after each other word, any invocation may be another one."""
     del since
-    return Changed(moment=Moment(watch=0, seen=""), invocations=None)
+    return Changed(moment=Moment(watch=0, form="", seen=""), invocations=None)

@@ -20,9 +20,13 @@ from meshkit_chaos.history.tables import changes
 
 
 class Moment(Struct, frozen=True, kw_only=True):
-    """``seen``: what a transaction sees, in the database's words. ``watch``: since when it is surely the same database."""
+    """``seen``: what a transaction sees, in the database's words. ``watch``: since when it is surely the same database.
+
+    ``form``: by what the tables and their triggers are known again; empty where some changes are not noted.
+    """
 
     watch: int
+    form: str
     seen: str
 
 
@@ -37,26 +41,58 @@ def changed_since(database: Database, since: Moment | None) -> Changed:
     """What is read after this was asked is as new as the moment that it tells, or newer."""
     watch = database.watch
     with database.reading() as connection:
-        seen = _seen(connection, is_sqlite=database.is_sqlite)
-        told = since is not None and since.watch == watch
-        names = _between(connection, since.seen, seen, is_sqlite=database.is_sqlite) if since is not None and told else None
-    return Changed(moment=Moment(watch=watch, seen=seen), invocations=names)
+        form, seen = _form(connection), _seen(connection)
+        told = since is not None and form and (since.watch, since.form) == (watch, form)
+        names = _between(connection, since.seen, seen) if since is not None and told else None
+    return Changed(moment=Moment(watch=watch, form=form, seen=seen), invocations=names)
 
 
-def _seen(connection: Connection, *, is_sqlite: bool) -> str:
-    query = sa.select(sa.func.coalesce(sa.func.max(changes.c.change), 0)) if is_sqlite else sa.text(_SNAPSHOT)
-    return str(connection.execute(query).scalar_one())
+def _form(connection: Connection) -> str:
+    return str(connection.exec_driver_sql(_FORM[connection.dialect.name]).scalar_one())
 
 
-_SNAPSHOT: Final = "SELECT CAST(pg_current_snapshot() AS text)"
+def _seen(connection: Connection) -> str:
+    return str(connection.exec_driver_sql(_SEEN[connection.dialect.name]).scalar_one())
 
 
-def _between(connection: Connection, before: str, now: str, *, is_sqlite: bool) -> frozenset[str] | None:
-    if before == now:
-        return frozenset()
-    if is_sqlite:
+_FORM: Final = {
+    "sqlite": """
+        SELECT CASE WHEN (
+            SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND name IN (
+                'note_invocation_added', 'note_invocation_changed', 'note_invocation_gone',
+                'note_result_changed', 'note_run_changed'
+            )
+        ) = 5 THEN (SELECT schema_version FROM pragma_schema_version) ELSE '' END""",
+    "postgresql": """
+        SELECT CASE WHEN count(*) = 3
+            AND NOT EXISTS (SELECT 1 FROM pg_subscription_rel WHERE srrelid = CAST('invocations' AS regclass))
+            THEN string_agg(concat_ws(':', trigger.oid, held.relfilenode, noted.relfilenode), ' ' ORDER BY trigger.oid)
+            ELSE '' END
+        FROM pg_trigger AS trigger
+        JOIN pg_class AS held ON held.oid = trigger.tgrelid
+        JOIN pg_class AS noted ON noted.oid = CAST('changes' AS regclass)
+        WHERE trigger.tgenabled IN ('O', 'A') AND (trigger.tgrelid, trigger.tgname) IN (
+            (CAST('invocations' AS regclass), 'note_invocation'),
+            (CAST('results' AS regclass), 'note_result'),
+            (CAST('runs' AS regclass), 'note_run')
+        )""",
+}
+"""No trigger is called where a copy is put back, a table is emptied as a whole, or a subscription brings rows. Putting a copy
+back counts up SQLite's number of the schema; PostgreSQL's dumps make triggers anew, and an emptied table gets another file."""
+
+_SEEN: Final = {
+    "sqlite": "SELECT coalesce(max(change), 0) FROM changes",
+    "postgresql": """
+        SELECT CASE WHEN pg_is_in_recovery() THEN concat(pg_snapshot_xmin(own), ':', pg_snapshot_xmin(own), ':')
+            ELSE CAST(own AS text) END FROM pg_current_snapshot() AS own""",
+}
+"""A snapshot of a replica does not name what is under way, so it counts as having seen none from its first on."""
+
+
+def _between(connection: Connection, before: str, now: str) -> frozenset[str] | None:
+    if connection.dialect.name == "sqlite":
         if int(now) < int(before):
-            return None  # an older copy of the file is in its place
+            return None  # somebody took changes away
         query = sa.select(changes.c.invocation).where(changes.c.change > int(before))
         return frozenset(connection.execute(query).scalars())
     rows = connection.execute(sa.select(changes.c.invocation, changes.c.xact).where(changes.c.xact >= _first_unseen(before)))
