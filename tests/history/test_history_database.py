@@ -14,13 +14,14 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from history_builder import everything, evidence_of, opened, written
+from sqlalchemy import select
 
 import meshkit_chaos.history
 from meshkit_chaos.clock import SystemClock
 from meshkit_chaos.errors import HistoryProblem, UsageError
 from meshkit_chaos.history.database import Database, open_postgres, open_sqlite
 from meshkit_chaos.history.places import open_place
-from meshkit_chaos.history.tables import HEAD, metadata
+from meshkit_chaos.history.tables import HEAD, metadata, rates
 
 
 def differences(database: Database) -> list[object]:
@@ -126,3 +127,41 @@ def test_alembic_is_for_migrations_only(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(tmp_path / "index.sqlite")], capture_output=True, check=False, timeout=60
     )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def note(path: Path, channel: str) -> None:
+    """One row in a database of its own."""
+    with closing(open_sqlite(path)) as database, database.writing() as connection:
+        connection.execute(rates.insert().values(bucket=channel, tokens="", at=0, closed_until=0))
+
+
+def noted(database: Database) -> list[str]:
+    with database.reading() as connection:
+        return list(connection.execute(select(rates.c.bucket)).scalars())
+
+
+def test_a_file_in_the_place_of_another_is_seen(tmp_path: Path) -> None:
+    """Whoever restores a backup while pages are served is shown what is in it, and not the file that was there before."""
+    note(tmp_path / "index.sqlite", "before")
+    note(tmp_path / "backup.sqlite", "after")
+    with closing(open_sqlite(tmp_path / "index.sqlite")) as database:
+        state = database.state()
+        assert noted(database) == ["before"]
+        (tmp_path / "backup.sqlite").replace(tmp_path / "index.sqlite")
+        assert database.state() != state
+        assert noted(database) == ["after"]
+
+
+def test_a_file_that_is_gone_is_told_and_no_other_is_made(tmp_path: Path) -> None:
+    """An empty history in its place would look like one in which nothing ever failed."""
+    path = tmp_path / "index.sqlite"
+    note(path, "before")
+    with closing(open_sqlite(path)) as database:
+        database.state()
+        path.rename(tmp_path / "elsewhere.sqlite")
+        with pytest.raises(HistoryProblem, match="is not there any more"):
+            database.state()
+        assert not path.exists()
+        (tmp_path / "elsewhere.sqlite").rename(path)
+        database.state()
+        assert noted(database) == ["before"]
