@@ -40,20 +40,16 @@ _STATE: Final = {
 
 
 class Database:
-    """An open database of the newest schema. ``name`` is how people are told of it, without a password.
+    """An open database of the newest schema. ``name`` is how people are told of it, without a password."""
 
-    ``file``: where it is one, so that another in its place is seen.
-    """
-
-    def __init__(self, engine: Engine, *, name: str, file: Path | None = None) -> None:
+    def __init__(self, engine: Engine, *, name: str) -> None:
         self._engine = engine
         self.name = name
-        self._file = file
-        self._identity: tuple[int, int] | None = None
         self._only_read = False
         self._asking = threading.Lock()
         self._watch: Connection | None = None
         self._watches = 0
+        self._file: tuple[int, int] | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -61,8 +57,7 @@ class Database:
 
     @property
     def watch(self) -> int:
-        """Another number means: the connection that ``state`` asks was lost, or another file is in the place of this one, so it
-        may not be the same database any more."""
+        """Another number means: the connection that ``state`` asks was lost, so it may not be the same database any more."""
         return self._watches
 
     def only_read(self) -> None:
@@ -94,16 +89,30 @@ class Database:
 
         SQLite counts the changes that other connections made, so the asking one only asks. PostgreSQL tells which transactions
         can be seen, of all its databases: the word may change although nothing did here, and never the other way round.
-
-        Raises HistoryProblem where the file is gone: a new one would be an empty history.
+        Another file in the place of SQLite's is another database. Raises HistoryProblem where there is none any more.
         """
         with self._told(), self._asking:
-            self._look_for_the_file()
+            self._follow_file()
             try:
                 return self._state()
             except SQLAlchemyError:  # the server may have been started anew meanwhile
                 self._look_away()
                 return self._state()
+
+    def _follow_file(self) -> None:
+        """Connections go on reading the file that they opened, wherever it is."""
+        if not self.is_sqlite:
+            return
+        try:
+            found = Path(self.name).stat()
+        except OSError as error:
+            problem = f"the history in {self.name} is not there any more: {error.strerror}"
+            raise HistoryProblem(problem, hint="put it back, or make it again with `meshkit-chaos history rebuild`") from error
+        file = found.st_dev, found.st_ino
+        if file != self._file:
+            self._look_away()
+            self._engine.dispose()
+            self._file = file
 
     def _state(self) -> str:
         """In a transaction of its own: a longer one would see the same for ever. SQLite counts for each connection anew."""
@@ -113,23 +122,6 @@ class Database:
             self._watches += 1
         with self._watch.begin():
             return f"{self._watches}:{self._watch.exec_driver_sql(_STATE[self._engine.dialect.name]).scalar()}"
-
-    def _look_for_the_file(self) -> None:
-        """Connections that are open see the file that was there when they were opened, wherever it is now."""
-        if self._file is None:
-            return
-        try:
-            told = self._file.stat()
-        except OSError as error:
-            raise HistoryProblem(
-                f"the history's file {self.name} is not there any more: {error.strerror}",
-                hint="put it back; it is looked for at every question",
-            ) from error
-        identity = (told.st_dev, told.st_ino)
-        if self._identity != identity:  # also at the first question: connections may be older than that
-            self._look_away()
-            self._engine.dispose()
-        self._identity = identity
 
     def _look_away(self) -> None:
         if self._watch is not None:
@@ -160,7 +152,7 @@ def open_sqlite(path: Path) -> Database:
     engine = sa.create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": _WAIT_MS / 1000})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
-    return _opened(engine, name=str(path), file=path)
+    return _opened(engine, name=str(path))
 
 
 def open_postgres(url: str) -> Database:
@@ -180,8 +172,8 @@ def open_postgres(url: str) -> Database:
     return _opened(engine, name=where.render_as_string(hide_password=True).replace("+psycopg", "", 1))
 
 
-def _opened(engine: Engine, *, name: str, file: Path | None = None) -> Database:
-    database = Database(engine, name=name, file=file)
+def _opened(engine: Engine, *, name: str) -> Database:
+    database = Database(engine, name=name)
     try:
         _migrate(database)
     except HistoryProblem:
