@@ -163,10 +163,23 @@ def pages(reader: OverviewReader) -> dict[str, object]:
     }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(ACTS, min_size=1, max_size=12))
 def test_after_any_change_every_answer_is_the_one_that_is_made_from_nothing(acts: list[Act]) -> None:
     """Late and grown ones, other branches, prunes, marks, several at once: memory says what the history says."""
+    lived(acts)
+
+
+@pytest.mark.slow
+@settings(max_examples=80, deadline=None)
+@given(st.lists(ACTS, min_size=1, max_size=24))
+def test_after_many_changes_every_answer_is_the_one_that_is_made_from_nothing(acts: list[Act]) -> None:
+    """The same, in more and longer stories."""
+    lived(acts)
+
+
+def lived(acts: list[Act]) -> None:
+    """Each act is done, and answers are looked at along the way, pages at the end."""
     with tempfile.TemporaryDirectory() as folder:
         with opened(Path(folder) / "h"):
             pass

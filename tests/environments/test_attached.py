@@ -192,7 +192,8 @@ def test_what_is_missing_on_this_machine_is_told_before_anything_is_registered(
     assert "no-such-tool" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("fault", ["pause", pytest.param("kill", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["pause", "kill"])
 def test_a_whole_run_on_a_mesh_that_already_runs(mesh: Mesh, tmp_path: Path, fault: str) -> None:
     """The fault bites, the mesh recovers, the verdict is pass, and every member is up as before."""
     mesh.write_scenario(fault, "1200ms")
