@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from test_history_reading import SCENARIOS
 
 from meshkit_chaos.clock import ManualClock, SystemClock
 from meshkit_chaos.errors import HistoryProblem, UsageError
+from meshkit_chaos.history import writing
 from meshkit_chaos.history.database import open_postgres
+from meshkit_chaos.history.marking import Mark
 from meshkit_chaos.history.model import Ask
 from meshkit_chaos.history.places import open_place
 
@@ -78,6 +81,31 @@ def test_killed_writers(location: str, tmp_path: Path) -> None:
 def test_a_lease_has_one_holder(location: str, tmp_path: Path) -> None:
     """However many ask at once, one has it, and tokens only grow."""
     one_holder_at_a_time(location, tmp_path)
+
+
+@pytest.mark.parametrize("act", ["grows", "is pruned"])
+def test_what_people_say_of_a_run_holds_whatever_becomes_of_it_meanwhile(location: str, tmp_path: Path, act: str) -> None:
+    """A run is set aside while its invocation is written anew: it stays set aside. Neither of the two waits for ever."""
+    whole = evidence_of()
+    with open_place(location, SystemClock(), artifacts=str(tmp_path / "artifacts")) as history, ThreadPoolExecutor() as pool:
+        history.add(written(crashed(whole), tmp_path / "before"))
+        run = everything(history)[0].runs[0].run
+        said: list[Future[Mark]] = []
+
+        def mark_meanwhile(*_: object) -> None:
+            said.append(pool.submit(history.mark, run, counts=False, reason="wrong build", by="sre"))
+            wait({said[0]}, timeout=1)  # until it waits for us, or is done
+
+        if act == "grows":
+            assert history.add(written(whole, tmp_path / "after"), within=mark_meanwhile).how == "grew"
+        else:
+            with history.database.writing() as connection:
+                writing.share_marks(connection)
+                writing.prune(connection, history.invocations()[0].invocation, at=START)
+                mark_meanwhile()
+        assert said[0].result(timeout=60).run == run
+        assert history.add(written(whole, tmp_path / "again")).how == ("known" if act == "grows" else "new")
+        assert [one.invalidated for result in everything(history) for one in result.runs if one.run == run] == ["wrong build"]
 
 
 def test_artifacts_must_be_named(location: str, tmp_path: Path) -> None:

@@ -162,6 +162,7 @@ def rebuild(history: History, *, documents: Documents = no_documents) -> Checked
     with history.database.writing() as connection:
         writing.share_files(connection)
         writing.lock(connection, "rebuild")
+        writing.own_marks(connection)
         for name in furthest.values():
             try:
                 state: Derived = read_bundle(name, history.store.read(name), documents)

@@ -122,6 +122,7 @@ class History(IndexReader):
         self.store.add(files)
         with self.database.writing() as connection:
             writing.share_files(connection)
+            writing.share_marks(connection)
             writing.lock(connection, state.invocation.invocation)
             how = self._how(connection, state, by_hand=by_hand)
             if by_hand:

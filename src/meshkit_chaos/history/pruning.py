@@ -50,6 +50,7 @@ def carry_out(history: History, going: Iterable[Fate]) -> int:
     """Throw them away; how many files went."""
     names = {fate.invocation.invocation for fate in going}
     with history.database.writing() as connection:
+        writing.share_marks(connection)
         for name in sorted(names):
             writing.lock(connection, name)
             writing.prune(connection, name, at=history.clock.wall_ns())

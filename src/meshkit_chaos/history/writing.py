@@ -42,7 +42,22 @@ def own_files(connection: Connection) -> None:
     lock(connection, _FILES)
 
 
+def share_marks(connection: Connection) -> None:
+    """Let nobody say anything of a run until the transaction ends. Comes before the lock of an invocation.
+
+    What is said of a run that is being written anew would change the row that goes, and be lost.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock_shared(sa.func.hashtextextended(_MARKS, 0))))
+
+
+def own_marks(connection: Connection) -> None:
+    """Let nobody write or throw away an invocation until the transaction ends."""
+    lock(connection, _MARKS)
+
+
 _FILES: Final = "files of the store"
+_MARKS: Final = "marks of runs"
 
 
 def bundle_of(connection: Connection, invocation: str) -> str | None:
@@ -119,7 +134,7 @@ def unprune(connection: Connection, invocation: str) -> None:
 
 def put_mark(connection: Connection, mark: Mark) -> bool:
     """Keep a mark and let it take effect; whether it is new."""
-    lock(connection, mark.mark)
+    own_marks(connection)
     if connection.execute(sa.select(t.marks.c.run).where(t.marks.c.mark == mark.mark)).scalar() is not None:
         return False
     connection.execute(sa.insert(t.marks), [structs.asdict(mark)])
