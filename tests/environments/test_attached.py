@@ -260,7 +260,7 @@ def test_the_watchdog_undoes_when_the_runner_is_killed(mesh: Mesh, tmp_path: Pat
     assert [event.writer for _, event in record.of(ev.WriterChanged)] == ["watchdog"]
     assert [event.clean for _, event in record.of(ev.EnvironmentVerified)] == [True]
     assert judge(record).verdict != "pass"
-    assert app.run(["env", "status"]) == 0
+    wait_for(lambda: app.run(["env", "status"]) == 0, what="nothing is open any more", within=10)
 
 
 def settled_record(out: Path) -> Record:
