@@ -39,18 +39,8 @@ def server() -> Iterator[str]:
             [where / "initdb", "--pgdata", data, "--username", "chaos", "--auth", "trust", "--encoding", "UTF8", "--no-sync"],
             check=True, capture_output=True, cwd=folder, env=environment, timeout=60, **as_user,  # type: ignore[call-overload]  # the dict is of one kind or empty
         )  # fmt: skip
-        settings = {"listen_addresses": "", "unix_socket_directories": folder, "max_connections": 300, "fsync": "off"}
-        given = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        process = subprocess.Popen(
-            [where / "postgres", "-D", data, *given],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, env=environment, **as_user,  # type: ignore[call-overload]  # as above
-        )  # fmt: skip
-        try:
-            wait_until_ready(where, folder)
-            yield f"postgresql://chaos@/postgres?host={folder}"
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(30)
+        with _answering(where, data, folder, environment=environment, as_user=as_user) as url:
+            yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -63,31 +53,29 @@ def standby(url: str) -> Iterator[str]:
     own, user = folder / "standby", pwd.getpwuid(folder.stat().st_uid)
     as_user = {"user": user.pw_name, "group": user.pw_gid, "extra_groups": []} if os.getuid() == 0 else {}
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": str(folder)}
-    copied = [
-        where / "pg_basebackup",
-        "-h",
-        folder,
-        "-U",
-        "chaos",
-        "-D",
-        own / "data",
-        "-R",
-        "-X",
-        "stream",
-        "--no-sync",
-        "-c",
-        "fast",
-    ]
-    subprocess.run(copied, check=True, capture_output=True, cwd=folder, env=environment, timeout=60, **as_user)  # type: ignore[call-overload]  # as above
-    settings = {"listen_addresses": "", "unix_socket_directories": own, "max_connections": 300, "fsync": "off"}
+    copied = [where / "pg_basebackup", "-h", folder, "-U", "chaos", "-D", own / "data", "-R", "-X", "stream", "--no-sync"]
+    subprocess.run(
+        [*copied, "-c", "fast"],
+        check=True, capture_output=True, cwd=folder, env=environment, timeout=60, **as_user,  # type: ignore[call-overload]  # as above
+    )  # fmt: skip
+    with _answering(where, own / "data", own, environment=environment, as_user=as_user) as copy:
+        yield copy
+
+
+@contextlib.contextmanager
+def _answering(
+    where: Path, data: Path, sockets: Path, *, environment: dict[str, str], as_user: dict[str, object]
+) -> Iterator[str]:
+    """The URL of a server over such data, while it runs."""
+    settings = {"listen_addresses": "", "unix_socket_directories": sockets, "max_connections": 300, "fsync": "off"}
     given = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     process = subprocess.Popen(
-        [where / "postgres", "-D", own / "data", *given],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, env=environment, **as_user,  # type: ignore[call-overload]  # as above
+        [where / "postgres", "-D", data, *given],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=sockets, env=environment, **as_user,  # type: ignore[call-overload]  # as above
     )  # fmt: skip
     try:
-        wait_until_ready(where, own)
-        yield f"postgresql://chaos@/postgres?host={own}"
+        wait_until_ready(where, sockets)
+        yield f"postgresql://chaos@/postgres?host={sockets}"
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)
