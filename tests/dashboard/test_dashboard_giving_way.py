@@ -22,9 +22,11 @@ def test_work_waits_until_the_last_page_is_made() -> None:
     """As long as one page of several is being made, whoever gives way goes on waiting."""
     traffic, went_on = Traffic(), threading.Event()
     first, second = threading.Event(), threading.Event()
+    both = threading.Barrier(3)
 
     def page(until: threading.Event) -> None:
         with traffic.page():
+            both.wait(PATIENT)
             assert until.wait(PATIENT)
 
     def work() -> None:
@@ -34,8 +36,7 @@ def test_work_waits_until_the_last_page_is_made() -> None:
 
     with ThreadPoolExecutor(3) as pool:
         pages = [pool.submit(page, until) for until in (first, second)]
-        while traffic.making < 2:
-            pass
+        both.wait(PATIENT)
         pool.submit(work)
         first.set()
         pages[0].result(PATIENT)

@@ -8,7 +8,7 @@ from typing import Final
 
 from meshkit_chaos import __version__
 from meshkit_chaos.dashboard.badges import module_badge, release_badge, scenario_badge
-from meshkit_chaos.dashboard.latest import Latest, environments, latest
+from meshkit_chaos.dashboard.latest import Latest, latest
 from meshkit_chaos.dashboard.metrics import Known, exposition
 from meshkit_chaos.dashboard.quoting import plain, unquoted
 from meshkit_chaos.dashboard.sources import COLUMNS, DELIVERIES, Sources
@@ -29,14 +29,13 @@ class Feeds:
     def metrics(self) -> str:
         """Everything that is known, as Prometheus reads it."""
         held = self._sources.reader.newest(COLUMNS)
-        cells = self._sources.reader.cells([one.invocation for one in held])
         policy, decision = self._sources.settings.policy, self._sources.decision()
         return exposition(
             Known(
                 version=__version__,
                 newest=held[0].at if held else None,
                 scenarios=latest(self._sources.reader, held),
-                environments=environments(cells, self._sources.reader.known()),
+                environments=self._sources.left(),
                 readiness=self._sources.ready(),
                 nights=self._sources.nights(held) if policy is not None and policy.nightly is not None else None,
                 gate_open=decision.open if decision is not None else None,

@@ -18,6 +18,7 @@ from meshkit_chaos.clock import Clock
 from meshkit_chaos.dashboard import paths
 from meshkit_chaos.dashboard.deciding import Decider, Said
 from meshkit_chaos.dashboard.following import Underway
+from meshkit_chaos.dashboard.latest import Environment, environments
 from meshkit_chaos.dashboard.nights import Night, nights
 from meshkit_chaos.dashboard.pages import page
 from meshkit_chaos.dashboard.readiness import Readiness, readiness, required_modules
@@ -146,6 +147,11 @@ class Sources:
         """What tells releases apart."""
         policy = self.settings.policy
         return release_key(held, wanted=policy.regression.baseline.releases_by if policy and policy.regression else "")
+
+    def left(self) -> tuple[Environment, ...]:
+        """How each class of environments was left: pages and metrics tell the same."""
+        cells = self.reader.cells([one.invocation for one in self.reader.newest(COLUMNS)])
+        return environments(cells, self.reader.known())
 
     def ready(self, here: str = paths.READINESS, *, by: str = "") -> Readiness:
         """How each module stands in each of the newest releases, told apart ``by`` a key; links are as seen from ``here``."""

@@ -11,8 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from meshkit_chaos.dashboard import paths
-from meshkit_chaos.dashboard.latest import environments
-from meshkit_chaos.dashboard.sources import COLUMNS, Sources
+from meshkit_chaos.dashboard.sources import Sources
 from meshkit_chaos.dashboard.wording import day
 from meshkit_chaos.judge.verdict import EnvironmentName
 
@@ -33,7 +32,6 @@ class Unclean(Struct, frozen=True, kw_only=True):
 
 def unclean(sources: Sources, here: str) -> tuple[Unclean, ...]:
     """By class of environments, as seen from ``here``."""
-    cells = sources.reader.cells([one.invocation for one in sources.reader.newest(COLUMNS)])
     return tuple(
         Unclean(
             sentence=_SENTENCES[one.state][0].format(f"The environment {one.environment_class}"),
@@ -41,6 +39,6 @@ def unclean(sources: Sources, here: str) -> tuple[Unclean, ...]:
             href=paths.relative(paths.invocation(one.invocation), here=here),
             remedy=_SENTENCES[one.state][1],
         )
-        for one in environments(cells, sources.reader.known())
+        for one in sources.left()
         if one.state in _SENTENCES
     )
